@@ -1,0 +1,154 @@
+"""Imbalance regimes: what of the training split is kept. Validation and test stay as they are."""
+
+import csv
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import DataError, MedtailError, unknown
+
+Counts = NDArray[np.int64]
+KINDS = {
+    "natural": "every training image",
+    "lt<ratio>": "exponential profile: class i of K by frequency keeps n_max * ratio^(-i / (K - 1))",
+    "step<ratio>": "the commoner half of the classes keeps n_max each, the rarer half n_max / ratio",
+    "binary<ratio>": "two classes, the most frequent one against all others, at ratio : 1",
+    "monica<name>": "the class counts of MONICA's published split (arXiv 2410.02010)",
+}
+
+
+def long_tail_counts(available: Counts, ratio: float) -> Counts:
+    """Exponential profile (Cui et al., CVPR 2019, section 5.1), exact, as large as ``available`` allows.
+
+    Classes are ordered by ``available``; class i of K gets floor(n_max * ratio^(-i / (K - 1))), where n_max is
+    the largest value for which every class has enough images.
+
+    Args:
+        available: [K] training images of each class.
+        ratio: largest over smallest class, at least 1.
+
+    Returns:
+        [K] counts, in the order of ``available``.
+    """
+    order = np.argsort(-available, kind="stable")
+    profile = ratio ** (-np.arange(len(available)) / max(1, len(available) - 1))
+    # n_max * profile < available + 1 for every class, as counts are rounded down.
+    largest = np.floor(((available[order] + 1) / profile).min() - 1e-9)
+    largest = min(largest, float(available[order][0]))
+    wanted = np.empty_like(available)
+    wanted[order] = np.floor(largest * profile + 1e-9).astype(np.int64)
+    return np.minimum(wanted, available)
+
+
+def step_counts(available: Counts, ratio: float) -> Counts:
+    """Step imbalance (Buda et al., Neural Networks 2018, section 3.1), half of the classes being minority ones.
+
+    Args:
+        available: [K] training images of each class.
+        ratio: majority over minority class, at least 1.
+
+    Returns:
+        [K] counts: n_max for the ceil(K / 2) commonest classes, floor(n_max / ratio) for the others.
+    """
+    order = np.argsort(-available, kind="stable")
+    majority = order[: (len(order) + 1) // 2]
+    minority = order[(len(order) + 1) // 2 :]
+    largest = float(available[majority].min())
+    if len(minority):
+        largest = min(largest, float(np.ceil((available[minority].min() + 1) * ratio) - 1))
+    wanted = np.full_like(available, int(largest))
+    wanted[minority] = int(largest / ratio)
+    return np.minimum(wanted, available)
+
+
+@cache
+def _monica() -> dict[tuple[str, str], dict[str, int]]:
+    tables: dict[tuple[str, str], dict[str, int]] = {}
+    with (Path(__file__).parent / "monica.csv").open() as lines:
+        for row in csv.DictReader(lines):
+            counts = tables.setdefault((row["dataset"], row["regime"]), {})
+            counts[row["class"]] = int(row["count"])
+    return tables
+
+
+def monica_counts(dataset: str, regime: str, class_names: tuple[str, ...], available: Counts) -> Counts:
+    """MONICA's training counts of ``dataset``, capped by what there is (the card states the difference).
+
+    Raises:
+        MedtailError: MONICA has no such split, or its classes are not these.
+    """
+    tables = _monica()
+    if (dataset, regime) not in tables:
+        known = [r for d, r in tables if d == dataset] or [f"{d}@{r}" for d, r in tables]
+        raise unknown(f"MONICA regime of {dataset}", regime, known)
+    table = tables[dataset, regime]
+    by_name = {name.lower(): count for name, count in table.items()}
+    keys = [name.lower() if name.lower() in by_name else str(i) for i, name in enumerate(class_names)]
+    if sorted(keys) != sorted(by_name):
+        raise MedtailError(f"{dataset}@{regime}: MONICA's classes are {', '.join(sorted(by_name))}")
+    return np.minimum([by_name[key] for key in keys], available)
+
+
+def is_binary(regime: str) -> bool:
+    """Whether the regime folds the classes into two."""
+    return regime.startswith("binary")
+
+
+def wanted_counts(
+    dataset: str, regime: str, class_names: tuple[str, ...], available: Counts
+) -> Counts:
+    """[K] training counts that ``regime`` asks for.
+
+    Raises:
+        MedtailError: unknown regime, a ratio below 1, or one that leaves a class without an image.
+    """
+    if regime == "natural":
+        return available.copy()
+    if regime.startswith("monica"):
+        return monica_counts(dataset, regime, class_names, available)
+    match = re.fullmatch(r"(lt|step|binary)(\d+)", regime)
+    if not match:
+        raise unknown("regime", regime, [*KINDS, "lt100", "step50", "binary20"])
+    ratio = int(match[2])
+    if ratio < 1:
+        raise MedtailError(f"regime '{regime}': the ratio is at least 1, such as {match[1]}100")
+    rule: Callable[[Counts, float], Counts] = step_counts if match[1] == "step" else long_tail_counts
+    wanted = rule(available, ratio)
+    if (wanted < 1).any():
+        raise DataError(
+            f"{dataset}@{regime}: a ratio of {ratio} leaves class "
+            f"'{class_names[int(wanted.argmin())]}' without a training image "
+            f"(there are {', '.join(map(str, available))}): take a smaller ratio"
+        )
+    return wanted
+
+
+def cut(target: Counts, group: NDArray[np.str_], wanted: Counts, seed: int) -> NDArray[np.int64]:
+    """Rows to keep so that class c has ``wanted[c]`` images, by whole groups, deterministic in the seed.
+
+    Within a class, groups come in a seeded order and are kept while they fit; a class can end below what was
+    wanted where no remaining group is small enough, never above, and never empty. A group that holds several
+    classes is cut class by class.
+
+    Returns:
+        [M] sorted rows of ``target``.
+    """
+    rng = np.random.default_rng(seed)
+    kept: list[NDArray[np.int64]] = []
+    for c, amount in enumerate(wanted):
+        rows = np.flatnonzero(target == c)
+        names, of = np.unique(group[rows], return_inverse=True)
+        sizes = np.bincount(of, minlength=len(names))
+        order = rng.permutation(len(names))
+        left, chosen = int(amount), np.zeros(len(names), bool)
+        for g in order:
+            if sizes[g] <= left:
+                chosen[g], left = True, left - int(sizes[g])
+        if not chosen.any() and len(names):
+            chosen[int(sizes.argmin())] = True
+        kept.append(rows[chosen[of]])
+    return np.sort(np.concatenate(kept))

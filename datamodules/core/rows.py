@@ -1,0 +1,72 @@
+"""The torch side of the data: rows of an image store as batches."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset, Sampler
+
+from .cache import ImageStore
+from .contract import Batch
+from .samplers import Draw
+from .transforms import Augmenter
+
+
+class Rows(Dataset[Batch]):
+    """Images of some rows of a store; one item is a whole step.
+
+    Attributes:
+        rows: [M] rows of the table that this split has, in order.
+        target: [N] classes of the table.
+    """
+
+    def __init__(
+        self,
+        store: ImageStore,
+        rows: NDArray[np.int64],
+        target: NDArray[np.int64],
+        augmenter: Augmenter,
+        views: int = 1,
+    ) -> None:
+        self.store, self.rows, self.target = store, rows, target
+        self.augmenter, self.views = augmenter, views
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, draws: list[Draw]) -> Batch:
+        """The step of ``draws``: images are [B, C, H, W] uint8 in channels-last memory ([B, V, ...] for views)."""
+        streams = [[d for d in draws if d.stream == s] for s in range(draws[-1].stream + 1)]
+        batches = [self._batch(part) for part in streams]
+        return batches[0]._replace(second=batches[1]) if len(batches) > 1 else batches[0]
+
+    def _batch(self, draws: list[Draw]) -> Batch:
+        index = self.rows[[d.row for d in draws]]
+        images = self.store.images
+        pixels = np.stack(
+            [
+                self.augmenter(images[i], (d.epoch, d.position, d.stream * self.views + view))
+                for i, d in zip(index, draws, strict=True)
+                for view in range(self.views)
+            ]
+        )
+        image = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        if self.views > 1:
+            image = image.unflatten(0, (len(draws), self.views))
+        return Batch(image, torch.from_numpy(self.target[index]), torch.from_numpy(index))
+
+
+class InOrder(Sampler[list[Draw]]):
+    """Every row once, in order, in steps; rank r of k takes every k-th row, without padding."""
+
+    def __init__(self, amount: int, batch_size: int, rank: int = 0, world: int = 1) -> None:
+        self.places = list(range(rank, amount, world))
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.places) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        for start in range(0, len(self.places), self.batch_size):
+            yield [Draw(p, 0, p, 0) for p in self.places[start : start + self.batch_size]]

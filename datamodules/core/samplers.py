@@ -1,0 +1,103 @@
+"""Which training images a step sees: seeded by (seed, epoch), so that every rank agrees."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+from .contract import SamplerName
+from .errors import MedtailError
+
+
+class Draw(NamedTuple):
+    """One image of one step: its row among the training images, and where in the run it stands.
+
+    The place (epoch, position, stream) seeds the image's augmentation, whichever process draws it.
+    """
+
+    row: int
+    epoch: int
+    position: int
+    stream: int
+
+
+def class_probability(name: SamplerName, counts: NDArray[np.int64], progress: float) -> NDArray[np.float64]:
+    """Probability of drawing each class, [K] summing to 1.
+
+    ``instance``: n_c / N. ``class_balanced``: 1 / K. ``square_root``: sqrt(n_c) / sum. ``progressive``:
+    (1 - t) n_c / N + t / K with t the share of epochs passed. All four: Kang et al., ICLR 2020, section 4.1
+    (p_j proportional to n_j^q; q = 1, 0, 1/2, and eq. 2). ``reversed``: proportional to n_max / n_c
+    (Zhou et al., CVPR 2020, section 4.2).
+    """
+    n = counts.astype(np.float64)
+    instance, balanced = n / n.sum(), np.full(len(n), 1 / len(n))
+    if name == "instance":
+        return instance
+    if name == "class_balanced":
+        return balanced
+    if name == "square_root":
+        return np.sqrt(n) / np.sqrt(n).sum()
+    if name == "progressive":
+        return (1 - progress) * instance + progress * balanced
+    return (1 / n) / (1 / n).sum()
+
+
+class StepSampler(Sampler[list[Draw]]):
+    """Yields the draws of one step of this rank: those of the first stream, then those of the second.
+
+    ``instance`` is a permutation without replacement; every other name draws a class, then an image of it,
+    with replacement. An epoch has as many steps for one as for the other: ``len(target) // batch_size``, at
+    least 1. The batch size is global: rank r of k takes the r-th k-th of every batch.
+    """
+
+    def __init__(
+        self,
+        target: NDArray[np.int64],
+        streams: tuple[SamplerName, ...],
+        batch_size: int,
+        seed: int,
+        epochs: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        if batch_size % world:
+            raise MedtailError(f"batch_size {batch_size} is not divisible by {world} devices")
+        self.target, self.streams, self.batch_size = target, streams, min(batch_size, len(target))
+        if self.batch_size % world:
+            self.batch_size -= self.batch_size % world
+        self.seed, self.epochs, self.rank, self.world = seed, epochs, rank, world
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this at the start of each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return max(1, len(self.target) // self.batch_size)
+
+    def rows(self, stream: int) -> NDArray[np.int64]:
+        """The rows of one epoch of one stream, in order: [steps * batch_size]."""
+        rng = np.random.default_rng((self.seed, self.epoch, stream))
+        amount = len(self) * self.batch_size
+        if self.streams[stream] == "instance":
+            return rng.permutation(len(self.target))[:amount]
+        counts = np.bincount(self.target)
+        progress = self.epoch / max(1, self.epochs - 1)
+        probability = class_probability(self.streams[stream], counts, progress)
+        drawn = rng.choice(len(counts), amount, p=probability)
+        by_class = np.argsort(self.target, kind="stable")
+        first = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        return by_class[first[drawn] + (rng.random(amount) * counts[drawn]).astype(np.int64)]
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        rows = [self.rows(stream) for stream in range(len(self.streams))]
+        share = self.batch_size // self.world
+        for step in range(len(self)):
+            start = step * self.batch_size + self.rank * share
+            yield [
+                Draw(int(chosen[p]), self.epoch, p, stream)
+                for stream, chosen in enumerate(rows)
+                for p in range(start, start + share)
+            ]

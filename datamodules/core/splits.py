@@ -1,0 +1,79 @@
+"""Splits by group, stratified and seeded, with a digest."""
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import DataError
+from .table import SPLITS, SampleTable
+
+FRACTIONS = (0.7, 0.1, 0.2)
+
+
+def group_split(
+    target: NDArray[np.int64],
+    group: NDArray[np.str_],
+    seed: int,
+    fractions: tuple[float, ...] = FRACTIONS,
+    names: tuple[str, ...] = SPLITS,
+) -> NDArray[np.str_]:
+    """Assign whole groups to splits, stratified by class.
+
+    Groups are visited class by class in a seeded order, largest first within it, and each goes to the split
+    that is furthest below its share of the images of the group's classes: the deviation of a class from
+    its share is at most about one group.
+
+    Args:
+        target: [N] class of each image.
+        group: [N] group of each image; a group may hold several classes.
+        seed: of the order.
+        fractions: share of each split, in the order of ``names``.
+        names: names of the splits.
+
+    Returns:
+        [N] name of the split of each image.
+    """
+    rng = np.random.default_rng(seed)
+    _, group_of = np.unique(group, return_inverse=True)
+    counts = np.zeros((group_of.max() + 1, int(target.max()) + 1), np.int64)
+    np.add.at(counts, (group_of, target), 1)
+    total = counts.sum(0)
+    share = np.asarray(fractions)[:, None] * total  # [S, K] images wanted
+    held = np.zeros_like(share)
+    rarest = np.where(counts > 0, total, np.iinfo(np.int64).max).argmin(1)  # a group's rarest class
+    order = np.lexsort((rng.permutation(len(counts)), -counts.sum(1), total[rarest]))
+    place = np.empty(len(counts), np.int64)
+    for g in order:
+        classes = counts[g] > 0
+        lack = ((share - held)[:, classes] / share[:, classes]).min(1)
+        place[g] = int(lack.argmax())
+        held[place[g]] += counts[g]
+    return np.asarray(names)[place][group_of]
+
+
+def carve_validation(table: SampleTable, split: NDArray[np.str_], seed: int) -> NDArray[np.str_]:
+    """Take one eighth of a given ``train`` as ``val``, by whole groups, where a dataset gives no ``val``."""
+    train = np.flatnonzero(split == "train")
+    group = table.group if table.group is not None else table.id
+    part = group_split(table.target[train], group[train], seed, (0.875, 0.125), ("train", "val"))
+    carved = split.copy()
+    carved[train] = part
+    return carved
+
+
+def split_digest(table: SampleTable, split: NDArray[np.str_]) -> str:
+    """First 16 hex digits of the SHA-256 over the sorted lines ``id split``."""
+    lines = sorted(f"{i} {s}" for i, s in zip(table.id, split, strict=True))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def check_split(name: str, table: SampleTable, split: NDArray[np.str_], class_names: tuple[str, ...]) -> None:
+    """Raise ``DataError`` where a class has no training image or a split is empty."""
+    for part in SPLITS:
+        if not (split == part).any():
+            raise DataError(f"{name}: the {part} split is empty: every dataset needs train, val and test images")
+    present = np.bincount(table.target[split == "train"], minlength=len(class_names))
+    if (present == 0).any():
+        missing = [class_names[c] for c in np.flatnonzero(present == 0)]
+        raise DataError(f"{name}: no training image of class {', '.join(missing)}: drop the class or add images")

@@ -1,0 +1,62 @@
+"""Augmentation: the only module that imports albumentations."""
+
+import random
+from typing import Any
+
+import albumentations as A  # noqa: N812
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .contract import AugmentName
+
+cv2.setNumThreads(1)
+
+
+def compose(name: AugmentName) -> Any:
+    """The augmentation called ``name`` as an ``albumentations.Compose``; None for ``none``.
+
+    ``standard``: one of the eight symmetries of the square, a small shift, scale and rotation, and a small
+    change of brightness and contrast. Hue stays: colour is diagnostic in dermoscopy and fundus images.
+    """
+    if name == "none":
+        return None
+    return A.Compose(
+        [
+            A.D4(p=1.0),
+            A.Affine(
+                scale=(0.9, 1.1),
+                translate_percent=(-0.08, 0.08),
+                rotate=(-20, 20),
+                border_mode=cv2.BORDER_REFLECT_101,
+                p=0.5,
+            ),
+            A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.15, p=0.5),
+        ]
+    )
+
+
+class Augmenter:
+    """Applies an augmentation whose randomness depends only on a key, not on what was drawn before."""
+
+    def __init__(self, name: AugmentName, seed: int) -> None:
+        self.transform, self.seed = compose(name), seed
+        self.generator = np.random.Generator(np.random.Philox(0))
+        self.python = random.Random()  # noqa: S311
+        if self.transform is not None:
+            self.transform.set_random_state(self.generator, self.python)
+        self._fresh = np.random.Philox(0).state
+
+    def __call__(self, image: NDArray[np.uint8], key: tuple[int, int, int]) -> NDArray[np.uint8]:
+        """Augment [H, W, C] with the randomness of (epoch, position, stream-and-view)."""
+        if self.transform is None:
+            return image
+        state: Any = dict(self._fresh)
+        state["state"] = {
+            "counter": np.array([0, 0, 0, 0], np.uint64),
+            "key": np.array([self.seed * 64 + key[2], (key[0] << 32) + key[1]], np.uint64),
+        }
+        self.generator.bit_generator.state = state
+        self.python.seed(int(self.generator.integers(1 << 62)))
+        augmented: NDArray[np.uint8] = self.transform(image=image)["image"]
+        return augmented

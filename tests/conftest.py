@@ -1,0 +1,32 @@
+"""Settings and fixtures of all tests: one thread per process, private data and cache folders."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+REAL_DATA = Path(os.environ.get("MEDTAIL_DATA") or Path(__file__).parents[2] / "shared" / "data")
+
+
+@pytest.fixture(scope="session")
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("image-cache")
+
+
+@pytest.fixture(autouse=True)
+def _private_folders(monkeypatch, tmp_path, cache_folder):
+    monkeypatch.setenv("MEDTAIL_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("MEDTAIL_CACHE", str(cache_folder))
+    monkeypatch.setenv("WANDB_MODE", "offline")
+
+
+@pytest.fixture()
+def real_data() -> Path:
+    """The folder of real data (MEDTAIL_DATA, or shared/data beside the checkout); skips where there is none."""
+    if not (REAL_DATA / "ham10000").is_dir():
+        pytest.skip(f"no real data in {REAL_DATA}: set MEDTAIL_DATA")
+    return REAL_DATA
