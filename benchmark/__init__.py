@@ -1,0 +1,1 @@
+"""The runner: names neither a paper nor a dataset."""

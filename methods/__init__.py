@@ -1,0 +1,38 @@
+"""Methods: one module here = one paper's method = one public LightningModule; the folder is the registry."""
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+from datamodules.core.errors import unknown
+
+from .core.base import Method
+
+
+@cache
+def registry() -> dict[str, type[Method]]:
+    """Every method's slug (its module's name) -> its class."""
+    found: dict[str, type[Method]] = {}
+    for module in iter_modules([str(Path(__file__).parent)]):
+        if not module.ispkg:
+            loaded = import_module(f"{__name__}.{module.name}")
+            public = [
+                value
+                for name, value in vars(loaded).items()
+                if isinstance(value, type)
+                and issubclass(value, Method)
+                and value.__module__ == loaded.__name__
+                and not name.startswith("_")
+            ]
+            if len(public) != 1:
+                raise ImportError(f"{loaded.__file__}: one public Method, not {len(public)}")
+            found[module.name] = public[0]
+    return found
+
+
+def get(name: str) -> type[Method]:
+    """The class of a method. Raises ``MedtailError`` with the nearest names where there is none."""
+    if name not in registry():
+        raise unknown("method", name, registry())
+    return registry()[name]

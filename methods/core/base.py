@@ -1,0 +1,182 @@
+"""The base of every method: a LightningModule that a paper fills with a loss, a data request, its stages."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import lightning as L  # noqa: N812
+import torch
+from timm.optim import create_optimizer_v2
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from datamodules.core.contract import Batch, DataRequest, DataSpec
+
+from .backbones import build_backbone
+from .monitor import ValidationMetrics
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a method's training.
+
+    Attributes:
+        name: such as ``representation`` or ``classifier``.
+        share: of the budget's epochs; a method's shares sum to 1 at most, so that budgets are equal.
+        by: slug of another method that trains this stage, at this share. Its result is kept by content and
+            shared: cRT, LWS, tau-norm and others begin with the very same cross-entropy stage.
+    """
+
+    name: str
+    share: float = 1.0
+    by: str | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The optimiser, the same for all methods of a table.
+
+    Attributes:
+        optimizer: a name of ``timm.optim``; ``sgd`` is Nesterov's.
+        lr: peak learning rate, for the global batch.
+        weight_decay: of weights; biases and norm parameters have none.
+        momentum: of SGD.
+        warmup: share of a stage's steps over which the rate rises linearly from 0; then a half cosine to 0.
+    """
+
+    optimizer: str = "sgd"
+    lr: float = 0.1
+    weight_decay: float = 5e-4
+    momentum: float = 0.9
+    warmup: float = 0.05
+
+
+class Method(L.LightningModule):
+    """A backbone and a linear classifier, trained with cross-entropy; papers override what they change.
+
+    Class attributes:
+        stages: in order; a method whose stages depend on its arguments sets them in its constructor.
+        status: ``faithful``, or ``reconstruction`` where the paper leaves a formula open.
+        paper: short reference for the leaderboard.
+
+    Args:
+        spec: the data.
+        backbone: see ``build_backbone``.
+        pretrained: start from timm's weights.
+    """
+
+    stages: tuple[Stage, ...] = (Stage("train"),)
+    status: ClassVar[Literal["faithful", "reconstruction"]] = "faithful"
+    paper: ClassVar[str] = ""
+
+    def __init__(
+        self, spec: DataSpec, *, backbone: str = "test_resnet+no_pool", pretrained: bool = False
+    ) -> None:
+        super().__init__()
+        self.spec = spec
+        self.backbone, self.num_features = build_backbone(backbone, spec, pretrained)
+        self.classifier: nn.Module = nn.Linear(self.num_features, spec.num_classes)
+        self.counts: Tensor
+        self.register_buffer("counts", torch.tensor(spec.class_counts), persistent=False)
+        self.monitor = ValidationMetrics(spec.num_classes)
+        self.recipe = Recipe()
+        self.stage = self.stages[0]
+        self._frozen: list[str] = []
+
+    # What a paper may override.
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Images [B, C, H, W] -> logits [B, K], as they are scored."""
+        logits: Tensor = self.classifier(self.backbone(image))
+        return logits
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean loss of a training batch, a scalar."""
+        return F.cross_entropy(self(batch.image), batch.target)
+
+    def request(self, stage: Stage) -> DataRequest:
+        """What this stage asks of its training loader."""
+        return DataRequest()
+
+    def enter(self, stage: Stage) -> None:
+        """Prepare for a stage: freeze, start a classifier anew. Called before its optimiser is made."""
+
+    def conclude(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
+        """Fit what no gradient fits, once, after the last stage, in one process.
+
+        Args:
+            train: the training images, plain, each once.
+            val: the validation images.
+        """
+
+    # What papers use.
+
+    @property
+    def progress(self) -> float:
+        """Share of the stage's steps that are done, in [0, 1)."""
+        return self.trainer.global_step / max(1, int(self.trainer.estimated_stepping_batches))
+
+    @property
+    def epoch_progress(self) -> float:
+        """Share of the stage's epochs that are done, in [0, 1): constant within an epoch."""
+        return self.trainer.current_epoch / max(1, int(self.trainer.max_epochs or 1))
+
+    def freeze(self, *names: str) -> None:
+        """Freeze submodules by name, batch statistics included, for the rest of the training.
+
+        ``requires_grad_(False)`` alone leaves BatchNorm's running statistics moving.
+        """
+        self._frozen = [*self._frozen, *names]
+        for name in names:
+            self.get_submodule(name).requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def embed(self, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
+        """Features [N, D] (float32) and targets [N] of plain batches, in evaluation mode."""
+        self.eval()
+        pairs = [(self.backbone(b.image.to(self.device)).float(), b.target) for b in batches]
+        return torch.cat([f for f, _ in pairs]), torch.cat([t for _, t in pairs]).to(self.device)
+
+    # Lightning's hooks: written once, here.
+
+    def train(self, mode: bool = True) -> "Method":
+        """As usual, but what is frozen stays in evaluation mode."""
+        super().train(mode)
+        for name in self._frozen:
+            self.get_submodule(name).eval()
+        return self
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """One optimiser step's loss."""
+        loss = self.loss(batch)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.target))
+        return loss
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Collect a validation batch."""
+        self.monitor.update(self(batch.image), batch.target)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation metrics, equal on all ranks."""
+        self.log_dict({f"val/{name}": value for name, value in self.monitor.compute().items()})
+
+    def predict_step(self, batch: Batch, _: int) -> tuple[Tensor, Tensor]:
+        """Rows [B] and logits [B, K] (float32, on the CPU)."""
+        return batch.index.cpu(), self(batch.image).float().cpu()
+
+    def configure_optimizers(self) -> Any:
+        """The recipe's optimiser over what is not frozen, with linear warm-up and a half cosine, per step."""
+        recipe = self.recipe
+        optimizer = create_optimizer_v2(
+            self,
+            opt=recipe.optimizer,
+            lr=recipe.lr,
+            weight_decay=recipe.weight_decay,
+            momentum=recipe.momentum,
+        )
+        steps = int(self.trainer.estimated_stepping_batches)
+        warm = int(recipe.warmup * steps)
+        rise = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / (warm + 1), total_iters=warm)
+        fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps - warm))
+        schedule = torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], [warm])
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]

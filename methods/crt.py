@@ -1,0 +1,31 @@
+"""cRT: classifier re-training after representation learning.
+
+Paper: Kang et al., "Decoupling representation and classifier for long-tailed recognition", ICLR 2020, section 4.2.
+Equations: none; stage two starts the linear classifier anew and trains it alone on class-balanced samples.
+Deviations: stage two has the suite's recipe and the last fifth of the budget (the paper: 10 epochs beyond the
+    90 of stage one), so that every method of a table has the same budget.
+Status: faithful.
+"""
+
+from torch import nn
+
+from datamodules.core.contract import DataRequest
+
+from .core.base import Method, Stage
+
+
+class CRT(Method):
+    """A cross-entropy stage, then a new classifier on the frozen backbone with class-balanced sampling."""
+
+    paper = "Kang et al. 2020"
+    stages = (Stage("representation", 0.8, by="erm"), Stage("classifier", 0.2))
+
+    def request(self, stage: Stage) -> DataRequest:
+        """Class-balanced samples for the classifier."""
+        return DataRequest(sampler="class_balanced")
+
+    def enter(self, stage: Stage) -> None:
+        """Freeze the backbone, start the classifier anew."""
+        if stage.name == "classifier":
+            self.freeze("backbone")
+            self.classifier = nn.Linear(self.num_features, self.spec.num_classes).to(self.device)

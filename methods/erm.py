@@ -1,0 +1,14 @@
+"""Empirical risk minimisation: plain cross-entropy on the data as it is.
+
+Paper: the baseline of every paper of the field; Vapnik, "Principles of risk minimization", NIPS 1991.
+Deviations: none.
+Status: faithful.
+"""
+
+from .core.base import Method
+
+
+class ERM(Method):
+    """Cross-entropy, every training image once per epoch. Nothing is overridden."""
+
+    paper = "cross-entropy"
