@@ -1,0 +1,97 @@
+"""A cell: one point of the method x data x seed grid. Its resolved values are its identity."""
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+Selection = Literal["best_balanced_accuracy", "best_macro_auc", "last"]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+class Frozen(BaseModel):
+    """Immutable, and strict about keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Budget(Frozen):
+    """What every method of a table may spend, and how it is spent.
+
+    Attributes:
+        epochs: passes over the training split, over all stages of a method.
+        batch_size: global, over all devices.
+        optimizer: a name of ``timm.optim``.
+        lr: peak learning rate.
+        weight_decay: of weights; biases and norms have none.
+        momentum: of SGD.
+        warmup: share of a stage's steps.
+        precision: as Lightning names it.
+    """
+
+    epochs: PositiveInt = 15
+    batch_size: PositiveInt = 128
+    optimizer: str = "sgd"
+    lr: PositiveFloat = 0.1
+    weight_decay: float = Field(5e-4, ge=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    warmup: float = Field(0.05, ge=0, lt=1)
+    precision: Precision = "bf16-mixed"
+
+
+class Terms(Frozen):
+    """What all rows of one table share.
+
+    Attributes:
+        data: name with regime, such as ``isic2018@lt100``.
+        data_params: further arguments of the data module.
+        image_size: (height, width) in pixels.
+        backbone: see ``methods.core.backbones``.
+        pretrained: whether timm's weights are the start.
+        budget: epochs and optimiser.
+        selection: which epoch of the last stage is scored, by validation.
+    """
+
+    data: str
+    data_params: dict[str, Any] = {}
+    image_size: tuple[PositiveInt, PositiveInt] = (28, 28)
+    backbone: str = "test_resnet+no_pool"
+    pretrained: bool = False
+    budget: Budget = Budget()
+    selection: Selection = "best_balanced_accuracy"
+
+    def __hash__(self) -> int:
+        return hash(digest(self.model_dump(mode="json")))
+
+
+class Cell(Frozen):
+    """One training: a method with its parameters on the terms of a table, with a seed."""
+
+    method: str
+    params: dict[str, Any] = {}
+    seed: int = Field(0, ge=0, lt=2**31)
+    terms: Terms
+
+    @property
+    def id(self) -> str:
+        """16 hex digits that stand for the resolved values."""
+        return digest(self.model_dump(mode="json"))
+
+    @property
+    def row(self) -> str:
+        """The method with its parameters, as a table's row: ``mixup`` or ``mixup(alpha=0.2)``."""
+        given = ", ".join(f"{k}={v}" for k, v in sorted(self.params.items()))
+        return f"{self.method}({given})" if given else self.method
+
+    def __str__(self) -> str:
+        return f"{self.row} on {self.terms.data}, seed {self.seed}"
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+def digest(value: Any) -> str:
+    """First 16 hex digits of the SHA-256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

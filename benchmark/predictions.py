@@ -1,0 +1,114 @@
+"""Predictions: the artefact that is scored."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from datamodules.core.errors import MedtailError
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Scores of a split, one row per sample.
+
+    ``logits`` are kept as float16 log-probabilities: rounded once, when made, so that a metric computed from
+    the stored file is the metric of the record to the last digit.
+
+    Attributes:
+        id: [N] sample ids.
+        group: [N] group ids (the sample's id where there is no group).
+        target: [N] int64 classes.
+        logits: [N, K] float16 log-probabilities.
+    """
+
+    id: NDArray[np.str_]
+    group: NDArray[np.str_]
+    target: NDArray[np.int64]
+    logits: NDArray[np.float16]
+
+    @classmethod
+    def of(
+        cls,
+        id: NDArray[np.str_],
+        group: NDArray[np.str_],
+        target: NDArray[np.int64],
+        logits: NDArray[np.floating],
+    ) -> "Predictions":
+        """Predictions from raw logits [N, K] of any float type.
+
+        Raises:
+            MedtailError: a logit is not finite, or lengths differ.
+        """
+        if not len(id) == len(group) == len(target) == len(logits):
+            raise MedtailError(
+                f"predictions: {len(id)} ids, {len(group)} groups, {len(target)} targets, {len(logits)} logits"
+            )
+        bad = np.flatnonzero(~np.isfinite(logits).all(1))
+        if len(bad):
+            raise MedtailError(
+                f"predictions: {len(bad)} of {len(id)} samples have a score that is not finite, "
+                f"the first is '{id[bad[0]]}': the training diverged (lower the learning rate?)"
+            )
+        scores = logits.astype(np.float64)
+        scores -= scores.max(1, keepdims=True)
+        scores -= np.log(np.exp(scores).sum(1, keepdims=True))
+        return cls(id, group, target, np.maximum(scores, -65000).astype(np.float16))
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """[N, K], rows summing to 1."""
+        exp = np.exp(self.logits.astype(np.float64))
+        normalised: NDArray[np.float64] = exp / exp.sum(1, keepdims=True)
+        return normalised
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits over ids, targets and logits."""
+        sha = hashlib.sha256("\n".join(self.id).encode())
+        sha.update(self.target.astype("<i8").tobytes())
+        sha.update(np.ascontiguousarray(self.logits.astype("<f2")).tobytes())
+        return sha.hexdigest()[:16]
+
+    def table(self) -> pa.Table:
+        """Arrow table: ``id``, ``group``, ``target``, and ``logits`` as a float16 list of length K."""
+        flat = pa.array(np.ascontiguousarray(self.logits).reshape(-1), pa.float16())
+        return pa.table(
+            {
+                "id": pa.array(self.id.tolist()),
+                "group": pa.array(self.group.tolist()),
+                "target": pa.array(self.target),
+                "logits": pa.FixedSizeListArray.from_arrays(flat, self.logits.shape[1]),
+            }
+        )
+
+    @classmethod
+    def from_table(cls, table: pa.Table) -> "Predictions":
+        """The inverse of ``table``."""
+        lists = table["logits"].combine_chunks()
+        logits = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float16)
+        return cls(
+            np.array(table["id"].to_pylist(), dtype=np.str_),
+            np.array(table["group"].to_pylist(), dtype=np.str_),
+            table["target"].to_numpy().astype(np.int64),
+            logits.reshape(table.num_rows, lists.type.list_size),
+        )
+
+    def write(self, path: Path) -> None:
+        """Write Parquet, whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.part")
+        pq.write_table(self.table(), part, compression="zstd")
+        part.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> "Predictions":
+        """Read what ``write`` wrote; raises ``MedtailError`` where the file is damaged or absent."""
+        try:
+            return cls.from_table(pq.read_table(path))
+        except (OSError, KeyError, pa.ArrowInvalid) as error:
+            raise MedtailError(f"{path}: no readable predictions ({error})") from error

@@ -1,0 +1,149 @@
+"""Records: one result with its provenance. The evidence behind every row of a leaderboard."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from datamodules.core.errors import MedtailError
+
+from .cell import Cell, Frozen
+
+SCHEMA = 1
+Metrics = dict[str, float | int | list[float | None] | list[int] | None]
+
+
+class Stage(Frozen):
+    """What became of one stage: which epoch was kept, and the course of training.
+
+    Attributes:
+        name: of the stage.
+        epochs: trained.
+        selected: epoch (from 0) that was kept.
+        shared: whether another cell's result was loaded instead of training.
+        history: one entry per epoch: ``train/loss``, ``val/balanced_accuracy``, ``val/macro_auc``.
+    """
+
+    name: str
+    epochs: int
+    selected: int
+    shared: bool = False
+    history: tuple[dict[str, float], ...] = ()
+
+
+class Cost(Frozen):
+    """What a cell cost.
+
+    Attributes:
+        seconds: wall-clock time of the cell, data preparation and prediction included.
+        train_seconds: of its training stages, a shared stage counted with the time it took when it was trained.
+        parameters: of the network that is scored.
+        images: training images seen, all streams and views.
+        peak_mib: largest resident memory of the process so far, MiB.
+        device: such as ``cpu`` or the GPU's name.
+        devices: processes that trained together.
+    """
+
+    seconds: float
+    train_seconds: float
+    parameters: int
+    images: int
+    peak_mib: float
+    device: str
+    devices: int = 1
+
+
+class Provenance(Frozen):
+    """Where a result comes from.
+
+    Attributes:
+        commit: of medtail, ``+changes`` appended where the tree was not clean; empty outside a checkout.
+        versions: of the packages that decide numbers.
+        platform: operating system, machine, processor.
+        finished: UTC time, ISO 8601.
+        split_digest: of the split lists.
+        source: which files the images came from.
+    """
+
+    commit: str
+    versions: dict[str, str]
+    platform: str
+    finished: str
+    split_digest: str
+    source: str = ""
+
+
+class Record(Frozen):
+    """The result of a cell.
+
+    Attributes:
+        schema_number: of this format.
+        cell_id: the cell's identity; checked when read.
+        cell: its resolved values.
+        status: ``ok`` or ``failed``.
+        reason: of a failure, one line.
+        provenance_status: the method's, ``faithful`` or ``reconstruction``.
+        class_names: K names.
+        class_counts: K training counts after the regime.
+        support: K test counts.
+        metrics: test metrics by name; see ``benchmark.metrics.score``.
+        balanced: the same with every class weighing the same in the test set.
+        fitted: what the method chose on validation, such as tau.
+        stages: course of training.
+        cost: time, size, memory.
+        provenance: commit, versions, machine, digests.
+        predictions: digest of the predictions the metrics were computed from.
+    """
+
+    schema_number: int = SCHEMA
+    cell_id: str
+    cell: Cell
+    status: Literal["ok", "failed"]
+    reason: str = ""
+    provenance_status: Literal["faithful", "reconstruction"] = "faithful"
+    class_names: tuple[str, ...] = ()
+    class_counts: tuple[int, ...] = ()
+    support: tuple[int, ...] = ()
+    metrics: Metrics = {}
+    balanced: Metrics = {}
+    fitted: dict[str, float] = {}
+    stages: tuple[Stage, ...] = ()
+    cost: Cost | None = None
+    provenance: Provenance | None = None
+    predictions: str = ""
+
+
+def parse(text: str, where: str) -> Record:
+    """A record from its JSON; raises ``MedtailError`` naming ``where`` for another schema or damage."""
+    try:
+        record = Record.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise MedtailError(f"{where}: no valid record ({place}: {first['msg']}); remove or restore it") from error
+    if record.schema_number != SCHEMA or record.cell.id != record.cell_id:
+        raise MedtailError(f"{where}: a record of another schema or an edited one; remove or restore it")
+    return record
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(text)
+    part.replace(path)
+
+
+def read_lines(path: Path) -> list[Record]:
+    """The records of a ``.jsonl`` file, one a line; an absent file has none."""
+    if not path.exists():
+        return []
+    lines = path.read_text().splitlines()
+    return [parse(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
+
+
+def write_lines(path: Path, records: list[Record]) -> None:
+    """Write records as sorted lines, so that a file's changes are its records' changes."""
+    order: Any = sorted(records, key=lambda r: (r.cell.row, r.cell.seed, r.cell_id))
+    write(path, "".join(r.model_dump_json() + "\n" for r in order))
