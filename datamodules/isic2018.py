@@ -1,19 +1,185 @@
-"""ISIC 2018 task 3 = HAM10000 (draft, to be replaced)."""
-import csv
+"""HAM10000, the training images of ISIC 2018 task 3: seven classes of pigmented skin lesions.
+
+Three layouts are read, and give the same table and the same splits:
+
+- official: ``ISIC2018_Task3_Training_Input/*.jpg``, ``ISIC2018_Task3_Training_GroundTruth.csv`` and
+  ``ISIC2018_Task3_Training_LesionGroupings.csv``;
+- Kaggle's: ``HAM10000_metadata.csv`` with ``HAM10000_images_part_1``, ``..._part_2`` or ``images``;
+- ``ham10000_28.npz`` with ``ham10000_index.csv``, for 28 x 28 pixels only. These pixels were made by
+  other software and are not those of resized JPEGs: ``source`` says which were used.
+
+Label files that lie side by side must agree.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
 import numpy as np
+from numpy.typing import NDArray
+
 from .core.base import ImageDataModule
-from .core.table import SampleTable
-NAMES=("akiec","bcc","bkl","df","mel","nv","vasc")
+from .core.cache import Pixels
+from .core.errors import DataError, DataMissingError
+from .core.labels import agree, class_indices, one_hot, read_rows
+from .core.splits import group_split
+from .core.table import SPLITS, SampleTable
+
+CLASSES = ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")
+NPZ_CLASSES = ("AKIEC", "BCC", "BKL", "DF", "MEL", "NV", "VASC")  # DermaMNIST's order
+TRUTH = "ISIC2018_Task3_Training_GroundTruth.csv"
+GROUPINGS = "ISIC2018_Task3_Training_LesionGroupings.csv"
+METADATA, INDEX, NPZ = "HAM10000_metadata.csv", "ham10000_index.csv", "ham10000_28.npz"
+IMAGE_FOLDERS = {
+    "ISIC2018_Task3_Training_Input": "official JPEG",
+    "HAM10000_images_part_1": "Kaggle JPEG",
+    "HAM10000_images_part_2": "Kaggle JPEG",
+    "images": "JPEG of the folder images",
+}
+
+
+def read_labels(folder: Path) -> dict[str, str]:
+    """Class of each image id, from every label file in ``folder``, which must agree."""
+    found: dict[Path, dict[str, str]] = {}
+    if (path := folder / TRUTH).exists():
+        rows = read_rows(path, ("image", *CLASSES))
+        labels = one_hot(path, rows, CLASSES)
+        found[path] = {row["image"]: label for row, label in zip(rows, labels, strict=True)}
+    for name in (METADATA, INDEX):
+        if (path := folder / name).exists():
+            rows = read_rows(path, ("image_id", "dx"))
+            found[path] = {row["image_id"]: row["dx"].upper() for row in rows}
+    first, *others = found
+    for other in others:
+        agree(first, found[first], other, found[other])
+    return found[first]
+
+
+def read_lesions(folder: Path, labels: Mapping[str, str]) -> dict[str, str]:
+    """Lesion of each image id; raises ``DataError`` where no file knows it."""
+    for name, key in ((GROUPINGS, "image"), (METADATA, "image_id"), (INDEX, "image_id")):
+        if (path := folder / name).exists():
+            rows = read_rows(path, (key, "lesion_id"))
+            lesions = {row[key]: row["lesion_id"].strip() for row in rows}
+            unknown = sorted(i for i in labels if not lesions.get(i))
+            if unknown:
+                raise DataError(
+                    f"{path}: no lesion_id for {len(unknown)} of {len(labels)} images (the first is "
+                    f"'{unknown[0]}'): without it the same lesion can stand in train and test"
+                )
+            return lesions
+    raise DataError(
+        f"isic2018: {folder} has labels but no lesion ids: add {GROUPINGS} or {METADATA}, as "
+        "without them the same lesion can stand in train and test"
+    )
+
+
 class ISIC2018(ImageDataModule):
-    slugs=("isic2018",)
-    class_names=NAMES
-    def load_table(self):
-        rows=sorted(csv.DictReader((self.root/"ham10000"/"ham10000_index.csv").open()),key=lambda r:r["image_id"])
-        self._z=None
-        self._s=[(r["split_image"],int(r["row_in_npz"])) for r in rows]
-        return SampleTable(np.array([r["image_id"] for r in rows]),np.array([NAMES.index(r["dx"]) for r in rows]),np.array([r["lesion_id"] for r in rows]))
-    def source_key(self): return "npz"
-    def read_image(self,row):
-        if self._z is None:
-            z=np.load(self.root/"ham10000"/"ham10000_28.npz"); self._z={k:z[k] for k in z.files}
-        s,i=self._s[row]; return self._z[f"{s}_images"][i]
+    """HAM10000 by lesion; the two published ways to split it by image are marked as leaking."""
+
+    slugs = ("isic2018",)
+    variants = {
+        "leaky_image": "split by image, as DermaMNIST does: of ham10000_index.csv where it is there, "
+        "else a seeded stratified one",
+        "leaky_ecl": "the lists of ECL (MICCAI 2023), by image: splits_ecl/ISIC2018_*.csv",
+    }
+    copies = "exclude"
+    folders = ("ham10000", "isic2018", "")
+    class_names = CLASSES
+    title = "HAM10000 = ISIC 2018 task 3 (training images)"
+    licence = "CC BY-NC 4.0 (non-commercial)"
+    citation = (
+        "P. Tschandl, C. Rosendahl, H. Kittler, The HAM10000 dataset, Scientific Data 5, 180161 "
+        "(2018); N. Codella et al., Skin lesion analysis toward melanoma detection 2018, "
+        "arXiv:1902.03368"
+    )
+    files = (
+        f"it needs {TRUTH}, {GROUPINGS} and ISIC2018_Task3_Training_Input/ from the ISIC 2018 "
+        f"challenge page, or {METADATA} with its image folders from Harvard Dataverse or Kaggle."
+    )
+
+    def load_table(self) -> SampleTable:
+        """Labels and lesions, sorted by image id, so that no split depends on the layout."""
+        folder = self.folder_with(TRUTH, METADATA, INDEX)
+        labels = read_labels(folder)
+        lesions = read_lesions(folder, labels)
+        ids = sorted(labels)
+        target = class_indices(str(folder), ids, [labels[i] for i in ids], CLASSES)
+        table = SampleTable(
+            id=np.array(ids),
+            target=target,
+            group=np.array([lesions[i] for i in ids]),
+            split=self._published_split(folder, labels, target),
+        )
+        if self.image_size == (28, 28) and (folder / NPZ).exists() and (folder / INDEX).exists():
+            self.source, self._npz = "npz28", folder / NPZ
+            return table
+        inside = [name for name in IMAGE_FOLDERS if (folder / name).is_dir()]
+        if not inside:
+            raise self.missing(*(folder / name for name in IMAGE_FOLDERS))
+        self.source = IMAGE_FOLDERS[inside[0]]
+        return SampleTable(
+            table.id, target, table.group, table.split, self.paths_of(ids, folder, *inside)
+        )
+
+    def _published_split(
+        self, folder: Path, labels: Mapping[str, str], target: NDArray[np.int64]
+    ) -> NDArray[np.str_] | None:
+        ids = sorted(labels)
+        if self.name.variant == "leaky_ecl":
+            return self._ecl_split(folder, labels)
+        if self.name.variant == "leaky_image":
+            if (path := folder / INDEX).exists():
+                rows = read_rows(path, ("image_id", "split_image"))
+                place = {row["image_id"]: row["split_image"] for row in rows}
+                return np.array([place[i] for i in ids])
+            return group_split(target, np.array(ids), self.split_seed)
+        return None
+
+    def _ecl_split(self, folder: Path, labels: Mapping[str, str]) -> NDArray[np.str_]:
+        place: dict[str, str] = {}
+        listed: dict[str, str] = {}
+        lists = {s: folder / "splits_ecl" / f"ISIC2018_{s}.csv" for s in SPLITS}
+        for split, path in lists.items():
+            if not path.exists():
+                raise DataMissingError(
+                    f"isic2018+leaky_ecl: {path} not found: get ISIC2018_train.csv, ..._val.csv and "
+                    "..._test.csv from the repository zylbuaa/ECL"
+                )
+            for row in read_rows(path, ("image", "category")):
+                place[row["image"]], listed[row["image"]] = split, row["category"].upper()
+        agree(folder, labels, lists["train"].parent, listed)
+        return np.array([place[i] for i in sorted(labels)])
+
+    @cached_property
+    def _npz_images(self) -> dict[str, Pixels]:
+        """Pixels [28, 28, 3] of each image id; raises ``DataError`` where npz and index disagree."""
+        rows = read_rows(self._npz.parent / INDEX, ("image_id", "dx", "split_image", "row_in_npz"))
+        try:
+            with np.load(self._npz) as arrays:
+                images = {s: arrays[f"{s}_images"] for s in SPLITS}
+                labels = {s: arrays[f"{s}_labels"] for s in SPLITS}
+            place = {r["image_id"]: (r["split_image"], int(r["row_in_npz"])) for r in rows}
+            said = {i: NPZ_CLASSES[int(labels[s][n, 0])] for i, (s, n) in place.items()}
+        except (OSError, ValueError, KeyError, IndexError) as error:
+            raise DataError(f"{self._npz}: not the npz that {INDEX} describes: {error}") from error
+        agree(
+            self._npz.parent / INDEX,
+            {r["image_id"]: r["dx"].upper() for r in rows},
+            self._npz,
+            said,
+        )
+        return {i: images[s][n] for i, (s, n) in place.items()}
+
+    def read_image(self, row: int) -> Pixels:
+        """From the npz, where that is the source, else from the file."""
+        if self.source == "npz28":
+            return self._npz_images[str(self.table.id[row])]
+        return super().read_image(row)
+
+    def source_key(self) -> str:
+        """Size and time of the npz, where that is the source, else of every file."""
+        if self.source == "npz28":
+            stamp = self._npz.stat()
+            return f"{NPZ} {stamp.st_size} {stamp.st_mtime_ns}"
+        return super().source_key()

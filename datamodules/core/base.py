@@ -1,54 +1,34 @@
-"""The base of every dataset: a LightningDataModule that a dataset fills with a table and a way to read an image."""
+"""The base of every dataset: a LightningDataModule under an imbalance regime."""
 
-import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import lightning as L  # noqa: N812
+import lightning as L
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from . import leaks, regimes, splits
-from .cache import ImageStore, Pixels, open_store, resize
+from .cache import ImageStore, open_store
 from .contract import Batch, DataRequest, DataSpec
-from .errors import DataError, DataMissingError, unknown
+from .errors import DataError, unknown
 from .names import DataName
 from .rows import InOrder, Rows
 from .samplers import StepSampler
-from .table import SampleTable
+from .source import Source, cache_root, data_root
 from .transforms import Augmenter
 
-# The usual normalisation constants (ImageNet's), which pretrained weights expect; grey images take their mean.
+# ImageNet's constants, which pretrained weights expect; grey images take their mean.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def data_root() -> Path:
-    """``MEDTAIL_DATA``, or ``data`` in the working directory."""
-    return Path(os.environ.get("MEDTAIL_DATA") or "data")
-
-
-def cache_root() -> Path:
-    """``MEDTAIL_CACHE``, or ``.cache/images`` in the working directory."""
-    return Path(os.environ.get("MEDTAIL_CACHE") or ".cache/images")
-
-
-class ImageDataModule(L.LightningDataModule):
+class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a parsed name
     """A dataset under an imbalance regime.
 
-    A dataset overrides ``load_table`` and, where its images are no files, ``read_image`` and ``source_key``.
-    Nothing is read before ``prepare``.
-
-    Class attributes:
-        slugs: the names this module answers to; usually one, the module's own.
-        variants: other splits than the default one -> one line on what they are. A split that leaks can only
-            be had as a variant whose name begins with ``leaky_``.
-        class_names, in_channels, ordinal: facts of the dataset (set per instance where slugs differ).
-        title, licence, citation, files: for the card; ``files`` says which files are needed and how to get them.
+    A dataset overrides what ``Source`` lists. Nothing is read before ``prepare``.
 
     Args:
         name: ``dataset[+variant][@regime]``.
@@ -59,16 +39,6 @@ class ImageDataModule(L.LightningDataModule):
         workers: loader processes; 0 reads in the training process. Never changes a number.
         allow_leaks: only for inspection: build a leaking split without its marked name.
     """
-
-    slugs: ClassVar[tuple[str, ...]]
-    variants: ClassVar[dict[str, str]] = {}
-    class_names: tuple[str, ...] = ()
-    in_channels: int = 3
-    ordinal: bool = False
-    title: str = ""
-    licence: str = ""
-    citation: str = ""
-    files: str = ""
 
     def __init__(
         self,
@@ -85,54 +55,18 @@ class ImageDataModule(L.LightningDataModule):
         self.name = name if isinstance(name, DataName) else DataName.parse(name)
         if self.name.variant and self.name.variant not in self.variants:
             raise unknown(f"variant of {self.name.dataset}", self.name.variant, self.variants)
+        if self.name.source in self.refused:
+            raise DataError(f"{self.name.source}: {self.refused[self.name.source]}")
         self.image_size = (image_size, image_size) if isinstance(image_size, int) else image_size
         self.root, self.cache = root or data_root(), cache or cache_root()
         self.split_seed, self.workers, self.allow_leaks = split_seed, workers, allow_leaks
         self.request, self.batch_size, self.seed, self.epochs = DataRequest(), 128, 0, 1
-        self.table: SampleTable
         self.split: NDArray[np.str_]
         self.target: NDArray[np.int64]
         self.store: ImageStore
         self.kept: NDArray[np.int64]
         self.wanted: NDArray[np.int64]
         self._ready = False
-
-    # What a dataset overrides.
-
-    def load_table(self) -> SampleTable:
-        """Read ids, targets, groups and, where given, splits; set ``class_names`` where they vary.
-
-        Raises:
-            DataMissingError: files are not there; use ``self.missing``.
-            DataError: files are not as they should be.
-        """
-        raise NotImplementedError
-
-    def read_image(self, row: int) -> Pixels:
-        """Decode one image -> [H, W, C] uint8 of ``image_size``. Raises ``OSError`` naming the file."""
-        path = self.table.path[row] if self.table.path else None
-        if path is None:
-            raise NotImplementedError
-        try:
-            with Image.open(path) as image:
-                return resize(image, self.image_size, "RGB" if self.in_channels == 3 else "L")
-        except (OSError, ValueError, SyntaxError) as error:
-            raise OSError(f"{path}: {error}") from error
-
-    def source_key(self) -> str:
-        """What the pixels depend on, in words: the cache is made anew when it changes."""
-        stamps = ((p, p.stat()) for p in self.table.path or ())
-        return "\n".join(f"{p.name} {s.st_size} {s.st_mtime_ns}" for p, s in stamps)
-
-    # What a dataset may use.
-
-    def missing(self, *looked: Path) -> DataMissingError:
-        """The error for absent files: which, where looked, how to get them."""
-        places = ", ".join(str(p) for p in looked)
-        return DataMissingError(
-            f"{self.name.dataset}: files not found (looked for {places}); {self.files} "
-            "Set MEDTAIL_DATA to the folder that holds them."
-        )
 
     # What the runner uses.
 
@@ -148,10 +82,40 @@ class ImageDataModule(L.LightningDataModule):
         source = self.name.source
         self.table.check(source, self.class_names)
         self.split = self._split()
-        self._check_missing_files()
+        self.check_files()
         splits.check_split(source, self.table, self.split, self.class_names)
-        if not (self.allow_leaks or self.name.variant.startswith("leaky_")):
+        if not self.leaks_allowed:
             leaks.forbid_shared_groups(source, self.table, self.split)
+        self.store = self._open_store()
+        self._settle_copies()
+        self._apply_regime()
+        self._ready = True
+
+    @property
+    def leaks_allowed(self) -> bool:
+        """Whether this is a split that leaks, under its marked name."""
+        return self.allow_leaks or self.name.variant.startswith("leaky_")
+
+    def _open_store(self) -> ImageStore:
+        return open_store(
+            self.cache,
+            self.name.dataset,
+            "\n".join([self.source, self.source_key(), *self.table.id]),
+            (len(self.table), *self.image_size, self.in_channels),
+            self.read_image,
+        )
+
+    def _settle_copies(self) -> None:
+        """Refuse images that stand in several splits, or exclude them from train."""
+        source = self.name.source
+        if self.leaks_allowed:
+            return
+        if self.copies == "exclude":
+            self.split = leaks.without_copies(self.split, self.store)
+            splits.check_split(source, self.table, self.split, self.class_names)
+        leaks.forbid_identical_images(source, self.table, self.split, self.store)
+
+    def _apply_regime(self) -> None:
         self.target = self.table.target
         if regimes.is_binary(self.name.regime):
             given = int(np.bincount(self.target[self.split == "train"]).argmax())
@@ -167,16 +131,6 @@ class ImageDataModule(L.LightningDataModule):
             group = self.table.group if self.table.group is not None else self.table.id
             kept = regimes.cut(self.target[train], group[train], self.wanted, self.split_seed)
             self.kept = train[kept]
-        self.store = open_store(
-            self.cache,
-            self.name.dataset,
-            "\n".join([self.source_key(), *self.table.id]),
-            (len(self.table), *self.image_size, self.in_channels),
-            self.read_image,
-        )
-        if not (self.allow_leaks or self.name.variant.startswith("leaky_")):
-            leaks.forbid_identical_images(source, self.table, self.split, self.store)
-        self._ready = True
 
     def _split(self) -> NDArray[np.str_]:
         if self.table.split is None:
@@ -185,14 +139,6 @@ class ImageDataModule(L.LightningDataModule):
         if not (self.table.split == "val").any():
             return splits.carve_validation(self.table, self.table.split, self.split_seed)
         return self.table.split
-
-    def _check_missing_files(self) -> None:
-        absent = [p for p in self.table.path or () if not p.is_file()]
-        if absent:
-            raise DataMissingError(
-                f"{self.name.dataset}: {len(absent)} of {len(self.table)} image files are missing, the first is "
-                f"{absent[0]}; {self.files}"
-            )
 
     @cached_property
     def spec(self) -> DataSpec:
@@ -249,8 +195,7 @@ class ImageDataModule(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training batches as ``connect`` asked for."""
-        rank, world = self._rank()
-        rows, request = self.rows("train"), self.request
+        (rank, world), rows, request = self._rank(), self.rows("train"), self.request
         streams = (request.sampler, request.second) if request.second else (request.sampler,)
         augmenter = Augmenter(request.augment, self.seed)
         sampler = StepSampler(
@@ -276,11 +221,10 @@ class ImageDataModule(L.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Normalise on the device: uint8 -> float."""
-        second = self.normalise(batch.second.image) if batch.second else None
-        return batch._replace(
-            image=self.normalise(batch.image),
-            second=batch.second._replace(image=second) if batch.second else None,
-        )
+        second = batch.second
+        if second is not None:
+            second = second._replace(image=self.normalise(second.image))
+        return batch._replace(image=self.normalise(batch.image), second=second)
 
     def normalise(self, image: Tensor) -> Tensor:
         """[..., C, H, W] uint8 -> float, with the constants above."""
@@ -295,4 +239,4 @@ class ImageDataModule(L.LightningDataModule):
         return {}
 
 
-__all__ = ["DataError", "ImageDataModule", "cache_root", "data_root"]
+__all__ = ["ImageDataModule", "cache_root", "data_root"]

@@ -57,7 +57,9 @@ def _write(path: Path, read: Callable[[int], Pixels], shape: tuple[int, ...], ti
     bad: list[str] = []
     try:
         images = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
-        for row in track(range(shape[0]), f"decoding {title}", transient=True, disable=shape[0] < 2000):
+        for row in track(
+            range(shape[0]), f"decoding {title}", transient=True, disable=shape[0] < 2000
+        ):
             try:
                 images[row] = read(row)
             except (OSError, ValueError, SyntaxError) as error:

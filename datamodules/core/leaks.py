@@ -1,8 +1,11 @@
 """Leaks between splits: ids, groups, identical and nearly identical images."""
 
 import hashlib
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import imagehash
 import numpy as np
@@ -14,6 +17,9 @@ from .errors import DataError
 from .table import SPLITS, SampleTable
 
 PERCEPTUAL_BITS = 4  # pHash distance (of 64 bits) up to which two images count as nearly identical
+EXCLUDED = "excluded"  # the split of an image that was taken out as a copy
+Pair = tuple[str, str]
+PAIRS: tuple[Pair, ...] = tuple(combinations(SPLITS, 2))
 
 
 @dataclass(frozen=True)
@@ -21,22 +27,67 @@ class LeakReport:
     """What two splits share; each entry maps ``(split, split)`` to an amount.
 
     Attributes:
+        ids: sample ids in both splits.
         groups: groups with images in both splits.
         identical: images of the second split whose pixels stand in the first, byte for byte.
         similar: images of the second split with an image in the first within ``PERCEPTUAL_BITS`` of its
             perceptual hash (pHash); not proof of a leak, but where to look.
+        excluded: images taken out of train or val, as copies of images in val or test.
         known_groups: whether the dataset knows groups at all.
     """
 
-    groups: dict[tuple[str, str], int]
-    identical: dict[tuple[str, str], int]
-    similar: dict[tuple[str, str], int]
+    ids: dict[Pair, int]
+    groups: dict[Pair, int]
+    identical: dict[Pair, int]
+    similar: dict[Pair, int]
+    excluded: int
     known_groups: bool
 
+    @property
+    def leaks(self) -> bool:
+        """Whether an id, a group or an image stands in two splits."""
+        return any(sum(d.values()) for d in (self.ids, self.groups, self.identical))
 
-def _shared(values: NDArray[np.str_], split: NDArray[np.str_]) -> dict[tuple[str, str], NDArray[np.str_]]:
+
+def leak_report(table: SampleTable, split: NDArray[np.str_], store: ImageStore) -> LeakReport:
+    """Compare the splits, as they are before a regime."""
+    digests, hashes = pixel_digests(store), perceptual_hashes(store)
+    groups = table.group if table.group is not None else table.id
+    return LeakReport(
+        ids={pair: len(v) for pair, v in _shared(table.id, split).items()},
+        groups={pair: len(v) for pair, v in _shared(groups, split).items()},
+        identical={
+            (a, b): int(np.isin(digests[split == b], digests[split == a]).sum()) for a, b in PAIRS
+        },
+        similar={(a, b): count_similar(hashes[split == a], hashes[split == b]) for a, b in PAIRS},
+        excluded=int((split == EXCLUDED).sum()),
+        known_groups=table.group is not None,
+    )
+
+
+def count_similar(
+    first: NDArray[np.uint64], second: NDArray[np.uint64], bits: int = PERCEPTUAL_BITS
+) -> int:
+    """How many of ``second`` have a hash of ``first`` within ``bits`` of 64.
+
+    Args:
+        first: [N] hashes.
+        second: [M] hashes.
+        bits: Hamming distance that still counts.
+    """
+    known = np.unique(first)
+    values, times = np.unique(second, return_counts=True)
+    near = np.zeros(len(values), bool)
+    step = max(1, 2**22 // max(1, len(known)))
+    for start in range(0, len(values), step):
+        part = values[start : start + step, None] ^ known
+        near[start : start + step] = (np.bitwise_count(part) <= bits).any(1)
+    return int(times[near].sum())
+
+
+def _shared(values: NDArray[np.str_], split: NDArray[np.str_]) -> dict[Pair, NDArray[np.str_]]:
     parts = {s: np.unique(values[split == s]) for s in SPLITS}
-    return {(a, b): np.intersect1d(parts[a], parts[b]) for a, b in combinations(SPLITS, 2)}
+    return {(a, b): np.intersect1d(parts[a], parts[b]) for a, b in PAIRS}
 
 
 def forbid_shared_groups(name: str, table: SampleTable, split: NDArray[np.str_]) -> None:
@@ -46,22 +97,55 @@ def forbid_shared_groups(name: str, table: SampleTable, split: NDArray[np.str_])
     for (a, b), groups in _shared(table.group, split).items():
         if len(groups):
             raise DataError(
-                f"{name}: the split leaks: {len(groups)} groups have images in both {a} and {b} (the first is "
-                f"'{groups[0]}'): split by group, or use a variant named leaky_... if you must"
+                f"{name}: the split leaks: {len(groups)} groups have images in both {a} and {b} "
+                f"(the first is '{groups[0]}'): split by group, or use a variant named leaky_... "
+                "if you must"
             )
+
+
+def _beside(store: ImageStore, suffix: str, compute: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+    """The array kept beside the store under ``suffix``, computed where it is not there yet."""
+    path = store.path.with_suffix(f".{suffix}.npy")
+    if not path.exists():
+        part = path.with_suffix(f".{os.getpid()}.part.npy")
+        np.save(part, compute())
+        part.replace(path)
+    kept: NDArray[Any] = np.load(path)
+    return kept
 
 
 def pixel_digests(store: ImageStore) -> NDArray[np.str_]:
     """[N] digests of the stored pixels, kept beside the store."""
-    path = store.path.with_suffix(".digests.npy")
-    if path.exists():
-        kept: NDArray[np.str_] = np.load(path)
-        return kept
-    digests = np.array([hashlib.blake2b(image.tobytes(), digest_size=8).hexdigest() for image in store.images])
-    part = path.with_suffix(".part.npy")
-    np.save(part, digests)
-    part.replace(path)
-    return digests
+    return _beside(
+        store,
+        "digests",
+        lambda: np.array(
+            [hashlib.blake2b(image.tobytes(), digest_size=8).hexdigest() for image in store.images]
+        ),
+    )
+
+
+def perceptual_hashes(store: ImageStore) -> NDArray[np.uint64]:
+    """[N] perceptual hashes (``imagehash.phash``, 64 bits) of the stored images, kept beside the store."""
+
+    def compute() -> NDArray[np.uint64]:
+        bits = [imagehash.phash(Image.fromarray(i.squeeze())).hash.ravel() for i in store.images]
+        return np.packbits(np.array(bits), axis=1).view(np.uint64).ravel()
+
+    return _beside(store, "phash", compute)
+
+
+def without_copies(split: NDArray[np.str_], store: ImageStore) -> NDArray[np.str_]:
+    """The split with every training image ``EXCLUDED`` whose pixels are in val or test, and so val's in test.
+
+    Test stays as it was, so that results on an official test set remain comparable.
+    """
+    digests = pixel_digests(store)
+    cleaned = split.astype(f"<U{max(len(EXCLUDED), split.dtype.itemsize // 4)}")
+    for part, later in (("val", ("test",)), ("train", ("val", "test"))):
+        held = digests[np.isin(cleaned, later)]
+        cleaned[(cleaned == part) & np.isin(digests, held)] = EXCLUDED
+    return cleaned
 
 
 def forbid_identical_images(
@@ -71,8 +155,9 @@ def forbid_identical_images(
     digests = pixel_digests(store)
     for (a, b), shared in _shared(digests, split).items():
         if len(shared):
-            first = table.id[(digests == shared[0])]
+            first = table.id[digests == shared[0]]
             raise DataError(
-                f"{name}: the split leaks: {len(shared)} images stand in both {a} and {b} (the first is "
-                f"'{first[0]}' = '{first[-1]}'): remove the copies, give them one group, or use a leaky_... variant"
+                f"{name}: the split leaks: {len(shared)} images stand in both {a} and {b} (the first "
+                f"is '{first[0]}' = '{first[-1]}'): remove the copies, give them one group, or use a "
+                "leaky_... variant"
             )

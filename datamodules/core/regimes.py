@@ -75,8 +75,8 @@ def _monica() -> dict[tuple[str, str], dict[str, int]]:
     return tables
 
 
-def monica_counts(dataset: str, regime: str, class_names: tuple[str, ...], available: Counts) -> Counts:
-    """MONICA's training counts of ``dataset``, capped by what there is (the card states the difference).
+def published_counts(dataset: str, regime: str, class_names: tuple[str, ...]) -> Counts:
+    """MONICA's training counts of ``dataset``, in the order of ``class_names``.
 
     Raises:
         MedtailError: MONICA has no such split, or its classes are not these.
@@ -85,12 +85,18 @@ def monica_counts(dataset: str, regime: str, class_names: tuple[str, ...], avail
     if (dataset, regime) not in tables:
         known = [r for d, r in tables if d == dataset] or [f"{d}@{r}" for d, r in tables]
         raise unknown(f"MONICA regime of {dataset}", regime, known)
-    table = tables[dataset, regime]
-    by_name = {name.lower(): count for name, count in table.items()}
-    keys = [name.lower() if name.lower() in by_name else str(i) for i, name in enumerate(class_names)]
-    if sorted(keys) != sorted(by_name):
-        raise MedtailError(f"{dataset}@{regime}: MONICA's classes are {', '.join(sorted(by_name))}")
-    return np.minimum([by_name[key] for key in keys], available)
+    table = {name.lower(): count for name, count in tables[dataset, regime].items()}
+    keys = [n.lower() if n.lower() in table else str(i) for i, n in enumerate(class_names)]
+    if sorted(keys) != sorted(table):
+        raise MedtailError(f"{dataset}@{regime}: MONICA's classes are {', '.join(sorted(table))}")
+    return np.array([table[key] for key in keys], np.int64)
+
+
+def monica_counts(
+    dataset: str, regime: str, class_names: tuple[str, ...], available: Counts
+) -> Counts:
+    """MONICA's training counts, capped by what there is (the card states the difference)."""
+    return np.minimum(published_counts(dataset, regime, class_names), available)
 
 
 def is_binary(regime: str) -> bool:
@@ -116,7 +122,9 @@ def wanted_counts(
     ratio = int(match[2])
     if ratio < 1:
         raise MedtailError(f"regime '{regime}': the ratio is at least 1, such as {match[1]}100")
-    rule: Callable[[Counts, float], Counts] = step_counts if match[1] == "step" else long_tail_counts
+    rule: Callable[[Counts, float], Counts] = (
+        step_counts if match[1] == "step" else long_tail_counts
+    )
     wanted = rule(available, ratio)
     if (wanted < 1).any():
         raise DataError(

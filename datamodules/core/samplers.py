@@ -23,7 +23,9 @@ class Draw(NamedTuple):
     stream: int
 
 
-def class_probability(name: SamplerName, counts: NDArray[np.int64], progress: float) -> NDArray[np.float64]:
+def class_probability(
+    name: SamplerName, counts: NDArray[np.int64], progress: float
+) -> NDArray[np.float64]:
     """Probability of drawing each class, [K] summing to 1.
 
     ``instance``: n_c / N. ``class_balanced``: 1 / K. ``square_root``: sqrt(n_c) / sum. ``progressive``:

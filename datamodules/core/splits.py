@@ -68,12 +68,18 @@ def split_digest(table: SampleTable, split: NDArray[np.str_]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def check_split(name: str, table: SampleTable, split: NDArray[np.str_], class_names: tuple[str, ...]) -> None:
+def check_split(
+    name: str, table: SampleTable, split: NDArray[np.str_], class_names: tuple[str, ...]
+) -> None:
     """Raise ``DataError`` where a class has no training image or a split is empty."""
     for part in SPLITS:
         if not (split == part).any():
-            raise DataError(f"{name}: the {part} split is empty: every dataset needs train, val and test images")
+            raise DataError(
+                f"{name}: the {part} split is empty: every dataset needs train, val and test images"
+            )
     present = np.bincount(table.target[split == "train"], minlength=len(class_names))
     if (present == 0).any():
         missing = [class_names[c] for c in np.flatnonzero(present == 0)]
-        raise DataError(f"{name}: no training image of class {', '.join(missing)}: drop the class or add images")
+        raise DataError(
+            f"{name}: no training image of class {', '.join(missing)}: drop the class or add images"
+        )

@@ -1,0 +1,120 @@
+"""The card of a dataset under a regime: text that reads well in a terminal and as Markdown."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from . import regimes
+from .base import ImageDataModule
+from .leaks import PAIRS, PERCEPTUAL_BITS, LeakReport, leak_report
+from .table import SPLITS
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Lines of an aligned Markdown table; the first column to the left, the others to the right."""
+    cells = [[str(v) for v in row] for row in (head, *rows)]
+    widths = [max(len(row[c]) for row in cells) for c in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        rest = [v.rjust(w) for v, w in zip(row[1:], widths[1:], strict=True)]
+        return "| " + " | ".join([row[0].ljust(widths[0]), *rest]) + " |"
+
+    rule = "| " + " | ".join("-" * w for w in widths) + " |"
+    return [line(cells[0]), rule, *(line(row) for row in cells[1:])]
+
+
+def _facts(module: ImageDataModule) -> list[str]:
+    height, width = module.image_size
+    table = module.table
+    if table.group is None:
+        groups = "unknown: split by image"
+    else:
+        groups = f"{len(np.unique(table.group))} of {len(table)} images"
+    order = ", ordered" if module.ordinal else ""
+    facts = {
+        "licence": module.licence,
+        "cite": module.citation,
+        "source": module.source,
+        "images": f"{height} x {width} pixels, {module.in_channels} channels",
+        "classes": f"{len(module.class_names)}{order}",
+        "groups": groups,
+        "split": f"digest {module.digest}, seed {module.split_seed}",
+        "variant": module.variants.get(module.name.variant, ""),
+    }
+    return [f"- {name}: {text}" for name, text in facts.items() if text]
+
+
+def _counts(module: ImageDataModule) -> list[str]:
+    """Images per class: train as the regime leaves it, val and test."""
+    amount = len(module.class_names)
+    columns = [np.bincount(module.target[module.rows(s)], minlength=amount) for s in SPLITS]
+    rows = [(name, *(int(c[k]) for c in columns)) for k, name in enumerate(module.class_names)]
+    lines = _table(("class", *SPLITS), [*rows, ("all", *(int(c.sum()) for c in columns))])
+    largest, smallest = int(columns[0].max()), int(columns[0].min())
+    lines += ["", f"Imbalance of train: {largest}:{smallest} = {largest / smallest:.1f}."]
+    for split, counts in zip(SPLITS[1:], columns[1:], strict=True):
+        absent = [module.class_names[k] for k in np.flatnonzero(counts == 0)]
+        if absent:
+            lines.append(f"No {split} image of {', '.join(absent)}: not scored there.")
+    return lines
+
+
+def _regime(module: ImageDataModule) -> list[str]:
+    """What the regime asked for against what was kept."""
+    if module.name.regime == "natural":
+        return []
+    kept = np.bincount(module.target[module.kept], minlength=len(module.class_names))
+    asked = module.wanted
+    if module.name.regime.startswith("monica"):
+        asked = regimes.published_counts(
+            module.name.dataset, module.name.regime, module.class_names
+        )
+    off = np.flatnonzero(kept != asked)
+    lines = ["", f"## Regime {module.name.regime}", ""]
+    if not len(off):
+        return [*lines, "Train has exactly the counts asked for."]
+    rows = [
+        (module.class_names[k], int(asked[k]), int(kept[k]), int(kept[k] - asked[k])) for k in off
+    ]
+    return [
+        *lines,
+        f"{len(off)} of {len(kept)} classes deviate, as groups stay whole and images are limited:",
+        "",
+        *_table(("class", "asked", "kept", "off"), rows),
+    ]
+
+
+def _leaks(report: LeakReport) -> list[str]:
+    groups = report.groups if report.known_groups else dict.fromkeys(PAIRS, "unknown")
+    rows = [
+        (f"{a} / {b}", report.ids[a, b], groups[a, b], report.identical[a, b], report.similar[a, b])
+        for a, b in PAIRS
+    ]
+    lines = _table(("splits", "ids", "groups", "identical", "similar"), rows)
+    if report.excluded:
+        lines += [
+            "",
+            f"Excluded: {report.excluded} images that were copies of images in val or test.",
+        ]
+    return [
+        *lines,
+        "",
+        f"Identical: the same pixels at this size. Similar: pHash within {PERCEPTUAL_BITS} of 64 bits;"
+        " where to look, no proof.",
+    ]
+
+
+def card(module: ImageDataModule) -> str:
+    """The card of a module; prepares it where it is not."""
+    module.prepare()
+    report = leak_report(module.table, module.split, module.store)
+    marked = module.name.variant.startswith("leaky_")
+    warning = "!! THIS SPLIT LEAKS between train, val and test: do not believe results on it !!"
+    found = "This split is marked as leaking, but no leak was found in these files."
+    lines = [f"# {module.name}: {module.title}", ""]
+    if report.leaks:
+        lines += [f"**{warning}**", ""]
+    elif marked:
+        lines += [f"**{found}**", ""]
+    lines += [*_facts(module), "", "## Images", "", *_counts(module), *_regime(module)]
+    return "\n".join([*lines, "", "## Leaks", "", *_leaks(report), ""])

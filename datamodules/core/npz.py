@@ -1,0 +1,59 @@
+"""NumPy archives read image by image, whatever their size: an archive of 224 px images is many GiB."""
+
+import hashlib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from .cache import Pixels
+from .errors import DataError
+
+
+def _header(member: IO[bytes]) -> tuple[int, ...]:
+    """Shape of the uint8 array whose data follow."""
+    version = np.lib.format.read_magic(member)
+    read = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
+    shape, fortran, dtype = read(member)
+    if fortran or dtype != np.uint8:
+        raise ValueError(f"{dtype} images, where uint8 in C order is expected")
+    return tuple(shape)
+
+
+def stream_images(path: Path, members: tuple[str, ...]) -> Iterator[Pixels]:
+    """The images [H, W] or [H, W, C] of the arrays ``members`` [N, ...], one after another.
+
+    Raises:
+        OSError, ValueError, KeyError, zipfile.BadZipFile: the archive is broken or lacks an array.
+    """
+    with zipfile.ZipFile(path) as archive:
+        for name in members:
+            with archive.open(f"{name}.npy") as member:
+                amount, *shape = _header(member)
+                size = int(np.prod(shape))
+                for _ in range(amount):
+                    data = member.read(size)
+                    if len(data) != size:
+                        raise OSError(f"{path}: {name} ends too early")
+                    yield np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def md5(path: Path, memory: Path) -> str:
+    """MD5 of a file, remembered in the folder ``memory`` until the file's size or time changes."""
+    stamp = path.stat()
+    kept = memory / f"{path.name}-{stamp.st_size}-{stamp.st_mtime_ns}.md5"
+    if not kept.exists():
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "md5").hexdigest()
+        except OSError as error:
+            raise DataError(f"{path}: {error}") from error
+        memory.mkdir(parents=True, exist_ok=True)
+        kept.write_text(digest)
+    return kept.read_text()

@@ -1,0 +1,144 @@
+"""What a dataset says of itself: its facts, its table, where its pixels come from. The part that a dataset overrides."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from PIL import Image
+
+from .cache import Pixels, resize
+from .errors import DataMissingError
+from .labels import images_below
+from .names import DataName
+from .table import SampleTable
+
+
+def data_root() -> Path:
+    """``MEDTAIL_DATA``, or ``data`` in the working directory."""
+    return Path(os.environ.get("MEDTAIL_DATA") or "data")
+
+
+def cache_root() -> Path:
+    """``MEDTAIL_CACHE``, or ``.cache/images`` in the working directory."""
+    return Path(os.environ.get("MEDTAIL_CACHE") or ".cache/images")
+
+
+class Source:
+    """Facts, labels and pixels of a dataset.
+
+    A dataset overrides ``load_table`` and, where its images are no files, ``read_image`` and ``source_key``.
+
+    Class attributes:
+        slugs: the names this module answers to; usually one, the module's own.
+        variants: other splits than the default one -> one line on what they are. A split that leaks can only
+            be had as a variant whose name begins with ``leaky_``.
+        class_names, in_channels, ordinal: facts of the dataset (set per instance where slugs differ).
+        refused: names that cannot be used -> why, and what to use instead.
+        copies: what becomes of an image that stands in several splits, pixel for pixel: ``refuse`` the data,
+            or ``exclude`` it from train (and from val, where it is in test), which the card states.
+        folders: folders below ``root`` in which the files may lie; empty for ``root`` itself.
+        source: which of several sources the pixels come from, set by ``load_table``.
+        title, licence, citation, files: for the card; ``files`` says which files are needed and how to get them.
+    """
+
+    slugs: ClassVar[tuple[str, ...]]
+    variants: ClassVar[dict[str, str]] = {}
+    refused: ClassVar[dict[str, str]] = {}
+    copies: ClassVar[Literal["refuse", "exclude"]] = "refuse"
+    folders: ClassVar[tuple[str, ...]] = ("",)
+    source: str = ""
+    class_names: tuple[str, ...] = ()
+    in_channels: int = 3
+    ordinal: bool = False
+    title: str = ""
+    licence: str = ""
+    citation: str = ""
+    files: str = ""
+
+    # Set by ``ImageDataModule``.
+    name: DataName
+    image_size: tuple[int, int]
+    root: Path
+    cache: Path
+    table: SampleTable
+
+    # What a dataset overrides.
+
+    def load_table(self) -> SampleTable:
+        """Read ids, targets, groups and, where given, splits; set ``class_names`` where they vary.
+
+        Raises:
+            DataMissingError: files are not there; use ``self.missing``.
+            DataError: files are not as they should be.
+        """
+        raise NotImplementedError
+
+    def read_image(self, row: int) -> Pixels:
+        """Decode one image -> [H, W, C] uint8 of ``image_size``. Raises ``OSError`` naming the file."""
+        path = self.table.path[row] if self.table.path else None
+        if path is None:
+            raise NotImplementedError
+        try:
+            with Image.open(path) as image:
+                return resize(image, self.image_size, "RGB" if self.in_channels == 3 else "L")
+        except (OSError, ValueError, SyntaxError) as error:
+            raise OSError(f"{path}: {error}") from error
+
+    def source_key(self) -> str:
+        """What the pixels depend on, in words: the cache is made anew when it changes."""
+        stamps = ((p, p.stat()) for p in self.table.path or ())
+        return "\n".join(f"{p.name} {s.st_size} {s.st_mtime_ns}" for p, s in stamps)
+
+    # What a dataset may use.
+
+    def missing(self, *looked: Path) -> DataMissingError:
+        """The error for absent files: which, where looked, how to get them."""
+        places = ", ".join(str(p) for p in looked)
+        return DataMissingError(
+            f"{self.name.dataset}: files not found (looked for {places}); {self.files} "
+            "Set MEDTAIL_DATA to the folder that holds them."
+        )
+
+    def folder_with(self, *names: str) -> Path:
+        """The first of ``folders`` in which one of ``names`` lies; raises ``DataMissingError``."""
+        places = [self.root / folder for folder in self.folders]
+        for place in places:
+            if any((place / name).exists() for name in names):
+                return place
+        raise self.missing(*(place / name for place in places for name in names[:1]))
+
+    def paths_of(self, ids: Sequence[str], folder: Path, *inside: str) -> tuple[Path, ...]:
+        """The image file of each id, anywhere below ``folder`` (or below those of ``inside`` in it).
+
+        Raises:
+            DataMissingError: an image is not there.
+        """
+        found = images_below([folder / name for name in inside] if inside else [folder])
+        absent = [name for name in ids if name not in found]
+        if absent:
+            raise DataMissingError(
+                f"{self.name.dataset}: {len(absent)} of {len(ids)} image files are missing below "
+                f"{folder}, the first is '{absent[0]}'; {self.files}"
+            )
+        return tuple(found[name] for name in ids)
+
+    def fetch(self) -> None:
+        """Get the files, where that can be done; ``medtail data get``.
+
+        Raises:
+            DataMissingError: they have to be got by hand; says from where.
+        """
+        if self.files:
+            raise DataMissingError(
+                f"{self.name.dataset} cannot be fetched by medtail: {self.files}"
+            )
+
+    def check_files(self) -> None:
+        """Raise ``DataMissingError`` where a file of the table is not there."""
+        absent = [p for p in self.table.path or () if not p.is_file()]
+        if absent:
+            raise DataMissingError(
+                f"{self.name.dataset}: {len(absent)} of {len(self.table)} image files are missing, the first is "
+                f"{absent[0]}; {self.files}"
+            )

@@ -1,0 +1,128 @@
+"""Anybody's own images: a CSV or Parquet table of image path, label and, where known, group and split.
+
+``datamodules.build("image_table", 64, file=Path("my.csv"))``, or in a suite
+``{name: image_table@natural, params: {file: my.csv}}``.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyarrow import ArrowException
+from pyarrow import parquet as pq
+
+from .core.base import ImageDataModule
+from .core.errors import DataError, DataMissingError
+from .core.labels import class_indices, read_rows
+from .core.names import DataName
+from .core.table import SampleTable
+
+COLUMNS = ("image", "label")
+HELP = (
+    "a CSV or Parquet file with the columns image (path, relative to the file's folder) and label, "
+    "and perhaps group (patient, lesion or video) and split (train, val or test)."
+)
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV or Parquet file, every value as text (empty where there is none).
+
+    Raises:
+        DataError: no such table, or one of ``COLUMNS`` is missing.
+    """
+    if path.suffix.lower() not in (".parquet", ".pq"):
+        return [{k: v or "" for k, v in row.items() if k} for row in read_rows(path, COLUMNS)]
+    try:
+        table = pq.read_table(path)
+    except (OSError, ArrowException) as error:
+        raise DataError(f"{path}: {error}") from error
+    absent = [c for c in COLUMNS if c not in table.column_names]
+    if absent:
+        raise DataError(
+            f"{path}: no column '{absent[0]}' (there are {', '.join(table.column_names)})"
+        )
+    return [{k: "" if v is None else str(v) for k, v in row.items()} for row in table.to_pylist()]
+
+
+def sorted_labels(labels: list[str]) -> tuple[str, ...]:
+    """Unique labels in order: of numbers where all are numbers, else of text."""
+    names = set(labels)
+    if all(name.lstrip("-").isdigit() for name in names):
+        return tuple(sorted(names, key=int))
+    return tuple(sorted(names))
+
+
+class ImageTable(ImageDataModule):
+    """A table of image files.
+
+    Args:
+        name: ``image_table`` with a regime.
+        image_size: (height, width) in pixels, or one number for a square.
+        file: the table.
+        classes: class names in order; labels are then these names or their places from 0. By default the
+            sorted unique labels.
+        arguments: those of ``ImageDataModule``.
+    """
+
+    slugs = ("image_table",)
+    variants = {
+        "leaky_given": "the table's split, although groups or images stand in several parts"
+    }
+    title = "A table of images"
+    licence = "that of the images"
+    files = f"give file=..., {HELP}"
+
+    def __init__(
+        self,
+        name: str | DataName,
+        image_size: int | tuple[int, int] = 28,
+        *,
+        file: Path | str | None = None,
+        classes: tuple[str, ...] | None = None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(name, image_size, **arguments)
+        self.file = Path(file) if file is not None else None
+        self.classes = tuple(classes) if classes else None
+
+    def load_table(self) -> SampleTable:
+        """The rows, in the order of their image paths."""
+        if self.file is None or not self.file.is_file():
+            where = f"{self.file} not found" if self.file else "no file given"
+            raise self._no_file(where)
+        self.source = self.file.name
+        rows = sorted(read_table(self.file), key=lambda row: row["image"])
+        for column in COLUMNS:
+            empty = [row for row in rows if not row[column].strip()]
+            if empty:
+                raise DataError(
+                    f"{self.file}: {len(empty)} rows have an empty {column} (the first is image "
+                    f"'{empty[0]['image']}')"
+                )
+        ids = [row["image"].strip() for row in rows]
+        return SampleTable(
+            id=np.array(ids),
+            target=self._targets(ids, [row["label"].strip() for row in rows]),
+            group=self._groups(ids, rows),
+            split=np.array([r["split"].strip() for r in rows]) if "split" in rows[0] else None,
+            path=tuple(self.file.parent / name for name in ids),
+        )
+
+    def _targets(self, ids: list[str], labels: list[str]) -> NDArray[np.int64]:
+        self.class_names = self.classes or sorted_labels(labels)
+        if len(self.class_names) < 2:
+            raise DataError(f"{self.file}: one class only: '{self.class_names[0]}'")
+        if self.classes and not set(labels) <= set(self.classes):
+            by_place = {str(c): name for c, name in enumerate(self.classes)}
+            labels = [by_place.get(label, label) for label in labels]
+        return class_indices(str(self.file), ids, labels, self.class_names)
+
+    def _groups(self, ids: list[str], rows: list[dict[str, str]]) -> NDArray[np.str_] | None:
+        if "group" not in rows[0]:
+            return None
+        groups = [row["group"].strip() for row in rows]
+        return np.array([g or f"image {i}" for i, g in zip(ids, groups, strict=True)])
+
+    def _no_file(self, where: str) -> DataMissingError:
+        return DataMissingError(f"image_table: {where}; {self.files}")

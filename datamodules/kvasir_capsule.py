@@ -1,0 +1,67 @@
+"""Kvasir-Capsule: labelled frames of capsule endoscopy videos, split by video.
+
+The rarest findings come from two or three videos: every class has training frames, but some have none
+in validation or test, where they are counted as absent and not as errors (the card lists them). Eight
+frames carry two labels (Erosion and Pylorus) in the official lists and are left out.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from .core.base import ImageDataModule
+from .core.labels import class_indices, read_rows
+from .core.table import SampleTable
+
+FOLDS = ("split_0.csv", "split_1.csv")
+CLASSES = (
+    "Angiectasia", "Blood", "Erosion", "Erythematous", "Foreign Bodies", "Ileo-cecal valve",
+    "Lymphangiectasia", "Normal", "Pylorus", "Reduced Mucosal View", "Ulcer",
+)  # fmt: skip
+
+
+def read_folds(folder: Path) -> dict[str, tuple[str, int]]:
+    """Class and fold of each frame, by file name without suffix; frames of two labels are left out."""
+    found: dict[str, tuple[str, int]] = {}
+    twofold: set[str] = set()
+    for fold, name in enumerate(FOLDS):
+        for row in read_rows(folder / name, ("filename", "label")):
+            frame = Path(row["filename"]).stem
+            if found.setdefault(frame, (row["label"], fold))[0] != row["label"]:
+                twofold.add(frame)
+    return {frame: entry for frame, entry in found.items() if frame not in twofold}
+
+
+class KvasirCapsule(ImageDataModule):
+    """The 11 classes of the official lists; a frame's video is its name before the underscore."""
+
+    slugs = ("kvasir_capsule",)
+    variants = {
+        "leaky_official": "the official folds: fold 0 train (and val), fold 1 test; they share 7 of "
+        "43 videos",
+    }
+    copies = "exclude"
+    folders = ("kvasir_capsule", "")
+    class_names = CLASSES
+    title = "Kvasir-Capsule, labelled frames"
+    licence = "CC BY 4.0"
+    citation = "P. H. Smedsrud et al., Kvasir-Capsule, Scientific Data 8, 142 (2021)"
+    files = (
+        "it needs the labelled images of the Kvasir-Capsule dataset (osf.io/dv2ag), as *.jpg anywhere "
+        f"below, and {' and '.join(FOLDS)} of the repository simula/kvasir-capsule."
+    )
+
+    def load_table(self) -> SampleTable:
+        """Classes and videos, sorted by file name."""
+        folder = self.folder_with(*FOLDS)
+        for name in FOLDS:
+            if not (folder / name).exists():
+                raise self.missing(folder / name)
+        rows = read_folds(folder)
+        ids = sorted(rows)
+        target = class_indices(str(folder), ids, [rows[i][0] for i in ids], CLASSES)
+        split = None
+        if self.name.variant == "leaky_official":
+            split = np.array([("train", "test")[rows[i][1]] for i in ids])
+        videos = np.array([i.split("_")[0] for i in ids])
+        return SampleTable(np.array(ids), target, videos, split, self.paths_of(ids, folder))

@@ -1,0 +1,161 @@
+"""MedMNIST v2: eleven of the twelve 2D sets, on their official splits, at 28, 64, 128 or 224 pixels.
+
+Files lie in ``medmnist/`` below the data root under their official names (``bloodmnist.npz``,
+``bloodmnist_64.npz``, ...) and are checked against the official MD5. An official size needs the file
+of that size; any other is reduced from the smallest file that is at least as large.
+
+Official val and test stay as they are; a training image that stands in them pixel for pixel is
+excluded (BreastMNIST has one such image, with the other label). DermaMNIST splits by image 10,015
+images of 7,470 lesions, and is to be had under a marked name only.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from .core.base import ImageDataModule
+from .core.cache import Pixels, resize
+from .core.errors import DataError
+from .core.names import DataName
+from .core.npz import md5, stream_images
+from .core.table import SPLITS, SampleTable
+
+SIZES = (28, 64, 128, 224)
+CITATION = "J. Yang et al., MedMNIST v2, Scientific Data 10, 41 (2023)"
+
+
+def official(flag: str) -> dict[str, Any]:
+    """What the package ``medmnist`` says of a set; imported late, as it is slow to import."""
+    from medmnist import INFO
+
+    info: dict[str, Any] = INFO[flag]
+    return info
+
+
+class MedMNIST(ImageDataModule):
+    """One of the 2D sets; the slug says which."""
+
+    slugs = (
+        "pathmnist", "chestmnist", "dermamnist", "octmnist", "pneumoniamnist", "retinamnist",
+        "breastmnist", "bloodmnist", "tissuemnist", "organamnist", "organcmnist", "organsmnist",
+    )  # fmt: skip
+    variants = {"leaky_official": "the official split with whatever it leaks, nothing excluded"}
+    refused = {
+        "dermamnist": "its official split shares lesions between train, val and test: use "
+        "dermamnist+leaky_official, or isic2018, the same images split by lesion",
+        **dict.fromkeys(
+            ("chestmnist", "chestmnist+leaky_official"),
+            "it has 14 binary labels for each image, and medtail compares methods for one label of "
+            "several classes",
+        ),
+    }
+    copies = "exclude"
+    folders = ("medmnist", "")
+
+    def __init__(
+        self, name: str | DataName, image_size: int | tuple[int, int] = 28, **arguments: Any
+    ) -> None:
+        super().__init__(name, image_size, **arguments)
+        self.flag = self.name.dataset
+        info = official(self.flag)
+        self.class_names = tuple(info["label"][str(c)] for c in range(len(info["label"])))
+        self.in_channels = info["n_channels"]
+        self.ordinal = "ordinal" in info["task"]
+        self.title, self.licence = f"{info['python_class']} (MedMNIST v2)", info["license"]
+        self.citation = f"{CITATION}, and of its source: see medmnist.com"
+        self.files = (
+            f"get it by 'medtail data get {self.name.source}', or put {self._names()[0]} of the "
+            "MedMNIST record on Zenodo into the folder medmnist."
+        )
+        self._images: Iterator[Pixels] | None = None
+        self._next = 0
+
+    def _names(self) -> list[str]:
+        """Files that serve ``image_size``, the best one first; raises ``DataError`` above 224."""
+        needed = max(self.image_size)
+        if needed > SIZES[-1]:
+            raise DataError(
+                f"{self.flag}: {needed} pixels asked for, the largest file has {SIZES[-1]}"
+            )
+        sizes = (needed,) if needed in SIZES else tuple(s for s in SIZES if s > needed)
+        return [f"{self.flag}{'' if s == 28 else f'_{s}'}.npz" for s in sizes]
+
+    def load_table(self) -> SampleTable:
+        """Labels of the three splits; ids are ``<split>_<row>``."""
+        names = self._names()
+        folder = self.folder_with(*names)
+        self.file = next(folder / name for name in names if (folder / name).exists())
+        self.source = f"{self.file.name}, {self._verify()}"
+        if self.file.stem != self.flag or max(self.image_size) not in SIZES:
+            self.source += f", reduced to {self.image_size[0]} x {self.image_size[1]}"
+        try:
+            with np.load(self.file) as arrays:
+                labels = [arrays[f"{s}_labels"].reshape(-1).astype(np.int64) for s in SPLITS]
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"{self.file}: no MedMNIST file: {error}") from error
+        return SampleTable(
+            id=np.array(
+                [f"{s}_{i}" for s, y in zip(SPLITS, labels, strict=True) for i in range(len(y))]
+            ),
+            target=np.concatenate(labels),
+            split=np.repeat(SPLITS, [len(y) for y in labels]),
+        )
+
+    def _verify(self) -> str:
+        """Hold the file against the official MD5, or one that its owner wrote beside it."""
+        found = md5(self.file, self.cache)
+        own = self.file.with_suffix(".npz.md5")
+        if own.exists():
+            expected, kind = own.read_text().strip(), "not the official file"
+        else:
+            key = "MD5" + self.file.stem.removeprefix(self.flag)
+            expected, kind = official(self.flag)[key], "official file"
+        if found != expected:
+            raise DataError(
+                f"{self.file}: MD5 {found}, expected {expected}: broken or another file, get it anew "
+                f"(a file of your own needs its MD5 in {own.name} beside it)"
+            )
+        return kind
+
+    def read_image(self, row: int) -> Pixels:
+        """The image in row ``row`` of the three splits in turn; quick where rows come in order."""
+        if self._images is None or row < self._next:
+            self._images = stream_images(self.file, tuple(f"{s}_images" for s in SPLITS))
+            self._next = 0
+        for image in self._images:
+            self._next += 1
+            if self._next > row:
+                return resize(
+                    Image.fromarray(image), self.image_size, "RGB" if self.in_channels == 3 else "L"
+                )
+        raise OSError(f"{self.file}: fewer images than labels")
+
+    def source_key(self) -> str:
+        """The file's digest."""
+        return md5(self.file, self.cache)
+
+    def fetch(self) -> None:
+        """Download the best file for ``image_size`` with the package ``medmnist``, and check it.
+
+        Raises:
+            DataError: no network, or not the official file.
+        """
+        import medmnist
+
+        folder = self.root / self.folders[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = folder / self._names()[0]
+        size = int(self.file.stem.removeprefix(self.flag).lstrip("_") or 28)
+        maker = getattr(medmnist, official(self.flag)["python_class"])
+        try:
+            maker(split="val", download=True, root=str(folder), size=size, mmap_mode="r")
+        except (RuntimeError, OSError) as error:
+            raise DataError(
+                f"{self.flag}: could not download {self.file.name} (no network?): get it from "
+                f"{official(self.flag)['url' + self.file.stem.removeprefix(self.flag)]} and put it "
+                f"into {folder}"
+            ) from error
+        self._verify()
