@@ -1,10 +1,13 @@
-"""Methods: one module here = one paper's method = one public LightningModule; the folder is the registry."""
+"""Methods: a module = a paper = one public LightningModule; the folder is the registry."""
 
 from functools import cache
 from importlib import import_module
+from inspect import Parameter, signature
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Any
 
+from datamodules.core.contract import DataSpec
 from datamodules.core.errors import unknown
 
 from .core.base import Method
@@ -36,3 +39,31 @@ def get(name: str) -> type[Method]:
     if name not in registry():
         raise unknown("method", name, registry())
     return registry()[name]
+
+
+def parameters(name: str) -> dict[str, Any]:
+    """A method's own parameters with their defaults, and those of every method."""
+    return {
+        parameter.name: parameter.default
+        for owner in (get(name), Method)
+        for parameter in signature(owner).parameters.values()
+        if parameter.kind is Parameter.KEYWORD_ONLY
+    }
+
+
+def build(name: str, spec: DataSpec, **arguments: Any) -> Method:  # noqa: ANN401 - from YAML
+    """A method for some data.
+
+    Args:
+        name: slug.
+        spec: the data.
+        arguments: parameters by name, see ``parameters``.
+
+    Raises:
+        MedtailError: no such method or parameter, or a bad value.
+    """
+    known = parameters(name)
+    for argument in arguments:
+        if argument not in known:
+            raise unknown(f"parameter of {name}", argument, known)
+    return get(name)(spec, **arguments)

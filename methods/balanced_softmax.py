@@ -1,8 +1,9 @@
 """Balanced softmax: the training prior inside the softmax.
 
-Paper: Ren et al., "Balanced meta-softmax for long-tailed visual recognition", NeurIPS 2020, equation 3
-    (without the meta sampler); equal to the logit-adjusted loss of Menon et al. (ICLR 2021) at tau = 1.
-Deviations: none.
+Paper: Ren et al., "Balanced meta-softmax for long-tailed visual recognition", NeurIPS 2020.
+Equations: 3, p_y = n_y exp(s_y) / sum_c n_c exp(s_c), in training; plain logits at test. Equal to
+    the logit-adjusted loss of Menon et al. (ICLR 2021) at tau = 1.
+Deviations: without the paper's meta sampler; its ablation calls this part balanced softmax, too.
 Status: faithful.
 """
 
@@ -15,7 +16,7 @@ from .core.base import Method
 
 
 def balanced_softmax_loss(logits: Tensor, target: Tensor, counts: Tensor) -> Tensor:
-    """Cross-entropy of ``logits + log n`` (equation 3): p_y = n_y exp(s_y) / sum_c n_c exp(s_c).
+    """Cross-entropy of ``logits + log n`` (equation 3).
 
     Args:
         logits: [B, K].

@@ -13,18 +13,23 @@ def _stem(backbone: nn.Module, name: str) -> nn.Conv2d:
     conv = getattr(backbone, "conv1", None)
     first = conv[0] if isinstance(conv, nn.Sequential) else conv
     if not isinstance(first, nn.Conv2d) or not hasattr(backbone, "maxpool"):
-        raise MedtailError(f"backbone '{name}': only ResNets of timm can have another stem; drop the '+'")
+        raise MedtailError(
+            f"backbone '{name}': only ResNets of timm can have another stem; drop the '+'"
+        )
     return first
 
 
 def no_pool(backbone: nn.Module, name: str) -> None:
-    """Drop the pooling of a ResNet's stem, in place: half the usual stride, for images of 28 to 64 px."""
+    """Drop the pooling of a ResNet's stem, in place: half the stride, for images of 28 to 64 px."""
     _stem(backbone, name)
     backbone.maxpool = nn.Identity()
 
 
 def small_stem(backbone: nn.Module, name: str) -> None:
-    """Give a ResNet the 3x3 stem of stride 1 without pooling, in place (He et al., CVPR 2016, section 4.2)."""
+    """Give a ResNet the 3x3 stem of stride 1 without pooling, in place.
+
+    He et al., CVPR 2016, section 4.2.
+    """
     first = _stem(backbone, name)
     no_pool(backbone, name)
     if first.kernel_size == (3, 3):
@@ -40,10 +45,10 @@ def build_backbone(name: str, spec: DataSpec, pretrained: bool = False) -> tuple
     """A backbone without its classifier.
 
     Args:
-        name: a model of timm; ``+no_pool`` or ``+small_stem`` appended changes a ResNet's stem for small
-            images, such as ``resnet18+small_stem``.
+        name: a model of timm; ``+no_pool`` or ``+small_stem`` appended changes a ResNet's stem for
+            small images, such as ``resnet18+small_stem``.
         spec: gives the channels.
-        pretrained: load timm's weights (from its local cache, or downloaded where the network allows).
+        pretrained: load timm's weights (from its local cache, or downloaded where possible).
 
     Returns:
         Module mapping [B, C, H, W] to pooled features [B, D], and D.
@@ -66,8 +71,8 @@ def build_backbone(name: str, spec: DataSpec, pretrained: bool = False) -> tuple
             raise
         reason = str(error).splitlines()[0]
         raise MedtailError(
-            f"backbone '{model}': its pretrained weights cannot be had ({reason}): put them into timm's cache, "
-            "or set pretrained: false"
+            f"backbone '{model}': its pretrained weights cannot be had ({reason}): "
+            "put them into timm's cache, or set pretrained: false"
         ) from error
     if stem:
         STEMS[stem](backbone, name)

@@ -1,10 +1,11 @@
-"""The base of every method: a LightningModule that a paper fills with a loss, a data request, its stages."""
+"""The base of every method: a LightningModule that a paper fills with a loss, a request, stages."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self, TypedDict
 
-import lightning as L  # noqa: N812
+import lightning as L
 import torch
 from timm.optim import create_optimizer_v2
 from torch import Tensor, nn
@@ -22,9 +23,9 @@ class Stage:
 
     Attributes:
         name: such as ``representation`` or ``classifier``.
-        share: of the budget's epochs; a method's shares sum to 1 at most, so that budgets are equal.
-        by: slug of another method that trains this stage, at this share. Its result is kept by content and
-            shared: cRT, LWS, tau-norm and others begin with the very same cross-entropy stage.
+        share: of the budget's epochs; a method's shares sum to 1 at most: equal budgets.
+        by: slug of another method that trains this stage, at this share. Its result is kept by
+            content and shared: cRT, LWS, tau-norm and others begin with the very same stage.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Recipe:
         lr: peak learning rate, for the global batch.
         weight_decay: of weights; biases and norm parameters have none.
         momentum: of SGD.
-        warmup: share of a stage's steps over which the rate rises linearly from 0; then a half cosine to 0.
+        warmup: share of a stage's steps over which the rate rises linearly; then a half cosine.
     """
 
     optimizer: str = "sgd"
@@ -51,11 +52,26 @@ class Recipe:
     warmup: float = 0.05
 
 
+class Common(TypedDict, total=False):
+    """The arguments of every method, for the signatures of papers that add their own."""
+
+    backbone: str
+    pretrained: bool
+
+
+def learning_rate_factor(step: int, steps: int, warmup: float) -> float:
+    """Share of the peak rate at a step: linear up to the end of the warm-up, then a half cosine."""
+    warm = int(warmup * steps)
+    if step < warm:
+        return (step + 1) / (warm + 1)
+    return 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - warm) / max(1, steps - warm)))
+
+
 class Method(L.LightningModule):
-    """A backbone and a linear classifier, trained with cross-entropy; papers override what they change.
+    """A backbone and a linear classifier, trained with cross-entropy; papers override what differs.
 
     Class attributes:
-        stages: in order; a method whose stages depend on its arguments sets them in its constructor.
+        stages: in order; a method whose stages depend on its arguments sets them when constructed.
         status: ``faithful``, or ``reconstruction`` where the paper leaves a formula open.
         paper: short reference for the leaderboard.
 
@@ -77,17 +93,24 @@ class Method(L.LightningModule):
         self.backbone, self.num_features = build_backbone(backbone, spec, pretrained)
         self.classifier: nn.Module = nn.Linear(self.num_features, spec.num_classes)
         self.counts: Tensor
-        self.register_buffer("counts", torch.tensor(spec.class_counts), persistent=False)
+        # A class without training images counts as one image: its log prior and weight stay finite.
+        counts = torch.tensor(spec.class_counts).clamp(min=1)
+        self.register_buffer("counts", counts, persistent=False)
         self.monitor = ValidationMetrics(spec.num_classes)
         self.recipe = Recipe()
         self.stage = self.stages[0]
-        self._frozen: list[str] = []
+        self._frozen: tuple[str, ...] = ()
 
     # What a paper may override.
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Images [B, C, H, W] -> logits [B, K], as they are scored."""
-        logits: Tensor = self.classifier(self.backbone(image))
+    def features(self, image: Tensor) -> Tensor:
+        """Images [B, C, H, W] -> features [B, D]."""
+        features: Tensor = self.backbone(image)
+        return features
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Features [B, D] (float32) -> logits [B, K], as they are scored."""
+        logits: Tensor = self.classifier(features)
         return logits
 
     def loss(self, batch: Batch) -> Tensor:
@@ -99,7 +122,7 @@ class Method(L.LightningModule):
         return DataRequest()
 
     def enter(self, stage: Stage) -> None:
-        """Prepare for a stage: freeze, start a classifier anew. Called before its optimiser is made."""
+        """Prepare for a stage: freeze, start a classifier anew. Before its optimiser is made."""
 
     def conclude(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
         """Fit what no gradient fits, once, after the last stage, in one process.
@@ -109,7 +132,23 @@ class Method(L.LightningModule):
             val: the validation images.
         """
 
+    def findings(self) -> dict[str, float]:
+        """Scalars that the method chose or learnt, for the record."""
+        return {}
+
     # What papers use.
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Images [B, C, H, W] -> logits [B, K], float32."""
+        return self.score(self.features(image))
+
+    def score(self, features: Tensor) -> Tensor:
+        """Features [B, D] -> logits [B, K], in float32 even where the backbone runs in bfloat16.
+
+        Logits of 8 bits would tie, and margins and log priors would be lost in their rounding.
+        """
+        with torch.autocast(features.device.type, enabled=False):
+            return self.classify(features.float())
 
     @property
     def progress(self) -> float:
@@ -121,25 +160,27 @@ class Method(L.LightningModule):
         """Share of the stage's epochs that are done, in [0, 1): constant within an epoch."""
         return self.trainer.current_epoch / max(1, int(self.trainer.max_epochs or 1))
 
-    def freeze(self, *names: str) -> None:
-        """Freeze submodules by name, batch statistics included, for the rest of the training.
+    def freeze(self, *names: str) -> Self:
+        """Freeze submodules by name (all, if none is named), batch statistics included, for good.
 
         ``requires_grad_(False)`` alone leaves BatchNorm's running statistics moving.
         """
-        self._frozen = [*self._frozen, *names]
+        names = names or tuple(name for name, _ in self.named_children())
+        self._frozen = (*self._frozen, *names)
         for name in names:
             self.get_submodule(name).requires_grad_(False).eval()
+        return self
 
     @torch.no_grad()
     def embed(self, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
         """Features [N, D] (float32) and targets [N] of plain batches, in evaluation mode."""
         self.eval()
-        pairs = [(self.backbone(b.image.to(self.device)).float(), b.target) for b in batches]
+        pairs = [(self.features(b.image.to(self.device)).float(), b.target) for b in batches]
         return torch.cat([f for f, _ in pairs]), torch.cat([t for _, t in pairs]).to(self.device)
 
     # Lightning's hooks: written once, here.
 
-    def train(self, mode: bool = True) -> "Method":
+    def train(self, mode: bool = True) -> Self:
         """As usual, but what is frozen stays in evaluation mode."""
         super().train(mode)
         for name in self._frozen:
@@ -164,8 +205,8 @@ class Method(L.LightningModule):
         """Rows [B] and logits [B, K] (float32, on the CPU)."""
         return batch.index.cpu(), self(batch.image).float().cpu()
 
-    def configure_optimizers(self) -> Any:
-        """The recipe's optimiser over what is not frozen, with linear warm-up and a half cosine, per step."""
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own type is private
+        """The recipe's optimiser over what is not frozen, its rate set per step."""
         recipe = self.recipe
         optimizer = create_optimizer_v2(
             self,
@@ -175,8 +216,7 @@ class Method(L.LightningModule):
             momentum=recipe.momentum,
         )
         steps = int(self.trainer.estimated_stepping_batches)
-        warm = int(recipe.warmup * steps)
-        rise = torch.optim.lr_scheduler.LinearLR(optimizer, 1 / (warm + 1), total_iters=warm)
-        fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps - warm))
-        schedule = torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], [warm])
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: learning_rate_factor(step, steps, recipe.warmup)
+        )
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]

@@ -1,15 +1,29 @@
 """Validation metrics during training, with torchmetrics, which gathers them over ranks.
 
-For logging and for the choice of the epoch; the official numbers are computed by the benchmark from predictions.
+For logging and for the choice of the epoch; the official numbers are computed by the benchmark from
+predictions.
 """
 
-import torch
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAUROC, MulticlassConfusionMatrix
+from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+
+def mean_recall(matrix: Tensor) -> Tensor:
+    """Mean recall of the classes that have an image, from a confusion matrix [K, K]."""
+    support = matrix.sum(1)
+    present = support > 0
+    return (matrix.diagonal()[present] / support[present]).mean()
+
+
+def balanced_accuracy(logits: Tensor, target: Tensor) -> Tensor:
+    """Mean recall of the classes present in target [N], for logits [N, K]."""
+    matrix = multiclass_confusion_matrix(logits.argmax(1), target, num_classes=logits.shape[1])
+    return mean_recall(matrix)
 
 
 class ValidationMetrics(nn.Module):
-    """Balanced accuracy, macro AUC and the mean cross-entropy of a validation split.
+    """Balanced accuracy and macro AUC of a validation split.
 
     Classes without an image are left out of the means (torchmetrics would count their AUC as 0).
     """
@@ -27,15 +41,11 @@ class ValidationMetrics(nn.Module):
 
     def compute(self) -> dict[str, Tensor]:
         """``balanced_accuracy`` and ``macro_auc`` over all ranks; resets."""
-        matrix = self.confusion.compute().float()
+        matrix = self.confusion.compute()
         support = matrix.sum(1)
-        present = support > 0
-        recall = matrix.diagonal()[present] / support[present]
         # Without positives or without negatives a class has no AUC.
-        auc = self.auroc.compute()[present & (support < support.sum())]
+        auc = self.auroc.compute()[(support > 0) & (support < support.sum())]
         self.confusion.reset()
         self.auroc.reset()
-        return {
-            "balanced_accuracy": recall.mean(),
-            "macro_auc": auc.mean() if len(auc) else torch.tensor(float("nan")),
-        }
+        macro_auc = auc.mean() if len(auc) else auc.new_tensor(float("nan"))
+        return {"balanced_accuracy": mean_recall(matrix), "macro_auc": macro_auc}

@@ -1,0 +1,43 @@
+"""Class-balanced loss: weights by the effective number of samples.
+
+Paper: Cui et al., "Class-balanced loss based on effective number of samples", CVPR 2019.
+Equations: E_n = (1 - beta^n) / (1 - beta); the class-balanced softmax cross-entropy
+    L = 1/B sum_i w_{y_i} (-log softmax(s_i)_{y_i}) with w_c = K E_c^-1 / sum_j E_j^-1.
+Deviations: with softmax cross-entropy (the paper also has sigmoid and focal forms). Divided by the
+    batch size, see ``weighted_cross_entropy``.
+Status: faithful.
+"""
+
+from typing import Unpack
+
+from torch import Tensor
+
+from datamodules.core.contract import Batch, DataSpec
+
+from .core.base import Common, Method
+from .core.checks import check_interval
+from .core.losses import weighted_cross_entropy
+from .core.weights import effective_number_weights
+
+
+class EffectiveNumber(Method):
+    """Cross-entropy weighted by the inverse effective number of images.
+
+    Args:
+        spec: the data.
+        beta: overlap of images of a class, in [0, 1); 0 is plain cross-entropy.
+        common: see ``Method``.
+    """
+
+    paper = "Cui et al. 2019"
+
+    def __init__(self, spec: DataSpec, *, beta: float = 0.9999, **common: Unpack[Common]) -> None:
+        check_interval(self, "[0, 1)", beta=beta)
+        super().__init__(spec, **common)
+        self.weight: Tensor
+        weight = effective_number_weights(self.counts, beta)
+        self.register_buffer("weight", weight, persistent=False)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Class-balanced cross-entropy of a batch."""
+        return weighted_cross_entropy(self(batch.image), batch.target, self.weight)
