@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
+from datamodules.core.transforms import Augmentation
+
 Selection = Literal["best_balanced_accuracy", "best_macro_auc", "last"]
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
@@ -47,6 +49,7 @@ class Terms(Frozen):
         data: name with regime, such as ``isic2018@lt100``.
         data_params: further arguments of the data module.
         image_size: (height, width) in pixels.
+        augment: see ``datamodules.core.transforms.compose``.
         backbone: see ``methods.core.backbones``.
         pretrained: whether timm's weights are the start.
         budget: epochs and optimiser.
@@ -56,7 +59,8 @@ class Terms(Frozen):
     data: str
     data_params: dict[str, Any] = {}
     image_size: tuple[PositiveInt, PositiveInt] = (28, 28)
-    backbone: str = "test_resnet+no_pool"
+    augment: Augmentation = "symmetries"
+    backbone: str = "test_resnet"
     pretrained: bool = False
     budget: Budget = Budget()
     selection: Selection = "best_balanced_accuracy"

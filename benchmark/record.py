@@ -121,9 +121,13 @@ def parse(text: str, where: str) -> Record:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise MedtailError(f"{where}: no valid record ({place}: {first['msg']}); remove or restore it") from error
+        raise MedtailError(
+            f"{where}: no valid record ({place}: {first['msg']}); remove or restore it"
+        ) from error
     if record.schema_number != SCHEMA or record.cell.id != record.cell_id:
-        raise MedtailError(f"{where}: a record of another schema or an edited one; remove or restore it")
+        raise MedtailError(
+            f"{where}: a record of another schema or an edited one; remove or restore it"
+        )
     return record
 
 

@@ -1,0 +1,291 @@
+"""The command line: ``medtail``, the same as ``python -m benchmark``."""
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from datamodules.core.errors import MedtailError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A benchmark of imbalanced, long-tailed and rare-disease medical image classification.",
+)
+data_app = typer.Typer(no_args_is_help=True, help="Datasets: cards, files.")
+app.add_typer(data_app, name="data")
+console = Console()
+EXIT_USER, EXIT_FAILED_CELLS, EXIT_INTERRUPTED = 2, 1, 130
+
+SuiteName = Annotated[
+    str, typer.Argument(help="Name of a suite (medtail list suites), or a YAML file.")
+]
+MethodFilter = Annotated[
+    str, typer.Option("--method", help="Only these methods: names or globs, comma-separated.")
+]
+DataFilter = Annotated[
+    str, typer.Option("--data", help="Only these data: names or globs, comma-separated.")
+]
+SeedFilter = Annotated[str, typer.Option("--seed", help="Only these seeds, comma-separated.")]
+Settings = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a value of the suite: budget.epochs=3. A changed setting is a new cell.",
+    ),
+]
+Out = Annotated[
+    Path, typer.Option("--out", help="Folder of results; what is in it is not run again.")
+]
+Boards = Annotated[Path, typer.Option("--leaderboards", help="Folder of the leaderboards.")]
+
+
+@app.command()
+def bench(
+    suite: SuiteName = "quick",
+    method: MethodFilter = "",
+    data: DataFilter = "",
+    seed: SeedFilter = "",
+    settings: Settings = [],  # noqa: B006 (typer reads the default)
+    launcher: Annotated[
+        str, typer.Option(help="inline, ray, or auto: ray for several cells.")
+    ] = "auto",
+    workers: Annotated[int, typer.Option(help="Cells at a time; 0 for one per core.", min=0)] = 0,
+    cells_per_gpu: Annotated[int, typer.Option(help="Small cells that share a GPU.", min=1)] = 4,
+    ray_address: Annotated[
+        str, typer.Option(help="A running Ray cluster; empty for this machine.")
+    ] = "",
+    devices: Annotated[
+        int, typer.Option(help="Processes or GPUs that train one cell together (DDP).", min=1)
+    ] = 1,
+    out: Out = Path("runs"),
+    leaderboards: Boards = Path("leaderboards"),
+    wandb: Annotated[str, typer.Option(help="offline, online or disabled.")] = os.environ.get(
+        "WANDB_MODE", "offline"
+    ),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the cells and estimate the time.")
+    ] = False,
+) -> None:
+    """Run what is missing of a suite and write the leaderboards.
+
+    A second call does only what is missing; Ctrl-C loses at most the cells that are running.
+    """
+    from . import driver, leaderboard
+    from . import suite as suites
+    from .launch import inline, ray
+    from .store import Store
+
+    if launcher not in ("auto", "inline", "ray"):
+        raise MedtailError(f"--launcher {launcher}: write auto, inline or ray")
+    if wandb not in ("offline", "online", "disabled"):
+        raise MedtailError(f"--wandb {wandb}: write offline, online or disabled")
+    chosen = suites.load(suite, tuple(settings))
+    cells = suites.select(list(chosen.cells()), method, data, seed)
+    store = Store(out)
+    missing = [cell for cell in cells if not store.done(cell)]
+    console.print(f"{suite}: {chosen.title or 'no title'}", highlight=False)
+    console.print(
+        f"{len(cells)} cells, {len(cells) - len(missing)} done, {len(missing)} to run",
+        highlight=False,
+    )
+    if dry_run:
+        _dry_run(cells, missing, workers)
+        return
+    failures: list[str] = []
+    with store.owned():
+        if missing:
+            _prepare(missing)
+            several = launcher == "ray" or (launcher == "auto" and len(missing) > 1)
+            start = ray.launcher(workers, cells_per_gpu, ray_address) if several else inline.launch
+            try:
+                failures = driver.run_missing(missing, store, start, devices, wandb, console)  # type: ignore[arg-type]
+            except KeyboardInterrupt:
+                over = sum(store.done(cell) for cell in cells)
+                console.print(
+                    f"interrupted: {over} of {len(cells)} cells are done and kept; the same command does the rest"
+                )
+                raise typer.Exit(EXIT_INTERRUPTED) from None
+        finished = []
+        for cell in cells:
+            record = store.read(cell)
+            if record is not None:
+                finished.append(
+                    (record, store.predictions(cell) if record.status == "ok" else None)
+                )
+        leaderboard.publish(leaderboards, finished)
+    leaderboard.render(leaderboards)
+    for name in sorted({c.terms.data for c in cells}):
+        console.print(
+            leaderboard.terminal_table([r for r, _ in finished if r.cell.terms.data == name])
+        )
+    console.print(f"leaderboards: {leaderboards / 'README.md'}", highlight=False)
+    for line in failures:
+        console.print(line, style="red", markup=False, highlight=False)
+    if failures:
+        console.print(
+            f"{len(failures)} of {len(cells)} cells failed; the tracebacks lie in {out}/cells/*/*/traceback.txt"
+        )
+        raise typer.Exit(EXIT_FAILED_CELLS)
+
+
+def _prepare(cells: list) -> None:  # type: ignore[type-arg]
+    """Read every dataset once, so that a mistake in the data shows before any training."""
+    from .run import prepared
+
+    for terms in dict.fromkeys(cell.terms for cell in cells):
+        spec = prepared(terms).spec
+        counts = ", ".join(
+            f"{n} {c}" for n, c in zip(spec.class_names, spec.class_counts, strict=True)
+        )
+        console.print(f"{terms.data}: train {counts}", highlight=False)
+
+
+def _dry_run(cells: list, missing: list, workers: int) -> None:  # type: ignore[type-arg]
+    from .driver import clock
+    from .estimate import estimate
+
+    seconds = estimate(missing)
+    table = Table("data", "method", "seed", "state", "estimate")
+    for cell in cells:
+        waits = cell.id in seconds
+        time = clock(seconds[cell.id]) if waits else ""
+        table.add_row(
+            cell.terms.data, cell.row, str(cell.seed), "to run" if waits else "done", time
+        )
+    console.print(table)
+    places = workers or os.cpu_count() or 1
+    total = sum(seconds.values())
+    console.print(
+        f"{len(missing)} cells to run: about {clock(total)} of one core's training, {clock(total / places)} with "
+        f"{places} workers; augmentation, validation and start-up come on top (about half as much again)"
+    )
+
+
+@app.command()
+def leaderboards(folder: Boards = Path("leaderboards")) -> None:
+    """Write the leaderboards from their records. Trains nothing."""
+    from . import leaderboard
+
+    for path in leaderboard.render(folder):
+        console.print(str(path), highlight=False)
+
+
+@app.command()
+def status(suite: SuiteName = "quick", settings: Settings = [], out: Out = Path("runs")) -> None:  # noqa: B006
+    """Show what of a suite is done, failed or missing."""
+    from . import suite as suites
+    from .store import Store
+
+    store, table = (
+        Store(out),
+        Table("data", "method", "seed", "state", "macro AUC", "balanced accuracy"),
+    )
+    for cell in suites.load(suite, tuple(settings)).cells():
+        record = store.read(cell)
+        state = (
+            "missing"
+            if record is None
+            else record.status
+            if record.status == "ok"
+            else f"✗ {record.reason}"
+        )
+        scores = [
+            record.metrics.get(k) if record else None for k in ("macro_auc", "balanced_accuracy")
+        ]
+        shown = [f"{s:.3f}" if isinstance(s, float) else "" for s in scores]
+        table.add_row(cell.terms.data, cell.row, str(cell.seed), state, *shown)
+    console.print(table)
+
+
+@app.command("list")
+def list_all() -> None:
+    """List methods, datasets, regimes and suites."""
+    import datamodules
+    import methods
+    from datamodules.core.regimes import KINDS
+
+    from .suite import FOLDER, load, suite_names
+
+    first = Table("method", "what it is", title="methods", title_justify="left")
+    for name, family in sorted(methods.registry().items()):
+        card = sys.modules[family.__module__].__doc__ or ""
+        first.add_row(name, card.splitlines()[0])
+    second = Table("dataset", "what it is", "variants", title="datasets", title_justify="left")
+    for name, module in sorted(datamodules.registry().items()):
+        second.add_row(name, module.title, ", ".join(f"+{v}" for v in module.variants))
+    third = Table("regime", "what it keeps", title="regimes (dataset@regime)", title_justify="left")
+    for name, text in KINDS.items():
+        third.add_row(name, text)
+    fourth = Table("suite", "what it is", title=f"suites ({FOLDER.name}/)", title_justify="left")
+    for name in suite_names():
+        fourth.add_row(name, load(name).title)
+    for table in (first, second, third, fourth):
+        console.print(table)
+
+
+DataNameArgument = Annotated[
+    str, typer.Argument(help="dataset[+variant][@regime], such as isic2018@lt100.")
+]
+Size = Annotated[str, typer.Option("--size", help="Pixels: 28, or HEIGHTxWIDTH such as 96x128.")]
+
+
+def _build(name: str, size: str, settings: list[str]):  # type: ignore[no-untyped-def] # noqa: ANN202
+    import datamodules
+
+    try:
+        numbers = [int(part) for part in size.split("x")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2) or min(numbers) < 1:
+        raise MedtailError(
+            f"--size {size}: write pixels, such as 28, or HEIGHTxWIDTH, such as 96x128"
+        )
+    params = dict(setting.split("=", 1) for setting in settings if "=" in setting)
+    try:
+        return datamodules.build(name, (numbers[0], numbers[-1]), **params)
+    except TypeError as error:
+        raise MedtailError(f"{name}: {str(error).split('__init__() ')[-1]}") from error
+
+
+@data_app.command()
+def card(name: DataNameArgument, size: Size = "28", settings: Settings = []) -> None:  # noqa: B006
+    """Print the card of a dataset: counts, groups, digest, licence and leak report."""
+    from datamodules.core.card import card as describe
+
+    console.print(
+        describe(_build(name, size, settings)), markup=False, highlight=False, soft_wrap=True
+    )
+
+
+@data_app.command()
+def get(name: DataNameArgument, size: Size = "28") -> None:
+    """Download a dataset where that is possible, else say where it is to be had."""
+    console.print(str(_build(name, size, []).fetch()), markup=False, highlight=False)
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line on standard error and exit status 2."""
+    try:
+        app(standalone_mode=True)
+    except MedtailError as error:
+        sys.stderr.write(f"medtail: {error}\n")
+        sys.exit(EXIT_USER)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.stderr.write(
+            f"medtail: no space left on the disk of {error.filename}: make space and run again\n"
+        )
+        sys.exit(EXIT_USER)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""Cells one after the other, in this process."""
+
+from collections.abc import Iterator, Sequence
+
+from ..run import Job, Outcome, run
+
+
+def launch(jobs: Sequence[Job]) -> Iterator[Outcome]:
+    """Run ``jobs`` in order."""
+    for job in jobs:
+        yield run(job)

@@ -1,0 +1,70 @@
+"""Cells in parallel with Ray: this machine's workers and GPUs, or a cluster given by its address."""
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from datamodules.core.errors import MedtailError
+
+from ..run import Job, Outcome, failed, run, worker_environment
+
+
+def launch(
+    jobs: Sequence[Job], workers: int = 0, cells_per_gpu: int = 4, address: str = ""
+) -> Iterator[Outcome]:
+    """Run ``jobs`` as Ray tasks; Ray keeps the worker processes from one cell to the next.
+
+    Args:
+        jobs: to run.
+        workers: cells at a time; 0 for as many as there are cores (or places on the GPUs).
+        cells_per_gpu: small cells that share a GPU; a cell of several devices has its GPUs for itself.
+        address: of a running Ray cluster; it must see the same folders. Empty starts Ray here.
+
+    Raises:
+        MedtailError: the cluster cannot be reached.
+    """
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    environment = {"env_vars": worker_environment()}
+    try:
+        if address:
+            ray.init(address=address, runtime_env=environment, log_to_driver=False)
+        else:
+            ray.init(
+                num_cpus=workers or os.cpu_count(),
+                include_dashboard=False,
+                runtime_env=environment,
+                log_to_driver=False,
+                logging_level="ERROR",
+            )
+    except (ConnectionError, ValueError) as error:
+        raise MedtailError(f"ray: {error}") from error
+    try:
+        gpus = ray.cluster_resources().get("GPU", 0)
+
+        def remote(job: Job) -> ray.ObjectRef:
+            share = (job.devices if job.devices > 1 else 1 / cells_per_gpu) if gpus else 0
+            cores = 1 if gpus else job.devices
+            task = ray.remote(run).options(num_cpus=cores, num_gpus=share, max_retries=1)
+            return task.remote(job)
+
+        pending = {remote(job): job for job in jobs}
+        while pending:
+            done, _ = ray.wait(list(pending), timeout=1.0)
+            for reference in done:
+                job = pending.pop(reference)
+                try:
+                    yield ray.get(reference)
+                except (
+                    ray.exceptions.RayError
+                ) as error:  # the worker died: out of memory, node lost
+                    job.progress.unlink(missing_ok=True)
+                    yield failed(job.cell, error)
+    finally:
+        ray.shutdown()
+
+
+def launcher(workers: int, cells_per_gpu: int = 4, address: str = "") -> partial[Iterator[Outcome]]:
+    """``launch`` with its settings."""
+    return partial(launch, workers=workers, cells_per_gpu=cells_per_gpu, address=address)

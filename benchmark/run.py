@@ -1,0 +1,186 @@
+"""A cell -> a Record and predictions: what a worker does. Writes no record."""
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+import datamodules
+from datamodules.core.base import ImageDataModule
+from datamodules.core.errors import MedtailError
+
+from .cell import Cell, Terms
+from .metrics import score
+from .predictions import Predictions
+from .record import Cost, Provenance, Record
+from .tracks import supervised
+
+VERSIONS = ("medtail", "torch", "lightning", "timm", "torchmetrics", "albumentations", "numpy")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell and where it runs.
+
+    Attributes:
+        cell: what to train.
+        store: folder of shared stages.
+        progress: file that tells how far the cell is; removed at its end.
+        devices: processes (CPU) or GPUs that train it together.
+    """
+
+    cell: Cell
+    store: Path
+    progress: Path
+    devices: int = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A cell's record, its predictions where it succeeded, its traceback where it failed."""
+
+    record: Record
+    test: Predictions | None = None
+    val: Predictions | None = None
+    traceback: str = ""
+
+
+@lru_cache(maxsize=2)
+def prepared(terms: Terms) -> ImageDataModule:
+    """The data of a cell, kept for the next cell of the same worker."""
+    data = datamodules.build(
+        terms.data, terms.image_size, augment=terms.augment, **terms.data_params
+    )
+    data.prepare()
+    return data
+
+
+@lru_cache(maxsize=1)
+def commit() -> str:
+    """The commit of the checkout that runs, ``+changes`` appended where it is not clean; empty outside one."""
+    here = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", "../benchmark", "../methods", "../datamodules")
+        return git("rev-parse", "HEAD")[:12] + ("+changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def processor() -> str:
+    """The processor's name."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def provenance(data: ImageDataModule) -> Provenance:
+    """Where a result of now and here comes from."""
+    return Provenance(
+        commit=commit(),
+        versions={name: version(name) for name in VERSIONS} | {"python": platform.python_version()},
+        platform=f"{platform.system()} {platform.machine()} {processor()}",
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        split_digest=data.digest,
+        source=str(getattr(data, "source", "")),
+    )
+
+
+def peak_mib() -> float:
+    """Largest resident memory of this process so far, MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def failed(cell: Cell, error: BaseException) -> Outcome:
+    """The outcome of a cell that raised."""
+    text = str(error).strip() or type(error).__name__
+    reason = text.splitlines()[0]
+    if not isinstance(error, MedtailError):
+        reason = f"{type(error).__name__}: {reason}"
+    trace = "".join(traceback.format_exception(error))
+    return Outcome(
+        Record(cell_id=cell.id, cell=cell, status="failed", reason=reason), traceback=trace
+    )
+
+
+def run(job: Job) -> Outcome:
+    """Train and score a cell. An exception becomes a failed record; Ctrl-C passes."""
+    torch.set_num_threads(1 if not torch.cuda.is_available() else torch.get_num_threads())
+    started = time.perf_counter()
+
+    def tell(line: str) -> None:
+        job.progress.parent.mkdir(parents=True, exist_ok=True)
+        job.progress.write_text(f"{job.cell}: {line}")
+
+    try:
+        tell("preparing")
+        return _run(job, started, tell)
+    except Exception as error:  # every failure of a method is recorded, whatever it is
+        return failed(job.cell, error)
+    finally:
+        job.progress.unlink(missing_ok=True)
+
+
+def _run(job: Job, started: float, tell: supervised.Tell) -> Outcome:
+    cell = job.cell
+    data = prepared(cell.terms)
+    trained = supervised.train(cell, data, job.store, job.devices, tell)
+    method = trained.method
+    val = supervised.predict(method, data, cell.terms, "val")
+    test = supervised.predict(method, data, cell.terms, "test")
+    spec = data.spec
+    support = [int((test.target == c).sum()) for c in range(spec.num_classes)]
+    cost = Cost(
+        seconds=round(time.perf_counter() - started, 2),
+        train_seconds=round(trained.seconds, 2),
+        parameters=sum(p.numel() for p in method.parameters()),
+        images=trained.images,
+        peak_mib=round(peak_mib(), 1),
+        device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        devices=job.devices,
+    )
+    record = Record(
+        cell_id=cell.id,
+        cell=cell,
+        status="ok",
+        provenance_status=method.status,
+        class_names=spec.class_names,
+        class_counts=spec.class_counts,
+        support=tuple(support),
+        metrics=score(test, val, spec.class_counts, spec.ordinal),
+        balanced=score(test, val, spec.class_counts, spec.ordinal, prior="balanced"),
+        fitted=method.findings(),
+        stages=trained.stages,
+        cost=cost,
+        provenance=provenance(data),
+        predictions=test.digest,
+    )
+    return Outcome(record, test, val)
+
+
+def worker_environment() -> dict[str, str]:
+    """Environment of a worker: one thread, and the folders as the driver sees them."""
+    folders = {
+        name: str(Path(os.environ[name]).resolve())
+        for name in ("MEDTAIL_DATA", "MEDTAIL_CACHE")
+        if os.environ.get(name)
+    }
+    return {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", **folders}

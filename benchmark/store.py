@@ -1,0 +1,94 @@
+"""The folder of a checkout's results: one folder per cell, its record renamed into place last."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from datamodules.core.errors import MedtailError
+
+from . import record
+from .cell import Cell
+from .predictions import Predictions
+from .record import Record
+from .run import Job, Outcome
+
+NEEDED_MIB = 200
+
+
+class Store:
+    """``runs/``: cells, shared stages, progress notes.
+
+    Args:
+        root: the folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+
+    def folder(self, cell: Cell) -> Path:
+        """Where a cell's files lie."""
+        row = "".join(c if c.isalnum() or c in "_-" else "-" for c in cell.row).strip("-")
+        return self.root / "cells" / cell.terms.data / f"{row}-s{cell.seed}-{cell.id[:8]}"
+
+    def read(self, cell: Cell) -> Record | None:
+        """The cell's record, or None where it has none."""
+        path = self.folder(cell) / "record.json"
+        return record.parse(path.read_text(), str(path)) if path.exists() else None
+
+    def done(self, cell: Cell) -> bool:
+        """Whether the cell has a record of success."""
+        found = self.read(cell)
+        return found is not None and found.status == "ok"
+
+    def predictions(self, cell: Cell) -> Predictions:
+        """The test predictions of a finished cell."""
+        return Predictions.read(self.folder(cell) / "predictions.parquet")
+
+    def write(self, outcome: Outcome) -> None:
+        """Keep an outcome: predictions first, the record last. A failure never replaces a success."""
+        cell = outcome.record.cell
+        folder = self.folder(cell)
+        if outcome.record.status == "failed":
+            if self.done(cell):
+                return
+            record.write(folder / "traceback.txt", outcome.traceback)
+        if outcome.test is not None and outcome.val is not None:
+            outcome.test.write(folder / "predictions.parquet")
+            outcome.val.write(folder / "val.parquet")
+            (folder / "traceback.txt").unlink(missing_ok=True)
+        record.write(folder / "record.json", outcome.record.model_dump_json(indent=1) + "\n")
+
+    def job(self, cell: Cell, devices: int) -> Job:
+        """The job that fills a cell's folder."""
+        return Job(cell, self.root / "stages", self.root / "progress" / cell.id, devices)
+
+    def running(self) -> list[str]:
+        """What the workers say of the cells they are at."""
+        lines = []
+        for path in sorted((self.root / "progress").glob("*")):
+            try:
+                lines.append(path.read_text())
+            except FileNotFoundError:  # the cell has just ended
+                continue
+        return lines
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Hold the folder for one driver; raises ``MedtailError`` where another one has it or space is short."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.root).free / 2**20
+        if free < NEEDED_MIB:
+            raise MedtailError(
+                f"no space: {free:.0f} MiB are free in {self.root}, {NEEDED_MIB} are needed: make space or use --out"
+            )
+        try:
+            with FileLock(self.root / ".lock", timeout=0):
+                shutil.rmtree(self.root / "progress", ignore_errors=True)
+                yield
+        except Timeout as error:
+            raise MedtailError(
+                f"another medtail bench is at work in {self.root}: wait, or use --out"
+            ) from error

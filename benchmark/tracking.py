@@ -1,0 +1,47 @@
+"""Weights & Biases: a mirror of what was recorded, never a source. Offline unless asked."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from .record import Record
+
+Mode = Literal["offline", "online", "disabled"]
+
+
+def mirror(record: Record, folder: Path, mode: Mode) -> None:
+    """Write one run: the cell's values as its configuration, every epoch, the test metrics as its summary.
+
+    Args:
+        record: of a finished cell.
+        folder: in which ``wandb/`` lies.
+        mode: ``offline`` writes files that ``wandb sync`` can send later.
+    """
+    if mode == "disabled":
+        return
+    os.environ.setdefault("WANDB_SILENT", "true")
+    import wandb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = wandb.Settings(console="off", x_disable_stats=True, x_disable_meta=True)
+    run = wandb.init(
+        project="medtail",
+        name=str(record.cell),
+        id=record.cell_id,
+        group=record.cell.terms.data,
+        config=record.cell.model_dump(mode="json"),
+        dir=folder,
+        mode=mode,
+        resume="allow" if mode == "online" else None,
+        settings=settings,
+    )
+    step = 0
+    for stage in record.stages:
+        for epoch in stage.history:
+            step += 1
+            run.log({f"{stage.name}/{key}": value for key, value in epoch.items()}, step=step)
+    run.summary["status"] = record.status
+    run.summary.update(
+        {f"test/{k}": v for k, v in record.metrics.items() if isinstance(v, float | int)}
+    )
+    run.finish(exit_code=0 if record.status == "ok" else 1, quiet=True)

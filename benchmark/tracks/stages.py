@@ -1,0 +1,184 @@
+"""One stage of a method through Lightning: the only place that makes a Trainer."""
+
+import logging
+import math
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.strategies import DDPStrategy
+
+from datamodules.core.base import ImageDataModule
+from datamodules.core.errors import MedtailError
+from methods.core.base import Method
+
+from ..cell import Terms
+from .batchnorm import GlooBatchNorm
+
+MONITORS = {"best_balanced_accuracy": "val/balanced_accuracy", "best_macro_auc": "val/macro_auc"}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained stage.
+
+    Attributes:
+        state: the method's state dict at the selected epoch.
+        history: one entry per epoch.
+        selected: epoch (from 0) the state is from.
+        seconds: wall-clock time of training.
+        images: training images seen, all streams and views.
+    """
+
+    state: dict[str, Any]
+    history: tuple[dict[str, float], ...]
+    selected: int
+    seconds: float
+    images: int
+
+
+class Keeper(L.Callback):
+    """Writes the history and the best epoch's state to a file, from the first process."""
+
+    def __init__(self, path: Path, selection: str, tell: Callable[[str], None]) -> None:
+        self.path, self.monitor, self.tell = path, MONITORS.get(selection), tell
+        self.history: list[dict[str, float]] = []
+        self.best, self.selected = -math.inf, 0
+        self.state: dict[str, Any] = {}
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Note the epoch, and keep its state if it is the best, or the last."""
+        values = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
+        self.history.append(values)
+        score = values[self.monitor] if self.monitor else float(len(self.history))
+        if score > self.best or not self.state:
+            self.best, self.selected = score, len(self.history) - 1
+            if trainer.is_global_zero:
+                self.state = {
+                    k: v.detach().cpu().clone() for k, v in pl_module.state_dict().items()
+                }
+        if trainer.is_global_zero:
+            self.tell(f"epoch {len(self.history)}/{trainer.max_epochs}")
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Add the training loss; stop where it is no number any more."""
+        loss = float(trainer.callback_metrics["train/loss"])
+        self.history[-1]["train/loss"] = loss
+        if not math.isfinite(loss):
+            raise MedtailError(
+                f"training diverged: the loss is {loss} in epoch {len(self.history)}; "
+                "lower budget.lr"
+            )
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Hand the result over by file: a spawned process shares no memory with its parent."""
+        if trainer.is_global_zero:
+            result = {"state": self.state, "history": self.history, "selected": self.selected}
+            torch.save(result, self.path)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence Lightning's advice about loaders and loggers, which is not for our users."""
+    loggers = [logging.getLogger(n) for n in ("lightning.pytorch", "lightning.fabric", "lightning")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]) -> L.Trainer:
+    """A Trainer with our settings: no hidden files, our samplers, DDP where ``devices`` > 1.
+
+    Raises:
+        MedtailError: more GPUs are asked for than there are.
+    """
+    on_gpu = torch.cuda.is_available()
+    if on_gpu and devices > torch.cuda.device_count():
+        raise MedtailError(
+            f"devices: {devices} asked for, {torch.cuda.device_count()} GPUs are here"
+        )
+    several: dict[str, Any] = {}
+    if devices > 1:
+        # Read by the spawned processes: two threads each would fight for the cores.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        several["strategy"] = DDPStrategy(
+            start_method="spawn",
+            process_group_backend="nccl" if on_gpu else "gloo",
+            find_unused_parameters=True,
+        )
+        several |= {"sync_batchnorm": True} if on_gpu else {"plugins": [GlooBatchNorm()]}
+    return L.Trainer(
+        accelerator="gpu" if on_gpu else "cpu",
+        devices=devices,
+        max_epochs=epochs,
+        precision=terms.budget.precision,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        **several,
+    )
+
+
+def fit(
+    method: Method,
+    data: ImageDataModule,
+    terms: Terms,
+    epochs: int,
+    seed: int,
+    devices: int,
+    folder: Path,
+    tell: Callable[[str], None],
+) -> Fitted:
+    """Train the stage the method is in, and reload the epoch that the selection rule keeps.
+
+    Args:
+        method: has entered its stage; its weights are changed in place.
+        data: prepared.
+        terms: budget and selection rule.
+        epochs: of this stage.
+        seed: of order, augmentation and whatever the method draws.
+        devices: processes that train together; the batch size is over all of them.
+        folder: for the file in which the result is handed over.
+        tell: called with a line after each epoch.
+    """
+    L.seed_everything(seed, workers=True, verbose=False)
+    request = method.request(method.stage)
+    data.connect(request, terms.budget.batch_size, seed, epochs)
+    path = folder / f"stage-{os.getpid()}.pt"
+    started = time.perf_counter()
+    with quiet():
+        trainer(terms, epochs, devices, [Keeper(path, terms.selection, tell)]).fit(method, data)
+    seconds = time.perf_counter() - started
+    if not path.exists():
+        raise KeyboardInterrupt  # Lightning swallows the first Ctrl-C and ends fit early.
+    result = torch.load(path, weights_only=True)
+    path.unlink()
+    method.load_state_dict(result["state"])
+    size = min(terms.budget.batch_size, len(data.rows("train")))
+    steps = max(1, len(data.rows("train")) // size) * epochs
+    streams = request.views * (2 if request.second else 1)
+    return Fitted(
+        result["state"],
+        tuple(result["history"]),
+        result["selected"],
+        seconds,
+        steps * size * streams,
+    )

@@ -1,0 +1,164 @@
+"""The long-tail track: train a method's stages on all classes, predict validation and test."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from filelock import FileLock
+
+import methods
+from datamodules.core.base import ImageDataModule
+from datamodules.core.contract import Batch
+from methods.core.base import Method, Recipe, Stage
+
+from .. import record
+from ..cell import Cell, Terms, digest
+from ..predictions import Predictions
+from .stages import Fitted, fit, quiet, trainer
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A method after its last stage, and the course of its training."""
+
+    method: Method
+    stages: tuple[record.Stage, ...]
+    seconds: float
+    images: int
+
+
+def make(
+    slug: str, params: dict[str, Any], terms: Terms, seed: int, data: ImageDataModule
+) -> Method:
+    """A fresh method with seeded weights; ``MedtailError`` for parameters it does not take."""
+    L.seed_everything(seed, verbose=False)
+    method = methods.build(
+        slug, data.spec, backbone=terms.backbone, pretrained=terms.pretrained, **params
+    )
+    budget = terms.budget
+    method.recipe = Recipe(
+        budget.optimizer, budget.lr, budget.weight_decay, budget.momentum, budget.warmup
+    )
+    if not torch.cuda.is_available():
+        method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return method
+
+
+def _epochs(terms: Terms, share: float) -> int:
+    return max(1, round(terms.budget.epochs * share))
+
+
+def shared_slugs() -> set[str]:
+    """Methods whose whole training is a stage of another method."""
+    return {s.by for family in methods.registry().values() for s in family.stages if s.by}
+
+
+def _shared(
+    slug: str,
+    share: float,
+    cell: Cell,
+    data: ImageDataModule,
+    store: Path,
+    devices: int,
+    tell: Tell,
+) -> tuple[Fitted, bool]:
+    """A whole training of ``slug`` at a share of the budget, from the store or into it."""
+    terms, seed = cell.terms, cell.seed
+    key = digest([slug, _epochs(terms, share), seed, terms.model_dump(mode="json"), data.digest])
+    path = store / f"{slug}-{key}.pt"
+    store.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        if path.exists():
+            kept = torch.load(path, weights_only=True)
+            return Fitted(**kept), True
+        method = make(slug, {}, terms, seed, data)
+        method.stage = method.stages[0]
+        method.enter(method.stage)
+        fitted = fit(method, data, terms, _epochs(terms, share), seed, devices, store, tell)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        torch.save(vars(fitted), part)
+        part.replace(path)
+        return fitted, False
+
+
+def train(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell) -> Trained:
+    """Train a cell's method.
+
+    Args:
+        cell: what to train.
+        data: prepared.
+        store: folder of shared stages.
+        devices: processes that train together.
+        tell: called with a line after each epoch.
+    """
+    terms = cell.terms
+    method = make(cell.method, cell.params, terms, cell.seed, data)
+    stages: list[record.Stage] = []
+    seconds, images = 0.0, 0
+    for number, stage in enumerate(method.stages):
+        method.stage = stage
+        own = Stage(
+            stage.name, stage.share, stage.by or (cell.method if _is_shared(cell) else None)
+        )
+        if own.by:
+            fitted, loaded = _shared(own.by, stage.share, cell, data, store, devices, tell)
+            method.load_state_dict(fitted.state, strict=False)
+        else:
+            method.enter(stage)
+            seed = (
+                cell.seed * 1000 + number
+            )  # the same whether an earlier stage was trained or loaded
+            epochs = _epochs(terms, stage.share)
+            fitted, loaded = fit(method, data, terms, epochs, seed, devices, store, tell), False
+        seconds, images = seconds + fitted.seconds, images + fitted.images
+        stages.append(
+            record.Stage(
+                name=stage.name,
+                epochs=len(fitted.history),
+                selected=fitted.selected,
+                shared=loaded,
+                history=fitted.history,
+            )
+        )
+    with computing(terms):
+        method.eval()
+        method.conclude(plain(data, "train", method), plain(data, "val", method))
+    return Trained(method, tuple(stages), seconds, images)
+
+
+def _is_shared(cell: Cell) -> bool:
+    return not cell.params and cell.method in shared_slugs()
+
+
+def computing(terms: Terms) -> AbstractContextManager[None]:
+    """The precision of prediction, for computations outside a Trainer."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    low = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(terms.budget.precision)
+    return torch.autocast(device, low or torch.bfloat16, enabled=low is not None)
+
+
+def plain(data: ImageDataModule, split: str, method: Method) -> Iterator[Batch]:
+    """Normalised batches of a split in order, on the method's device."""
+    for batch in data.plain_loader(split):
+        yield data.on_after_batch_transfer(batch._replace(image=batch.image.to(method.device)), 0)
+
+
+def predict(method: Method, data: ImageDataModule, terms: Terms, split: str) -> Predictions:
+    """Predict a split with Lightning, in one process."""
+    data.predicted = split
+    with quiet():
+        batches: Any = trainer(terms, 1, 1, []).predict(method, datamodule=data)
+    index = np.concatenate([b[0].numpy() for b in batches])
+    logits = torch.cat([b[1] for b in batches]).numpy()
+    order = np.argsort(index)
+    index, table = index[order], data.table
+    group = table.group if table.group is not None else table.id
+    return Predictions.of(table.id[index], group[index], data.target[index], logits[order])
