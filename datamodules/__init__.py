@@ -28,7 +28,7 @@ def registry() -> dict[str, type[ImageDataModule]]:
     return found
 
 
-def build(name: str, image_size: int | tuple[int, int] = 28, **arguments: Any) -> ImageDataModule:
+def build(name: str, image_size: int | tuple[int, int] = 28, **arguments: Any) -> ImageDataModule:  # noqa: ANN401
     """The data module of ``name`` (``dataset[+variant][@regime]``), not yet prepared.
 
     Args:

@@ -1,10 +1,11 @@
 """HyperKvasir: 23 classes of labelled gastro- and colonoscopy images, with the official two folds.
 
-Fold 0 is train, one eighth of it validation; fold 1 is test. Patients are not published, so no split
-can be told to be disjoint by patient.
+Fold 0 is train, one eighth of it validation; fold 1 is test. Patients are not published, so no
+split can be told to be disjoint by patient.
 """
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from .core.labels import class_indices, read_rows
 from .core.table import SampleTable
 
 SPLIT_FILE = "2_fold_split.csv"
-CLASSES = (
+CLASSES: tuple[str, ...] = (
     "barretts", "bbps-0-1", "bbps-2-3", "dyed-lifted-polyps", "dyed-resection-margins",
     "hemorroids", "ileum", "impacted-stool", "normal-cecum", "normal-pylorus", "normal-z-line",
     "oesophagitis-a", "oesophagitis-b-d", "polyp", "retroflex-rectum", "retroflex-stomach",
@@ -57,12 +58,12 @@ def read_folds(path: Path) -> dict[str, tuple[str, str]]:
 
 
 class HyperKvasir(ImageDataModule):
-    """The labelled images, on the official folds; 14 of the classes, anew split, as ``monica14``."""
+    """The labelled images on the official folds; 14 of the classes split anew as ``monica14``."""
 
     slugs = ("hyperkvasir",)
-    variants = {
-        "monica14": "the 14 classes of MONICA, whose train set is larger than a fold: split 70/10/20 "
-        "by image, seeded; MONICA's own lists are not published with a licence",
+    variants: ClassVar[dict[str, str]] = {
+        "monica14": "the 14 classes of MONICA, whose train set is larger than a fold: split "
+        "70/10/20 by image, seeded; MONICA's own lists are not published with a licence",
     }
     copies = "exclude"
     folders = ("hyperkvasir", "")
@@ -71,8 +72,9 @@ class HyperKvasir(ImageDataModule):
     licence = "CC BY 4.0"
     citation = "H. Borgli et al., HyperKvasir, Scientific Data 7, 283 (2020)"
     files = (
-        f"it needs labeled-images/<organ>/<category>/<class>/*.jpg of hyper-kvasir-labeled-images.zip "
-        f"(datasets.simula.no) and {SPLIT_FILE} of the repository simula/hyper-kvasir."
+        "it needs labeled-images/<organ>/<category>/<class>/*.jpg of "
+        f"hyper-kvasir-labeled-images.zip (datasets.simula.no) and {SPLIT_FILE} of the "
+        "repository simula/hyper-kvasir."
     )
 
     def load_table(self) -> SampleTable:

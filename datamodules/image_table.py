@@ -1,11 +1,12 @@
-"""Anybody's own images: a CSV or Parquet table of image path, label and, where known, group and split.
+"""Anybody's own images: a CSV or Parquet table of image path, label and, where known, group and
+split.
 
 ``datamodules.build("image_table", 64, file=Path("my.csv"))``, or in a suite
 ``{name: image_table@natural, params: {file: my.csv}}``.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,13 +61,13 @@ class ImageTable(ImageDataModule):
         name: ``image_table`` with a regime.
         image_size: (height, width) in pixels, or one number for a square.
         file: the table.
-        classes: class names in order; labels are then these names or their places from 0. By default the
-            sorted unique labels.
+        classes: class names in order; labels are then these names or their places from 0. By
+            default the sorted unique labels.
         arguments: those of ``ImageDataModule``.
     """
 
     slugs = ("image_table",)
-    variants = {
+    variants: ClassVar[dict[str, str]] = {
         "leaky_given": "the table's split, although groups or images stand in several parts"
     }
     title = "A table of images"
@@ -80,7 +81,7 @@ class ImageTable(ImageDataModule):
         *,
         file: Path | str | None = None,
         classes: tuple[str, ...] | None = None,
-        **arguments: Any,
+        **arguments: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(name, image_size, **arguments)
         self.file = Path(file) if file is not None else None

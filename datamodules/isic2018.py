@@ -5,7 +5,8 @@ Three layouts are read, and give the same table and the same splits:
 - official: ``ISIC2018_Task3_Training_Input/*.jpg``, ``ISIC2018_Task3_Training_GroundTruth.csv`` and
   ``ISIC2018_Task3_Training_LesionGroupings.csv``;
 - Kaggle's: ``HAM10000_metadata.csv`` with ``HAM10000_images_part_1``, ``..._part_2`` or ``images``;
-- ``ham10000_28.npz`` with ``ham10000_index.csv``, for 28 x 28 pixels only. These pixels were made by
+- ``ham10000_28.npz`` with ``ham10000_index.csv``, for 28 x 28 pixels only. These pixels were made
+by
   other software and are not those of resized JPEGs: ``source`` says which were used.
 
 Label files that lie side by side must agree.
@@ -14,6 +15,7 @@ Label files that lie side by side must agree.
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,8 +66,8 @@ def read_lesions(folder: Path, labels: Mapping[str, str]) -> dict[str, str]:
             unknown = sorted(i for i in labels if not lesions.get(i))
             if unknown:
                 raise DataError(
-                    f"{path}: no lesion_id for {len(unknown)} of {len(labels)} images (the first is "
-                    f"'{unknown[0]}'): without it the same lesion can stand in train and test"
+                    f"{path}: no lesion_id for {len(unknown)} of {len(labels)} images (the first "
+                    f"is '{unknown[0]}'): without it the same lesion can stand in train and test"
                 )
             return lesions
     raise DataError(
@@ -78,9 +80,9 @@ class ISIC2018(ImageDataModule):
     """HAM10000 by lesion; the two published ways to split it by image are marked as leaking."""
 
     slugs = ("isic2018",)
-    variants = {
-        "leaky_image": "split by image, as DermaMNIST does: of ham10000_index.csv where it is there, "
-        "else a seeded stratified one",
+    variants: ClassVar[dict[str, str]] = {
+        "leaky_image": "split by image, as DermaMNIST does: of ham10000_index.csv where it is "
+        "there, else a seeded stratified one",
         "leaky_ecl": "the lists of ECL (MICCAI 2023), by image: splits_ecl/ISIC2018_*.csv",
     }
     copies = "exclude"
@@ -143,8 +145,8 @@ class ISIC2018(ImageDataModule):
         for split, path in lists.items():
             if not path.exists():
                 raise DataMissingError(
-                    f"isic2018+leaky_ecl: {path} not found: get ISIC2018_train.csv, ..._val.csv and "
-                    "..._test.csv from the repository zylbuaa/ECL"
+                    f"isic2018+leaky_ecl: {path} not found: get ISIC2018_train.csv, ..._val.csv "
+                    "and ..._test.csv from the repository zylbuaa/ECL"
                 )
             for row in read_rows(path, ("image", "category")):
                 place[row["image"]], listed[row["image"]] = split, row["category"].upper()
@@ -153,7 +155,7 @@ class ISIC2018(ImageDataModule):
 
     @cached_property
     def _npz_images(self) -> dict[str, Pixels]:
-        """Pixels [28, 28, 3] of each image id; raises ``DataError`` where npz and index disagree."""
+        """Pixels [28, 28, 3] of each image id; ``DataError`` where npz and index disagree."""
         rows = read_rows(self._npz.parent / INDEX, ("image_id", "dx", "split_image", "row_in_npz"))
         try:
             with np.load(self._npz) as arrays:

@@ -1,11 +1,13 @@
 """Kvasir-Capsule: labelled frames of capsule endoscopy videos, split by video.
 
-The rarest findings come from two or three videos: every class has training frames, but some have none
-in validation or test, where they are counted as absent and not as errors (the card lists them). Eight
-frames carry two labels (Erosion and Pylorus) in the official lists and are left out.
+The rarest findings come from two or three videos: every class has training frames, but some have
+    none
+in validation or test, where they are counted as absent and not as errors (the card lists them).
+Eight frames carry two labels (Erosion and Pylorus) in the official lists and are left out.
 """
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,7 +23,7 @@ CLASSES = (
 
 
 def read_folds(folder: Path) -> dict[str, tuple[str, int]]:
-    """Class and fold of each frame, by file name without suffix; frames of two labels are left out."""
+    """Class and fold of each frame by file name without suffix, without frames of two labels."""
     found: dict[str, tuple[str, int]] = {}
     twofold: set[str] = set()
     for fold, name in enumerate(FOLDS):
@@ -36,9 +38,9 @@ class KvasirCapsule(ImageDataModule):
     """The 11 classes of the official lists; a frame's video is its name before the underscore."""
 
     slugs = ("kvasir_capsule",)
-    variants = {
-        "leaky_official": "the official folds: fold 0 train (and val), fold 1 test; they share 7 of "
-        "43 videos",
+    variants: ClassVar[dict[str, str]] = {
+        "leaky_official": "the official folds: fold 0 train (and val), fold 1 test; they share "
+        "7 of 43 videos",
     }
     copies = "exclude"
     folders = ("kvasir_capsule", "")
@@ -47,8 +49,8 @@ class KvasirCapsule(ImageDataModule):
     licence = "CC BY 4.0"
     citation = "P. H. Smedsrud et al., Kvasir-Capsule, Scientific Data 8, 142 (2021)"
     files = (
-        "it needs the labelled images of the Kvasir-Capsule dataset (osf.io/dv2ag), as *.jpg anywhere "
-        f"below, and {' and '.join(FOLDS)} of the repository simula/kvasir-capsule."
+        "it needs the labelled images of the Kvasir-Capsule dataset (osf.io/dv2ag), as *.jpg "
+        f"anywhere below, and {' and '.join(FOLDS)} of the repository simula/kvasir-capsule."
     )
 
     def load_table(self) -> SampleTable:

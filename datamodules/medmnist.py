@@ -1,8 +1,9 @@
-"""MedMNIST v2: eleven of the twelve 2D sets, on their official splits, at 28, 64, 128 or 224 pixels.
+"""MedMNIST v2: eleven of the twelve 2D sets, on their official splits, at 28, 64, 128 or 224
+pixels.
 
 Files lie in ``medmnist/`` below the data root under their official names (``bloodmnist.npz``,
-``bloodmnist_64.npz``, ...) and are checked against the official MD5. An official size needs the file
-of that size; any other is reduced from the smallest file that is at least as large.
+``bloodmnist_64.npz``, ...) and are checked against the official MD5. An official size needs the
+file of that size; any other is reduced from the smallest file that is at least as large.
 
 Official val and test stay as they are; a training image that stands in them pixel for pixel is
 excluded (BreastMNIST has one such image, with the other label). DermaMNIST splits by image 10,015
@@ -10,8 +11,7 @@ images of 7,470 lesions, and is to be had under a marked name only.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
@@ -42,8 +42,10 @@ class MedMNIST(ImageDataModule):
         "pathmnist", "chestmnist", "dermamnist", "octmnist", "pneumoniamnist", "retinamnist",
         "breastmnist", "bloodmnist", "tissuemnist", "organamnist", "organcmnist", "organsmnist",
     )  # fmt: skip
-    variants = {"leaky_official": "the official split with whatever it leaks, nothing excluded"}
-    refused = {
+    variants: ClassVar[dict[str, str]] = {
+        "leaky_official": "the official split with whatever it leaks, nothing excluded"
+    }
+    refused: ClassVar[dict[str, str]] = {
         "dermamnist": "its official split shares lesions between train, val and test: use "
         "dermamnist+leaky_official, or isic2018, the same images split by lesion",
         **dict.fromkeys(
@@ -56,7 +58,10 @@ class MedMNIST(ImageDataModule):
     folders = ("medmnist", "")
 
     def __init__(
-        self, name: str | DataName, image_size: int | tuple[int, int] = 28, **arguments: Any
+        self,
+        name: str | DataName,
+        image_size: int | tuple[int, int] = 28,
+        **arguments: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(name, image_size, **arguments)
         self.flag = self.name.dataset
@@ -115,8 +120,8 @@ class MedMNIST(ImageDataModule):
             expected, kind = official(self.flag)[key], "official file"
         if found != expected:
             raise DataError(
-                f"{self.file}: MD5 {found}, expected {expected}: broken or another file, get it anew "
-                f"(a file of your own needs its MD5 in {own.name} beside it)"
+                f"{self.file}: MD5 {found}, expected {expected}: broken or another file, get "
+                f"it anew (a file of your own needs its MD5 in {own.name} beside it)"
             )
         return kind
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from . import leaks, regimes, splits
 from .cache import ImageStore, open_store
@@ -17,9 +17,9 @@ from .contract import Batch, DataRequest, DataSpec
 from .errors import DataError, unknown
 from .names import DataName
 from .rows import InOrder, Rows
-from .samplers import StepSampler
+from .samplers import Draw, StepSampler
 from .source import Source, cache_root, data_root
-from .transforms import Augmenter
+from .transforms import Augmentation, Augmenter
 
 # ImageNet's constants, which pretrained weights expect; grey images take their mean.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -35,6 +35,7 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         image_size: (height, width) in pixels, or one number for a square.
         root: data root; default ``MEDTAIL_DATA``.
         cache: image cache; default ``MEDTAIL_CACHE``.
+        augment: what an augmented training image goes through, see ``transforms.compose``.
         split_seed: of the split and the regime's cut.
         workers: loader processes; 0 reads in the training process. Never changes a number.
         allow_leaks: only for inspection: build a leaking split without its marked name.
@@ -47,6 +48,7 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         *,
         root: Path | None = None,
         cache: Path | None = None,
+        augment: Augmentation = "symmetries",
         split_seed: int = 0,
         workers: int = 0,
         allow_leaks: bool = False,
@@ -60,7 +62,9 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         self.image_size = (image_size, image_size) if isinstance(image_size, int) else image_size
         self.root, self.cache = root or data_root(), cache or cache_root()
         self.split_seed, self.workers, self.allow_leaks = split_seed, workers, allow_leaks
+        self.augment: Augmentation = augment
         self.request, self.batch_size, self.seed, self.epochs = DataRequest(), 128, 0, 1
+        self.predicted = "test"
         self.split: NDArray[np.str_]
         self.target: NDArray[np.int64]
         self.store: ImageStore
@@ -183,7 +187,7 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         trainer = self.trainer
         return (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
 
-    def _loader(self, data: Rows, sampler: Any) -> DataLoader[Batch]:
+    def _loader(self, data: Rows, sampler: Sampler[list[Draw]]) -> DataLoader[Batch]:
         return DataLoader(
             data,
             sampler=sampler,
@@ -197,7 +201,8 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         """Training batches as ``connect`` asked for."""
         (rank, world), rows, request = self._rank(), self.rows("train"), self.request
         streams = (request.sampler, request.second) if request.second else (request.sampler,)
-        augmenter = Augmenter(request.augment, self.seed)
+        square = self.image_size[0] == self.image_size[1]
+        augmenter = Augmenter(self.augment if request.augment else "none", self.seed, square)
         sampler = StepSampler(
             self.target[rows], streams, self.batch_size, self.seed, self.epochs, rank, world
         )
@@ -216,8 +221,8 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         return self.plain_loader("val")
 
     def predict_dataloader(self) -> DataLoader[Batch]:
-        """The test split: the only place that opens it."""
-        return self.plain_loader("test")
+        """The split named by ``predicted``: the test split, which nothing else opens, or validation."""
+        return self.plain_loader(self.predicted)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Normalise on the device: uint8 -> float."""

@@ -1,4 +1,4 @@
-"""Decoded images, once per dataset and size, in a memory-mapped file that workers and cells share."""
+"""Decoded images, once per dataset and size, in a mapped file that workers and cells share."""
 
 import hashlib
 import os
@@ -28,14 +28,14 @@ def resize(image: Image.Image, size: tuple[int, int], mode: str) -> Pixels:
 
 
 class ImageStore:
-    """[N, H, W, C] uint8 images in one file, mapped when first read, so that it travels to workers as a path."""
+    """[N, H, W, C] uint8 images in one file, mapped when first read: workers get its path only."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._images: Any = None
+        self._images: NDArray[np.uint8] | None = None
 
     @property
-    def images(self) -> Any:
+    def images(self) -> NDArray[np.uint8]:
         """The memory-mapped array [N, H, W, C]."""
         if self._images is None:
             self._images = np.load(self.path, mmap_mode="r")
@@ -50,8 +50,8 @@ def _write(path: Path, read: Callable[[int], Pixels], shape: tuple[int, ...], ti
     needed, free = int(np.prod(shape)), shutil.disk_usage(path.parent).free
     if needed > free:
         raise DataError(
-            f"{title}: the image cache needs {needed / 2**20:.0f} MiB in {path.parent}, {free / 2**20:.0f} MiB "
-            "are free: make space, or point MEDTAIL_CACHE to another disk"
+            f"{title}: the image cache needs {needed / 2**20:.0f} MiB in {path.parent}, "
+            f"{free / 2**20:.0f} MiB are free: make space, or point MEDTAIL_CACHE to another disk"
         )
     part = path.with_suffix(f".{os.getpid()}.part")
     bad: list[str] = []
@@ -86,9 +86,11 @@ def open_store(
     Args:
         folder: the cache folder (``MEDTAIL_CACHE``).
         title: name of the dataset, for messages and the file's name.
-        key: everything that the pixels depend on (source files, their sizes and times, drawing version).
+        key: everything that the pixels depend on (source files, their sizes and times, drawing
+            version).
         shape: N images of height, width and channels.
-        read: row -> [H, W, C] uint8; raises ``OSError`` or ``ValueError`` naming the file it cannot read.
+        read: row -> [H, W, C] uint8; raises ``OSError`` or ``ValueError`` naming the file it cannot
+            read.
 
     Raises:
         DataError: an image is unreadable, or the disk is too small.

@@ -94,13 +94,13 @@ def _leaks(report: LeakReport) -> list[str]:
     if report.excluded:
         lines += [
             "",
-            f"Excluded: {report.excluded} images that were copies of images in val or test.",
+            f"Excluded, as copies of images in val or test: {report.excluded}.",
         ]
     return [
         *lines,
         "",
-        f"Identical: the same pixels at this size. Similar: pHash within {PERCEPTUAL_BITS} of 64 bits;"
-        " where to look, no proof.",
+        f"Identical: the same pixels at this size. Similar: pHash within {PERCEPTUAL_BITS} of 64 "
+        "bits; where to look, no proof.",
     ]
 
 

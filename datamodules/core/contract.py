@@ -1,4 +1,4 @@
-"""What data and methods promise each other. The only module of ``datamodules`` that ``methods`` may import."""
+"""What data and methods promise each other: all of ``datamodules`` that ``methods`` may import."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -6,22 +6,23 @@ from typing import Literal, NamedTuple
 from torch import Tensor
 
 SamplerName = Literal["instance", "class_balanced", "square_root", "progressive", "reversed"]
-AugmentName = Literal["none", "standard"]
 
 
 class Batch(NamedTuple):
     """One step's samples.
 
     Attributes:
-        image: [B, C, H, W] float, normalised, channels-last; [B, V, C, H, W] where V > 1 views were requested.
+        image: [B, C, H, W] float, normalised, channels-last; [B, V, C, H, W] where V > 1 views were
+            requested.
         target: [B] int64 class indices.
-        index: [B] int64 rows of the dataset's table, so that predictions can be joined with sample ids.
+        index: [B] int64 rows of the dataset's table, so that predictions can be joined with sample
+            ids.
         second: the batch of the second stream, where one was requested.
     """
 
     image: Tensor
     target: Tensor
-    index: Tensor
+    index: Tensor  # type: ignore[assignment]  # not the method of tuples
     second: "Batch | None" = None
 
 
@@ -57,12 +58,13 @@ class DataRequest:
 
     Attributes:
         sampler: how the training images are drawn (see ``datamodules.core.samplers``).
-        second: sampler of a second, independent stream of the same batch size, or None for one stream.
+        second: sampler of a second, independent stream of the same batch size, or None for one
+            stream.
         views: number of independently augmented copies of each image.
-        augment: ``standard`` for the suite's augmentation, ``none`` for the plain image.
+        augment: whether images go through the suite's augmentation.
     """
 
     sampler: SamplerName = "instance"
     second: SamplerName | None = None
     views: int = 1
-    augment: AugmentName = "standard"
+    augment: bool = True

@@ -84,8 +84,8 @@ def agree(first: Path, a: Mapping[str, str], second: Path, b: Mapping[str, str])
     if odd:
         only = first if odd[0] in a else second
         raise DataError(
-            f"{first} and {second} do not list the same images: {len(odd)} stand in one of them only "
-            f"(the first is '{odd[0]}', in {only.name}): take both from the same release"
+            f"{first} and {second} do not list the same images: {len(odd)} stand in one of them "
+            f"only (the first is '{odd[0]}', in {only.name}): take both from the same release"
         )
     unlike = [name for name in sorted(a) if a[name] != b[name]]
     if unlike:

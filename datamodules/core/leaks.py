@@ -30,8 +30,8 @@ class LeakReport:
         ids: sample ids in both splits.
         groups: groups with images in both splits.
         identical: images of the second split whose pixels stand in the first, byte for byte.
-        similar: images of the second split with an image in the first within ``PERCEPTUAL_BITS`` of its
-            perceptual hash (pHash); not proof of a leak, but where to look.
+        similar: images of the second split with an image in the first within ``PERCEPTUAL_BITS`` of
+            its perceptual hash (pHash); not proof of a leak, but where to look.
         excluded: images taken out of train or val, as copies of images in val or test.
         known_groups: whether the dataset knows groups at all.
     """
@@ -126,7 +126,7 @@ def pixel_digests(store: ImageStore) -> NDArray[np.str_]:
 
 
 def perceptual_hashes(store: ImageStore) -> NDArray[np.uint64]:
-    """[N] perceptual hashes (``imagehash.phash``, 64 bits) of the stored images, kept beside the store."""
+    """[N] 64-bit perceptual hashes (``imagehash.phash``), kept beside the store."""
 
     def compute() -> NDArray[np.uint64]:
         bits = [imagehash.phash(Image.fromarray(i.squeeze())).hash.ravel() for i in store.images]
@@ -136,7 +136,7 @@ def perceptual_hashes(store: ImageStore) -> NDArray[np.uint64]:
 
 
 def without_copies(split: NDArray[np.str_], store: ImageStore) -> NDArray[np.str_]:
-    """The split with every training image ``EXCLUDED`` whose pixels are in val or test, and so val's in test.
+    """The split with train's copies of val and test, and val's of test, ``EXCLUDED``.
 
     Test stays as it was, so that results on an official test set remain comparable.
     """
@@ -157,7 +157,7 @@ def forbid_identical_images(
         if len(shared):
             first = table.id[digests == shared[0]]
             raise DataError(
-                f"{name}: the split leaks: {len(shared)} images stand in both {a} and {b} (the first "
-                f"is '{first[0]}' = '{first[-1]}'): remove the copies, give them one group, or use a "
-                "leaky_... variant"
+                f"{name}: the split leaks: {len(shared)} images stand in both {a} and {b} (the "
+                f"first is '{first[0]}' = '{first[-1]}'): remove the copies, give them one group, or "
+                "use a leaky_... variant"
             )

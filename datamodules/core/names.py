@@ -1,4 +1,4 @@
-"""Names of data: ``dataset[+variant][@regime]``, such as ``isic2018@lt100`` or ``isic2018+leaky_ecl@natural``."""
+"""Names of data: ``dataset[+variant][@regime]``, such as ``isic2018+leaky_ecl@lt100``."""
 
 import re
 from dataclasses import dataclass
@@ -28,7 +28,8 @@ class DataName:
         match = _NAME.fullmatch(text)
         if not match:
             raise MedtailError(
-                f"'{text}' is no name of data: write dataset[+variant][@regime], such as isic2018@lt100"
+                f"'{text}' is no name of data: write dataset[+variant][@regime], such as "
+                "isic2018@lt100"
             )
         return cls(match["dataset"], match["variant"] or "", match["regime"] or "natural")
 

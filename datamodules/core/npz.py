@@ -1,4 +1,4 @@
-"""NumPy archives read image by image, whatever their size: an archive of 224 px images is many GiB."""
+"""NumPy archives read image by image, as one of 224 px images is many GiB."""
 
 import hashlib
 import zipfile

@@ -14,18 +14,19 @@ from .errors import DataError, MedtailError, unknown
 Counts = NDArray[np.int64]
 KINDS = {
     "natural": "every training image",
-    "lt<ratio>": "exponential profile: class i of K by frequency keeps n_max * ratio^(-i / (K - 1))",
-    "step<ratio>": "the commoner half of the classes keeps n_max each, the rarer half n_max / ratio",
+    "lt<ratio>": "exponential profile: class i of K by size keeps n_max * ratio^(-i / (K - 1))",
+    "step<ratio>": "the commoner half of classes keeps n_max each, the rarer half n_max / ratio",
     "binary<ratio>": "two classes, the most frequent one against all others, at ratio : 1",
     "monica<name>": "the class counts of MONICA's published split (arXiv 2410.02010)",
 }
 
 
 def long_tail_counts(available: Counts, ratio: float) -> Counts:
-    """Exponential profile (Cui et al., CVPR 2019, section 5.1), exact, as large as ``available`` allows.
+    """Exponential profile (Cui et al., CVPR 2019, section 5.1), exact, as large as ``available``
+    allows.
 
-    Classes are ordered by ``available``; class i of K gets floor(n_max * ratio^(-i / (K - 1))), where n_max is
-    the largest value for which every class has enough images.
+    Classes are ordered by ``available``; class i of K gets floor(n_max * ratio^(-i / (K - 1))),
+    where n_max is the largest value for which every class has enough images.
 
     Args:
         available: [K] training images of each class.
@@ -45,14 +46,16 @@ def long_tail_counts(available: Counts, ratio: float) -> Counts:
 
 
 def step_counts(available: Counts, ratio: float) -> Counts:
-    """Step imbalance (Buda et al., Neural Networks 2018, section 3.1), half of the classes being minority ones.
+    """Step imbalance (Buda et al., Neural Networks 2018, section 3.1), half of the classes being
+    minority ones.
 
     Args:
         available: [K] training images of each class.
         ratio: majority over minority class, at least 1.
 
     Returns:
-        [K] counts: n_max for the ceil(K / 2) commonest classes, floor(n_max / ratio) for the others.
+        [K] counts: n_max for the ceil(K / 2) commonest classes, floor(n_max / ratio) for the
+        others.
     """
     order = np.argsort(-available, kind="stable")
     majority = order[: (len(order) + 1) // 2]
@@ -136,11 +139,12 @@ def wanted_counts(
 
 
 def cut(target: Counts, group: NDArray[np.str_], wanted: Counts, seed: int) -> NDArray[np.int64]:
-    """Rows to keep so that class c has ``wanted[c]`` images, by whole groups, deterministic in the seed.
+    """Rows to keep so that class c has ``wanted[c]`` images, by whole groups, deterministic in the
+    seed.
 
-    Within a class, groups come in a seeded order and are kept while they fit; a class can end below what was
-    wanted where no remaining group is small enough, never above, and never empty. A group that holds several
-    classes is cut class by class.
+    Within a class, groups come in a seeded order and are kept while they fit; a class can end below
+    what was wanted where no remaining group is small enough, never above, and never empty. A group
+    that holds several classes is cut class by class.
 
     Returns:
         [M] sorted rows of ``target``.

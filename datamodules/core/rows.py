@@ -36,7 +36,7 @@ class Rows(Dataset[Batch]):
         return len(self.rows)
 
     def __getitem__(self, draws: list[Draw]) -> Batch:
-        """The step of ``draws``: images are [B, C, H, W] uint8 in channels-last memory ([B, V, ...] for views)."""
+        """The step of ``draws``: uint8 [B, C, H, W], or [B, V, ...] for views, channels last."""
         streams = [[d for d in draws if d.stream == s] for s in range(draws[-1].stream + 1)]
         batches = [self._batch(part) for part in streams]
         return batches[0]._replace(second=batches[1]) if len(batches) > 1 else batches[0]
@@ -53,7 +53,7 @@ class Rows(Dataset[Batch]):
         )
         image = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         if self.views > 1:
-            image = image.unflatten(0, (len(draws), self.views))
+            image = image.view(len(draws), self.views, *image.shape[1:])
         return Batch(image, torch.from_numpy(self.target[index]), torch.from_numpy(index))
 
 

@@ -28,30 +28,31 @@ def class_probability(
 ) -> NDArray[np.float64]:
     """Probability of drawing each class, [K] summing to 1.
 
-    ``instance``: n_c / N. ``class_balanced``: 1 / K. ``square_root``: sqrt(n_c) / sum. ``progressive``:
-    (1 - t) n_c / N + t / K with t the share of epochs passed. All four: Kang et al., ICLR 2020, section 4.1
-    (p_j proportional to n_j^q; q = 1, 0, 1/2, and eq. 2). ``reversed``: proportional to n_max / n_c
-    (Zhou et al., CVPR 2020, section 4.2).
+    ``instance``: n_c / N. ``class_balanced``: 1 / K. ``square_root``: sqrt(n_c) / sum.
+    ``progressive``: (1 - t) n_c / N + t / K with t the share of epochs passed. All four: Kang et
+    al., ICLR 2020, section 4.1 (p_j proportional to n_j^q; q = 1, 0, 1/2, and eq. 2). ``reversed``:
+    proportional to n_max / n_c (Zhou et al., CVPR 2020, section 4.2).
     """
     n = counts.astype(np.float64)
-    instance, balanced = n / n.sum(), np.full(len(n), 1 / len(n))
-    if name == "instance":
-        return instance
-    if name == "class_balanced":
-        return balanced
-    if name == "square_root":
-        return np.sqrt(n) / np.sqrt(n).sum()
-    if name == "progressive":
-        return (1 - progress) * instance + progress * balanced
-    return (1 / n) / (1 / n).sum()
+    weight = {
+        "instance": n,
+        "class_balanced": np.ones(len(n)),
+        "square_root": np.sqrt(n),
+        "progressive": (1 - progress) * n / n.sum() + progress / len(n),
+        "reversed": 1 / n,
+    }[name]
+    probability: NDArray[np.float64] = weight / weight.sum()
+    return probability
 
 
 class StepSampler(Sampler[list[Draw]]):
-    """Yields the draws of one step of this rank: those of the first stream, then those of the second.
+    """Yields the draws of one step of this rank: those of the first stream, then those of the
+    second.
 
-    ``instance`` is a permutation without replacement; every other name draws a class, then an image of it,
-    with replacement. An epoch has as many steps for one as for the other: ``len(target) // batch_size``, at
-    least 1. The batch size is global: rank r of k takes the r-th k-th of every batch.
+    ``instance`` is a permutation without replacement; every other name draws a class, then an image
+    of it, with replacement. An epoch has as many steps for one as for the other: ``len(target) //
+    batch_size``, at least 1. The batch size is global: rank r of k takes the r-th k-th of every
+    batch.
     """
 
     def __init__(
@@ -91,7 +92,10 @@ class StepSampler(Sampler[list[Draw]]):
         drawn = rng.choice(len(counts), amount, p=probability)
         by_class = np.argsort(self.target, kind="stable")
         first = np.concatenate([[0], np.cumsum(counts)[:-1]])
-        return by_class[first[drawn] + (rng.random(amount) * counts[drawn]).astype(np.int64)]
+        chosen: NDArray[np.int64] = by_class[
+            first[drawn] + (rng.random(amount) * counts[drawn]).astype(np.int64)
+        ]
+        return chosen
 
     def __iter__(self) -> Iterator[list[Draw]]:
         rows = [self.rows(stream) for stream in range(len(self.streams))]

@@ -1,4 +1,4 @@
-"""What a dataset says of itself: its facts, its table, where its pixels come from. The part that a dataset overrides."""
+"""The part that a dataset overrides: its facts, its table, where its pixels come from."""
 
 import os
 from collections.abc import Sequence
@@ -27,19 +27,23 @@ def cache_root() -> Path:
 class Source:
     """Facts, labels and pixels of a dataset.
 
-    A dataset overrides ``load_table`` and, where its images are no files, ``read_image`` and ``source_key``.
+    A dataset overrides ``load_table`` and, where its images are no files, ``read_image`` and
+    ``source_key``.
 
     Class attributes:
         slugs: the names this module answers to; usually one, the module's own.
-        variants: other splits than the default one -> one line on what they are. A split that leaks can only
-            be had as a variant whose name begins with ``leaky_``.
-        class_names, in_channels, ordinal: facts of the dataset (set per instance where slugs differ).
+        variants: other splits than the default one -> one line on what they are. A split that leaks
+            can only be had as a variant whose name begins with ``leaky_``.
+        class_names, in_channels, ordinal: facts of the dataset (set per instance where slugs
+            differ).
         refused: names that cannot be used -> why, and what to use instead.
-        copies: what becomes of an image that stands in several splits, pixel for pixel: ``refuse`` the data,
-            or ``exclude`` it from train (and from val, where it is in test), which the card states.
+        copies: what becomes of an image that stands in several splits, pixel for pixel: ``refuse``
+            the data, or ``exclude`` it from train (and from val, where it is in test), which the
+            card states.
         folders: folders below ``root`` in which the files may lie; empty for ``root`` itself.
         source: which of several sources the pixels come from, set by ``load_table``.
-        title, licence, citation, files: for the card; ``files`` says which files are needed and how to get them.
+        title, licence, citation, files: for the card; ``files`` says which files are needed and how
+            to get them.
     """
 
     slugs: ClassVar[tuple[str, ...]]
@@ -75,7 +79,7 @@ class Source:
         raise NotImplementedError
 
     def read_image(self, row: int) -> Pixels:
-        """Decode one image -> [H, W, C] uint8 of ``image_size``. Raises ``OSError`` naming the file."""
+        """Decode one image -> [H, W, C] uint8 of ``image_size``; ``OSError`` names the file."""
         path = self.table.path[row] if self.table.path else None
         if path is None:
             raise NotImplementedError
@@ -109,7 +113,8 @@ class Source:
         raise self.missing(*(place / name for place in places for name in names[:1]))
 
     def paths_of(self, ids: Sequence[str], folder: Path, *inside: str) -> tuple[Path, ...]:
-        """The image file of each id, anywhere below ``folder`` (or below those of ``inside`` in it).
+        """The image file of each id, anywhere below ``folder`` (or below those of ``inside`` in
+        it).
 
         Raises:
             DataMissingError: an image is not there.
@@ -139,6 +144,6 @@ class Source:
         absent = [p for p in self.table.path or () if not p.is_file()]
         if absent:
             raise DataMissingError(
-                f"{self.name.dataset}: {len(absent)} of {len(self.table)} image files are missing, the first is "
-                f"{absent[0]}; {self.files}"
+                f"{self.name.dataset}: {len(absent)} of {len(self.table)} image files are missing, "
+                f"the first is {absent[0]}; {self.files}"
             )

@@ -20,9 +20,9 @@ def group_split(
 ) -> NDArray[np.str_]:
     """Assign whole groups to splits, stratified by class.
 
-    Groups are visited class by class in a seeded order, largest first within it, and each goes to the split
-    that is furthest below its share of the images of the group's classes: the deviation of a class from
-    its share is at most about one group.
+    Groups are visited class by class in a seeded order, largest first within it, and each goes to
+    the split that is furthest below its share of the images of the group's classes: the deviation
+    of a class from its share is at most about one group.
 
     Args:
         target: [N] class of each image.
@@ -53,7 +53,7 @@ def group_split(
 
 
 def carve_validation(table: SampleTable, split: NDArray[np.str_], seed: int) -> NDArray[np.str_]:
-    """Take one eighth of a given ``train`` as ``val``, by whole groups, where a dataset gives no ``val``."""
+    """Take one eighth of a given ``train`` as ``val``, by whole groups."""
     train = np.flatnonzero(split == "train")
     group = table.group if table.group is not None else table.id
     part = group_split(table.target[train], group[train], seed, (0.875, 0.125), ("train", "val"))

@@ -18,8 +18,10 @@ class SampleTable:
     Attributes:
         id: [N] unique strings.
         target: [N] int64 class indices.
-        group: [N] strings, the coarsest known group (patient > lesion > video); None where nothing is known.
-        split: [N] strings out of ``SPLITS``, where the dataset (or the user) gives a split; else None.
+        group: [N] strings, the coarsest known group (patient > lesion > video); None where nothing
+            is known.
+        split: [N] strings out of ``SPLITS``, where the dataset (or the user) gives a split; else
+            None.
         path: N image files, where images are files; None where ``read_image`` has another source.
     """
 
@@ -33,7 +35,8 @@ class SampleTable:
         return len(self.id)
 
     def check(self, name: str, class_names: tuple[str, ...]) -> None:
-        """Raise ``DataError`` for the first thing that is wrong, named with the sample it stands at.
+        """Raise ``DataError`` for the first thing that is wrong, named with the sample it stands
+        at.
 
         Checked: lengths, at least one row, ids doubled, targets out of range, unknown split names.
         """
@@ -47,19 +50,21 @@ class SampleTable:
         if times.max() > 1:
             worst = int(np.argmax(times))
             raise DataError(
-                f"{name}: id '{values[worst]}' stands {times[worst]} times (first in row {first[worst]})"
+                f"{name}: id '{values[worst]}' stands {times[worst]} times (the first is row "
+                f"{first[worst]})"
             )
         outside = np.flatnonzero((self.target < 0) | (self.target >= len(class_names)))
         if len(outside):
             row = int(outside[0])
             raise DataError(
                 f"{name}: label {self.target[row]} of sample '{self.id[row]}' is out of range: "
-                f"{len(class_names)} classes, 0 to {len(class_names) - 1} ({len(outside)} such samples)"
+                f"{len(class_names)} classes, 0 to {len(class_names) - 1} ({len(outside)} such)"
             )
         if self.split is not None:
             odd = np.flatnonzero(~np.isin(self.split, SPLITS))
             if len(odd):
                 row = int(odd[0])
                 raise DataError(
-                    f"{name}: split '{self.split[row]}' of sample '{self.id[row]}': write one of {', '.join(SPLITS)}"
+                    f"{name}: split '{self.split[row]}' of sample '{self.id[row]}': write one of "
+                    f"{', '.join(SPLITS)}"
                 )

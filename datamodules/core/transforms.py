@@ -1,29 +1,33 @@
 """Augmentation: the only module that imports albumentations."""
 
 import random
-from typing import Any
+from typing import Literal, Any
 
-import albumentations as A  # noqa: N812
+import albumentations as A
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .contract import AugmentName
 
+Augmentation = Literal["none", "symmetries", "standard"]
 cv2.setNumThreads(1)
 
 
-def compose(name: AugmentName) -> Any:
-    """The augmentation called ``name`` as an ``albumentations.Compose``; None for ``none``.
+def compose(name: Augmentation, square: bool = True) -> A.Compose | None:
+    """The augmentation called ``name``; None for ``none``.
 
-    ``standard``: one of the eight symmetries of the square, a small shift, scale and rotation, and a small
-    change of brightness and contrast. Hue stays: colour is diagnostic in dermoscopy and fundus images.
+    ``symmetries``: one of the eight symmetries of the square (of the four of the rectangle, where images
+    are not square). ``standard``: these, a small shift, scale and rotation, and a small change of
+    brightness and contrast. Hue stays: colour is diagnostic in dermoscopy and fundus images.
     """
     if name == "none":
         return None
+    symmetries = [A.D4(p=1.0)] if square else [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)]
+    if name == "symmetries":
+        return A.Compose(symmetries)
     return A.Compose(
         [
-            A.D4(p=1.0),
+            *symmetries,
             A.Affine(
                 scale=(0.9, 1.1),
                 translate_percent=(-0.08, 0.08),
@@ -37,12 +41,12 @@ def compose(name: AugmentName) -> Any:
 
 
 class Augmenter:
-    """Applies an augmentation whose randomness depends only on a key, not on what was drawn before."""
+    """An augmentation whose randomness depends only on a key, not on what was drawn before."""
 
-    def __init__(self, name: AugmentName, seed: int) -> None:
-        self.transform, self.seed = compose(name), seed
+    def __init__(self, name: Augmentation, seed: int, square: bool = True) -> None:
+        self.transform, self.seed = compose(name, square), seed
         self.generator = np.random.Generator(np.random.Philox(0))
-        self.python = random.Random()  # noqa: S311
+        self.python = random.Random()
         if self.transform is not None:
             self.transform.set_random_state(self.generator, self.python)
         self._fresh = np.random.Philox(0).state
