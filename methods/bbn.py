@@ -2,7 +2,7 @@
 
 Paper: Zhou et al., "BBN: bilateral-branch network with cumulative learning for long-tailed visual
     recognition", CVPR 2020.
-Equations: 1, z = alpha W_c f_c + (1 - alpha) W_r f_r; L = alpha CE(z, y_c) + (1 - alpha) CE(z, y_r);
+Equations: z = alpha W_c f_c + (1 - alpha) W_r f_r; L = alpha CE(z, y_c) + (1 - alpha) CE(z, y_r);
     alpha = 1 - (T / T_max)^2 at epoch T, 0.5 at test. f_c sees natural samples, f_r samples drawn
     with p_c proportional to 1 / n_c. The branches share all of the backbone but its last residual
     block.
@@ -67,7 +67,7 @@ class BBN(Method):
         last[-1] = nn.Identity()
         self.pool: nn.Module = self.backbone.get_submodule("global_pool")
         self.backbone.global_pool = nn.Identity()
-        # W_c and W_r side by side: W [a f_c; (1 - a) f_r] is equation 1.
+        # W_c and W_r side by side: W [a f_c; (1 - a) f_r] is z of the card.
         self.num_features *= 2
         self.classifier = nn.Linear(self.num_features, spec.num_classes)
 

@@ -1,6 +1,7 @@
 """Softmax equalization loss (SEQL): tail classes are not pushed down by other classes' samples.
 
-Paper: Tan et al., "Equalization loss for long-tailed object recognition", CVPR 2020, its softmax form.
+Paper: Tan et al., "Equalization loss for long-tailed object recognition", CVPR 2020: its softmax
+    form.
 Equations: L = -log p_y, p_j = e^{z_j} / sum_k w_k e^{z_k} and
     w_k = 1 - beta T_lam(pi_k) (1 - y_k), where T_lam(x) = 1 if x < lam, and beta is 1 with
     probability gamma, else 0.

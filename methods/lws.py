@@ -45,5 +45,6 @@ class LWS(Method):
     def findings(self) -> dict[str, float]:
         """The scale of each class."""
         return {
-            f"scale/{n}": float(s) for n, s in zip(self.spec.class_names, self.scale, strict=True)
+            f"scale/{name}": scale
+            for name, scale in zip(self.spec.class_names, self.scale.tolist(), strict=True)
         }

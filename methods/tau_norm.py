@@ -24,8 +24,8 @@ GRID = tuple(step / 10 for step in range(21))
 
 def tau_normalised(weight: Tensor, tau: float | Tensor) -> Tensor:
     """w_c / ||w_c||^tau : [K, D] from [K, D]."""
-    norm = torch.linalg.vector_norm(weight, dim=1, keepdim=True)
-    return weight / norm.clamp(min=1e-12) ** tau
+    norm: Tensor = torch.linalg.vector_norm(weight, dim=1, keepdim=True)
+    return weight / norm.clamp(min=1e-12).pow(tau)
 
 
 class TauNorm(Method):

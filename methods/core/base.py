@@ -86,7 +86,7 @@ class Method(L.LightningModule):
     paper: ClassVar[str] = ""
 
     def __init__(
-        self, spec: DataSpec, *, backbone: str = "test_resnet+no_pool", pretrained: bool = False
+        self, spec: DataSpec, *, backbone: str = "test_resnet", pretrained: bool = False
     ) -> None:
         super().__init__()
         self.spec = spec
@@ -190,7 +190,14 @@ class Method(L.LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """One optimiser step's loss."""
         loss = self.loss(batch)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.target))
+        self.log(
+            "train/loss",
+            loss,
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(batch.target),
+            sync_dist=True,
+        )
         return loss
 
     def validation_step(self, batch: Batch, _: int) -> None:

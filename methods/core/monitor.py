@@ -4,6 +4,8 @@ For logging and for the choice of the epoch; the official numbers are computed b
 predictions.
 """
 
+import warnings
+
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAUROC, MulticlassConfusionMatrix
 from torchmetrics.functional.classification import multiclass_confusion_matrix
@@ -44,7 +46,10 @@ class ValidationMetrics(nn.Module):
         matrix = self.confusion.compute()
         support = matrix.sum(1)
         # Without positives or without negatives a class has no AUC.
-        auc = self.auroc.compute()[(support > 0) & (support < support.sum())]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "No (positive|negative) samples")
+            each = self.auroc.compute()
+        auc = each[(support > 0) & (support < support.sum())]
         self.confusion.reset()
         self.auroc.reset()
         macro_auc = auc.mean() if len(auc) else auc.new_tensor(float("nan"))
