@@ -110,7 +110,8 @@ def bench(
             except KeyboardInterrupt:
                 over = sum(store.done(cell) for cell in cells)
                 console.print(
-                    f"interrupted: {over} of {len(cells)} cells are done and kept; the same command does the rest"
+                    f"interrupted: {over} of {len(cells)} cells are done and kept; "
+                    "the same command does the rest"
                 )
                 raise typer.Exit(EXIT_INTERRUPTED) from None
         finished = []
@@ -131,7 +132,8 @@ def bench(
         console.print(line, style="red", markup=False, highlight=False)
     if failures:
         console.print(
-            f"{len(failures)} of {len(cells)} cells failed; the tracebacks lie in {out}/cells/*/*/traceback.txt"
+            f"{len(failures)} of {len(cells)} cells failed; "
+            f"the tracebacks lie in {out}/cells/*/*/traceback.txt"
         )
         raise typer.Exit(EXIT_FAILED_CELLS)
 
@@ -164,8 +166,8 @@ def _dry_run(cells: list, missing: list, workers: int) -> None:  # type: ignore[
     places = workers or os.cpu_count() or 1
     total = sum(seconds.values())
     console.print(
-        f"{len(missing)} cells to run: about {clock(total)} of one core's training, {clock(total / places)} with "
-        f"{places} workers; augmentation, validation and start-up come on top (about half as much again)"
+        f"{len(missing)} cells to run: about {clock(total)} of one core's training, "
+        f"{clock(total / places)} with {places} workers"
     )
 
 

@@ -95,7 +95,7 @@ class Cell(Frozen):
         return hash(self.id)
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """First 16 hex digits of the SHA-256 of a value's canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""How long cells would take here: a short measurement of the backbone, scaled by images and epochs."""
+"""How long cells would take here: the backbone's pace, scaled by images and epochs."""
 
 import time
 from collections.abc import Sequence
@@ -14,10 +14,11 @@ from .run import prepared
 from .tracks import supervised
 
 STEPS = 4
+OVERHEAD = 1.5
 
 
 def seconds_per_image(terms: Terms, spec: DataSpec) -> float:
-    """Seconds that one training image takes: forward, backward and optimiser step, best of a few batches."""
+    """Seconds of a training image: forward, backward and step, the best of a few batches."""
     torch.set_num_threads(1)
     data = prepared(terms)
     method = supervised.make("erm", {}, terms, 0, data)
@@ -39,9 +40,9 @@ def seconds_per_image(terms: Terms, spec: DataSpec) -> float:
 
 
 def estimate(cells: Sequence[Cell]) -> dict[str, float]:
-    """Seconds of each cell by id, on one worker; a stage that an earlier cell shares is counted once.
+    """Seconds of each cell by id, on one worker; a stage that cells share is counted once.
 
-    A measurement of the bare network, so a lower bound: augmentation and validation add about a half.
+    ``OVERHEAD`` stands for augmentation, validation and start-up.
     """
     pace: dict[int, float] = {}
     seconds: dict[str, float] = {}
@@ -62,6 +63,6 @@ def estimate(cells: Sequence[Cell]) -> dict[str, float]:
                 continue
             seen.add(key)
             images = sum(data.spec.class_counts) * terms.budget.epochs * stage.share
-            total += images * streams * pace[hash(terms)]
+            total += images * streams * pace[hash(terms)] * OVERHEAD
         seconds[cell.id] = total
     return seconds

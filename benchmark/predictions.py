@@ -16,8 +16,8 @@ from datamodules.core.errors import MedtailError
 class Predictions:
     """Scores of a split, one row per sample.
 
-    ``logits`` are kept as float16 log-probabilities: rounded once, when made, so that a metric computed from
-    the stored file is the metric of the record to the last digit.
+    ``logits`` are kept as float16 log-probabilities: rounded once, when made, so that a metric
+    computed from the stored file is the metric of the record to the last digit.
 
     Attributes:
         id: [N] sample ids.
@@ -46,7 +46,8 @@ class Predictions:
         """
         if not len(id) == len(group) == len(target) == len(logits):
             raise MedtailError(
-                f"predictions: {len(id)} ids, {len(group)} groups, {len(target)} targets, {len(logits)} logits"
+                f"predictions: {len(id)} ids, {len(group)} groups, {len(target)} targets, "
+                f"{len(logits)} logits"
             )
         bad = np.flatnonzero(~np.isfinite(logits).all(1))
         if len(bad):
@@ -75,7 +76,7 @@ class Predictions:
         return sha.hexdigest()[:16]
 
     def table(self) -> pa.Table:
-        """Arrow table: ``id``, ``group``, ``target``, and ``logits`` as a float16 list of length K."""
+        """Arrow table: ``id``, ``group``, ``target``, ``logits`` as float16 lists of length K."""
         flat = pa.array(np.ascontiguousarray(self.logits).reshape(-1), pa.float16())
         return pa.table(
             {
@@ -107,7 +108,7 @@ class Predictions:
 
     @classmethod
     def read(cls, path: Path) -> "Predictions":
-        """Read what ``write`` wrote; raises ``MedtailError`` where the file is damaged or absent."""
+        """Read what ``write`` wrote; ``MedtailError`` where the file is damaged or absent."""
         try:
             return cls.from_table(pq.read_table(path))
         except (OSError, KeyError, pa.ArrowInvalid) as error:

@@ -37,7 +37,7 @@ class Cost(Frozen):
 
     Attributes:
         seconds: wall-clock time of the cell, data preparation and prediction included.
-        train_seconds: of its training stages, a shared stage counted with the time it took when it was trained.
+        train_seconds: of its stages; a shared one counts with the time its training took.
         parameters: of the network that is scored.
         images: training images seen, all streams and views.
         peak_mib: largest resident memory of the process so far, MiB.
@@ -58,7 +58,7 @@ class Provenance(Frozen):
     """Where a result comes from.
 
     Attributes:
-        commit: of medtail, ``+changes`` appended where the tree was not clean; empty outside a checkout.
+        commit: of medtail, ``+changes`` appended where the tree was not clean; empty outside one.
         versions: of the packages that decide numbers.
         platform: operating system, machine, processor.
         finished: UTC time, ISO 8601.
@@ -115,7 +115,7 @@ class Record(Frozen):
 
 
 def parse(text: str, where: str) -> Record:
-    """A record from its JSON; raises ``MedtailError`` naming ``where`` for another schema or damage."""
+    """A record from its JSON; ``MedtailError`` naming ``where`` for another schema or damage."""
     try:
         record = Record.model_validate_json(text)
     except ValidationError as error:

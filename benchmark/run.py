@@ -67,7 +67,7 @@ def prepared(terms: Terms) -> ImageDataModule:
 
 @lru_cache(maxsize=1)
 def commit() -> str:
-    """The commit of the checkout that runs, ``+changes`` appended where it is not clean; empty outside one."""
+    """The commit that runs, ``+changes`` where the tree is not clean; empty outside one."""
     here = Path(__file__).parent
 
     def git(*words: str) -> str:

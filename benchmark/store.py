@@ -48,7 +48,7 @@ class Store:
         return Predictions.read(self.folder(cell) / "predictions.parquet")
 
     def write(self, outcome: Outcome) -> None:
-        """Keep an outcome: predictions first, the record last. A failure never replaces a success."""
+        """Keep an outcome, the record last. A failure never replaces a success."""
         cell = outcome.record.cell
         folder = self.folder(cell)
         if outcome.record.status == "failed":
@@ -77,12 +77,13 @@ class Store:
 
     @contextmanager
     def owned(self) -> Iterator[None]:
-        """Hold the folder for one driver; raises ``MedtailError`` where another one has it or space is short."""
+        """Hold the folder; ``MedtailError`` where another driver has it or space is short."""
         self.root.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.root).free / 2**20
         if free < NEEDED_MIB:
             raise MedtailError(
-                f"no space: {free:.0f} MiB are free in {self.root}, {NEEDED_MIB} are needed: make space or use --out"
+                f"no space: {free:.0f} MiB are free in {self.root}, {NEEDED_MIB} are needed: "
+                "make space or use --out"
             )
         try:
             with FileLock(self.root / ".lock", timeout=0):

@@ -59,7 +59,7 @@ class Suite(Frozen):
 
     @field_validator("methods", "data", mode="before")
     @classmethod
-    def _names(cls, entries: Any) -> Any:
+    def _names(cls, entries: object) -> object:
         if not isinstance(entries, list):
             return entries
         return [{"name": e} if isinstance(e, str) else e for e in entries]
@@ -75,7 +75,7 @@ class Suite(Frozen):
         return seeds
 
     def cells(self) -> Iterator[Cell]:
-        """The grid, method by method; raises ``MedtailError`` for an unknown method, dataset or regime."""
+        """The grid, method by method; ``MedtailError`` for an unknown method, dataset or regime."""
         size = self.image_size if isinstance(self.image_size, tuple) else (self.image_size,) * 2
         for method in self.methods:
             methods.get(method.name)
@@ -104,7 +104,7 @@ def suite_names() -> list[str]:
 
 
 def find(name: str) -> Path:
-    """The file of a suite: a name of ours, or a path. Raises ``MedtailError`` with the nearest names."""
+    """The file of a suite: a name of ours, or a path; ``MedtailError`` with the nearest names."""
     path = FOLDER / f"{name}.yaml"
     if path.is_file():
         return path
@@ -140,18 +140,19 @@ def _explain(path: Path, root: yaml.Node | None, error: ValidationError) -> Medt
     key = ".".join(map(str, place))
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        model: type[Frozen] = Suite
-        for part in place[:-1]:
-            model = {"budget": Budget, "methods": MethodEntry, "data": DataEntry}.get(
-                str(part), model
-            )
+        parts: dict[str, type[Frozen]] = {
+            "budget": Budget,
+            "methods": MethodEntry,
+            "data": DataEntry,
+        }
+        model = next((parts[str(p)] for p in place[:-1] if p in parts), Suite)
         near = difflib.get_close_matches(str(place[-1]), model.model_fields, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(model.model_fields)}"
         message = f"unknown key; {hint}"
     return MedtailError(f"{path.name}, line {_line(root, place)}, {key or 'whole file'}: {message}")
 
 
-def _override(values: Any, assignment: str) -> None:
+def _override(values: dict[str, Any], assignment: str) -> None:
     """Apply ``key.key=value`` in place; the value is read as YAML."""
     key, equals, text = assignment.partition("=")
     if not equals or not key:

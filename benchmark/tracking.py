@@ -10,7 +10,7 @@ Mode = Literal["offline", "online", "disabled"]
 
 
 def mirror(record: Record, folder: Path, mode: Mode) -> None:
-    """Write one run: the cell's values as its configuration, every epoch, the test metrics as its summary.
+    """Write one run: the cell as its configuration, every epoch, the test metrics as its summary.
 
     Args:
         record: of a finished cell.

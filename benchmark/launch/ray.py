@@ -1,4 +1,4 @@
-"""Cells in parallel with Ray: this machine's workers and GPUs, or a cluster given by its address."""
+"""Cells in parallel with Ray: this machine's cores and GPUs, or a cluster by its address."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ def launch(
     Args:
         jobs: to run.
         workers: cells at a time; 0 for as many as there are cores (or places on the GPUs).
-        cells_per_gpu: small cells that share a GPU; a cell of several devices has its GPUs for itself.
+        cells_per_gpu: small cells that share a GPU; a cell of several devices has its own.
         address: of a running Ray cluster; it must see the same folders. Empty starts Ray here.
 
     Raises:

@@ -1,0 +1,1 @@
+"""How a track trains and predicts."""

@@ -1,49 +1,74 @@
 """BatchNorm over all processes on CPUs, where PyTorch's SyncBatchNorm is not available."""
 
+from typing import Any
+
 import torch
 from lightning.pytorch.plugins import LayerSync
 from torch import Tensor, distributed, nn
-from torch.distributed.nn.functional import all_reduce
 
 
-class _Synced:
-    """Mixed into a BatchNorm: batch statistics of the global batch, in two passes, differentiable."""
+class _Sum(torch.autograd.Function):
+    """The sum over processes; the gradient is summed over them, too."""
 
-    def forward(self: nn.modules.batchnorm._BatchNorm, image: Tensor) -> Tensor:  # type: ignore[misc]
-        if not self.training or not distributed.is_initialized():
-            return super().forward(image)  # type: ignore[safe-super]
-        dims = [d for d in range(image.ndim) if d != 1]
-        shape = [1, -1] + [1] * (image.ndim - 2)
-        values = image.float()
-        amount = torch.tensor([values.numel() / values.shape[1]])
-        total = all_reduce(torch.cat([values.sum(dims), amount]))
-        count = total[-1].detach()
-        mean = total[:-1] / count
-        centred = values - mean.view(shape)
-        var = all_reduce(centred.square().sum(dims)) / count
-        if (
-            self.track_running_stats
-            and self.running_mean is not None
-            and self.running_var is not None
-        ):
-            with torch.no_grad():
-                step = self.momentum if self.momentum is not None else 0.1
-                self.running_mean.lerp_(mean, step)
-                self.running_var.lerp_(var * count / (count - 1), step)
-                if self.num_batches_tracked is not None:
-                    self.num_batches_tracked.add_(1)
-        scaled = centred * torch.rsqrt(var + self.eps).view(shape)
-        if self.affine:
-            scaled = scaled * self.weight.view(shape) + self.bias.view(shape)
-        return scaled.to(image.dtype)
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:  # noqa: ANN401 - torch's own signature
+        """Forward: the sum of every process's tensor."""
+        total = value.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ANN401
+        """Every process's output depends on every process's input."""
+        total = gradients[0].clone()
+        distributed.all_reduce(total)
+        return total
 
 
-class SyncedBatchNorm1d(_Synced, nn.BatchNorm1d):
-    """BatchNorm1d over all processes."""
+def synced_batch_norm(norm: nn.modules.batchnorm._BatchNorm, image: Tensor) -> Tensor:
+    """Normalise by the mean and variance of the global batch, in two passes.
+
+    Args:
+        norm: gives the weights, the running statistics and the momentum.
+        image: [B, C, ...] of this process.
+    """
+    dims = [d for d in range(image.ndim) if d != 1]
+    shape = [1, -1] + [1] * (image.ndim - 2)
+    values = image.float()
+    amount = torch.tensor([values.numel() / values.shape[1]])
+    total: Tensor = _Sum.apply(torch.cat([values.sum(dims), amount]))
+    count = total[-1].detach()
+    mean = total[:-1] / count
+    centred = values - mean.view(shape)
+    squares: Tensor = _Sum.apply(centred.square().sum(dims))
+    var = squares / count
+    if norm.running_mean is not None and norm.running_var is not None:
+        step = norm.momentum if norm.momentum is not None else 0.1
+        with torch.no_grad():
+            norm.running_mean.lerp_(mean, step)
+            norm.running_var.lerp_(var * count / (count - 1), step)
+            if norm.num_batches_tracked is not None:
+                norm.num_batches_tracked.add_(1)
+    scaled = centred * torch.rsqrt(var + norm.eps).view(shape)
+    if norm.affine:
+        scaled = scaled * norm.weight.view(shape) + norm.bias.view(shape)
+    return scaled.to(image.dtype)
 
 
-class SyncedBatchNorm2d(_Synced, nn.BatchNorm2d):
-    """BatchNorm2d over all processes."""
+class SyncedBatchNorm1d(nn.BatchNorm1d):
+    """BatchNorm1d over all processes while training."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """See ``synced_batch_norm``."""
+        return synced_batch_norm(self, input) if self.training else super().forward(input)
+
+
+class SyncedBatchNorm2d(nn.BatchNorm2d):
+    """BatchNorm2d over all processes while training."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """See ``synced_batch_norm``."""
+        return synced_batch_norm(self, input) if self.training else super().forward(input)
 
 
 SYNCED: dict[type[nn.Module], type[nn.Module]] = {
@@ -53,7 +78,7 @@ SYNCED: dict[type[nn.Module], type[nn.Module]] = {
 
 
 class GlooBatchNorm(LayerSync):
-    """Lightning's plug-in: BatchNorms count over all processes while training, and are plain again afterwards."""
+    """Lightning's plug-in: BatchNorms count over all processes in ``fit``."""
 
     def apply(self, model: nn.Module) -> nn.Module:
         """Switch in place, parameters untouched."""

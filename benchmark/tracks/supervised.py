@@ -48,7 +48,7 @@ def make(
         budget.optimizer, budget.lr, budget.weight_decay, budget.momentum, budget.warmup
     )
     if not torch.cuda.is_available():
-        method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        method.to(memory_format=torch.channels_last)
     return method
 
 

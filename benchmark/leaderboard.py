@@ -1,0 +1,204 @@
+"""Leaderboards: a folder of records, and the pages that are derived from them.
+
+``records/<data@regime>.jsonl`` holds the evidence and ``predictions/<data@regime>.parquet`` what it
+was computed from; ``render`` makes everything else from the records alone, so that the same records
+give the same bytes.
+"""
+
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from rich.table import Table
+
+from datamodules.core.errors import MedtailError
+
+from . import leaderboard_pages as pages
+from .leaderboard_plots import heat_map
+from .leaderboard_rows import sections
+from .predictions import Predictions
+from .record import Record, read_lines, write, write_lines
+
+FRONT = """# Leaderboards
+
+Each page is one dataset with one regime; a table on it holds methods trained on equal terms.
+
+{boards}
+
+How to read it:
+
+- **Balanced accuracy** is the mean recall of the classes; it orders the tables. **AUC** is the \
+mean one-vs-rest area under the ROC curve on softmax probabilities; a class without test images is \
+left out and counted. **Macro F1** is the mean F1 of the classes present in the test set.
+- **Head, medium and tail** are classes with more than 4/3, between, and fewer than 2/3 of the \
+mean *training* count of a class. A group without classes is n/a.
+- {plus_minus} With one seed there is none.
+- A leader on this page is the best mean, not a proof that it is better than the next.
+- ✗ marks failures, with their reasons at the foot of a page; n/a is what is not defined.
+- Each CSV has a line per method and terms: `<metric>_mean` and `<metric>_sd` over its seeds as \
+fractions, empty where undefined; `balanced_prior_<metric>` weighs every class of the test set the \
+same; `recall[<class>]` and its like are per class.
+- `records/` holds every cell with its provenance, `predictions/` the scores of every test image; \
+the pages follow from the records by `medtail leaderboards`.
+"""
+HEAD = (
+    "Board",
+    "Classes",
+    "Imbalance",
+    "Test images",
+    "Methods",
+    "Seeds",
+    "Best balanced accuracy, %",
+    "Best AUC, %",
+)
+
+
+def publish(root: Path, finished: list[tuple[Record, Predictions | None]]) -> list[str]:
+    """Merge results into a folder of leaderboards; a failure never replaces a success.
+
+    Args:
+        root: the folder.
+        finished: records with their test predictions, which a finished one should have.
+
+    Returns:
+        The ``data@regime`` names touched.
+
+    Raises:
+        MedtailError: predictions that are not those a record was computed from.
+    """
+    by_slug: dict[str, list[tuple[Record, Predictions | None]]] = defaultdict(list)
+    for record, predictions in finished:
+        if predictions is not None and record.predictions not in ("", predictions.digest):
+            raise MedtailError(
+                f"{record.cell}: the record was computed from predictions {record.predictions}, "
+                f"not from these ({predictions.digest}); score or run the cell again"
+            )
+        by_slug[record.cell.terms.data].append((record, predictions))
+    for slug, entries in by_slug.items():
+        path = root / "records" / f"{slug}.jsonl"
+        records = {r.cell_id: r for r in read_lines(path)}
+        scores = read_predictions(root, slug)
+        for record, predictions in entries:
+            old = records.get(record.cell_id)
+            if record.status == "ok" or old is None or old.status == "failed":
+                records[record.cell_id] = record
+            if record.status == "ok" and predictions is not None:
+                scores[record.cell_id] = predictions
+        _write_predictions(
+            root, slug, {i: p for i, p in scores.items() if _fits(p, records.get(i))}
+        )
+        write_lines(path, list(records.values()))
+    return sorted(by_slug)
+
+
+def read_predictions(root: Path, slug: str) -> dict[str, Predictions]:
+    """The published test predictions of a ``data@regime`` by cell id; an absent file has none."""
+    path = root / "predictions" / f"{slug}.parquet"
+    if not path.exists():
+        return {}
+    try:
+        stored = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise MedtailError(f"{path}: no readable predictions ({error}); restore it") from error
+    cells = stored["cell_id"]
+    return {
+        cell: Predictions.from_table(stored.filter(pc.equal(cells, cell)))
+        for cell in pc.unique(cells).to_pylist()
+    }
+
+
+def render(root: Path) -> list[Path]:
+    """Write every page, CSV and heat map from ``records/`` alone.
+
+    Pages of boards that have no records any more are removed; files that this function did not
+    write, records and predictions stay.
+
+    Returns:
+        The files written.
+    """
+    written: list[Path] = []
+    boards: list[list[str]] = []
+    slugs = sorted(p.stem for p in (root / "records").glob("*.jsonl"))
+    for slug in slugs:
+        parts = sections(read_lines(root / "records" / f"{slug}.jsonl"))
+        if not parts:
+            continue
+        image = heat_map(slug, parts, [pages.describe(s.terms) for s in parts])
+        files = {"md": pages.board(slug, parts, image is not None), "csv": pages.table(parts)}
+        for suffix, text in files.items():
+            write(root / f"{slug}.{suffix}", text)
+            written.append(root / f"{slug}.{suffix}")
+        if image:
+            _write_bytes(root / f"{slug}.png", image)
+            written.append(root / f"{slug}.png")
+        else:
+            (root / f"{slug}.png").unlink(missing_ok=True)
+        for number, part in enumerate(parts, 1):
+            title = f"[{slug}]({slug}.md)" + (f", table {number}" if len(parts) > 1 else "")
+            boards.append([title, *pages.summary(part)])
+    listed = (
+        pages.markdown([list(HEAD), *boards], left=0) if boards else "No records yet: `make bench`."
+    )
+    front = FRONT.format(boards=listed, plus_minus=pages.PLUS_MINUS)
+    write(root / "README.md", f"{pages.MARK}\n\n{front}")
+    _remove_stale(root, keep={root / "README.md", *written})
+    return [root / "README.md", *written]
+
+
+def terminal_table(records: list[Record]) -> Table:
+    """A short table of one board for the terminal: its largest section.
+
+    Raises:
+        MedtailError: no records.
+    """
+    if not records:
+        raise MedtailError("leaderboard: no records to show")
+    return pages.terminal(records[0].cell.terms.data, sections(records)[0])
+
+
+def _fits(predictions: Predictions, record: Record | None) -> bool:
+    """Whether a record that still stands was computed from these."""
+    if record is None or record.status != "ok":
+        return False
+    return record.predictions in ("", predictions.digest)
+
+
+def _write_predictions(root: Path, slug: str, scores: dict[str, Predictions]) -> None:
+    """All cells of a board in one file, the ids they share stored once."""
+    path = root / "predictions" / f"{slug}.parquet"
+    if not scores:
+        path.unlink(missing_ok=True)
+        return
+    tables = [
+        scores[cell].table().add_column(0, "cell_id", pa.array([cell] * len(scores[cell].id)))
+        for cell in sorted(scores)
+    ]
+    whole = pa.concat_tables(tables)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Splitting the bytes of a float16 puts the exponents side by side, which then compress.
+    pq.write_table(
+        whole,
+        part,
+        compression="zstd",
+        compression_level=9,
+        use_dictionary=["cell_id", "id", "group", "target"],
+        column_encoding={"logits.list.element": "BYTE_STREAM_SPLIT"},
+    )
+    part.replace(path)
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def _remove_stale(root: Path, keep: set[Path]) -> None:
+    for page in root.glob("*@*.md"):
+        if page not in keep and page.read_text().startswith(pages.MARK):
+            for path in (page, page.with_suffix(".csv"), page.with_suffix(".png")):
+                path.unlink(missing_ok=True)

@@ -1,0 +1,220 @@
+"""The text of a leaderboard: Markdown, CSV and the table of the terminal."""
+
+import csv
+import io
+
+from rich.table import Table
+
+from .cell import Terms
+from .leaderboard_rows import CLASS_COLUMNS, COLUMNS, PRIMARY, Row, Section, Stat, column
+from .metrics import group_cuts
+
+SELECTIONS = {
+    "best_balanced_accuracy": "epoch chosen by best validation balanced accuracy",
+    "best_macro_auc": "epoch chosen by best validation macro AUC",
+    "last": "last epoch scored",
+}
+MARK = "<!-- Written by `medtail leaderboards` from records/; changes by hand are lost. -->"
+PLUS_MINUS = (
+    "± is the sample standard deviation over seeds: how far repeated trainings differ. It is no "
+    "confidence interval and knows nothing of the chance that lies in a finite test set."
+)
+
+
+def describe(terms: Terms) -> list[str]:
+    """The terms of a table in plain words: data and network, then budget and selection."""
+    height, width = terms.image_size
+    budget = terms.budget
+    params = [f"{name} {value}" for name, value in sorted(terms.data_params.items())]
+    return [
+        ", ".join(
+            [
+                *params,
+                f"{height} x {width} px",
+                f"{terms.augment} augmentation",
+                f"{terms.backbone} {'pretrained' if terms.pretrained else 'from scratch'}",
+                f"{budget.epochs} epochs x batch {budget.batch_size}",
+            ]
+        ),
+        f"{budget.optimizer} lr {budget.lr:g}, momentum {budget.momentum:g}, "
+        f"weight decay {budget.weight_decay:g}, warm-up {100 * budget.warmup:g} %, "
+        f"{budget.precision}, {SELECTIONS[terms.selection]}",
+    ]
+
+
+def board(data: str, sections: list[Section], image: bool) -> str:
+    """The page of a ``data@regime``."""
+    parts = [
+        MARK,
+        f"# {data}",
+        f"[All leaderboards](README.md) · [every metric]({data}.csv)",
+    ]
+    if image:
+        parts.append(f"![Recall of every class by every method]({data}.png)")
+    if len(sections) > 1:
+        parts.append(
+            f"{len(sections)} tables: their rows were trained or scored on different terms and "
+            "cannot be compared with each other."
+        )
+    for section in sections:
+        terms = ", ".join(describe(section.terms))
+        parts.append(f"## {terms[0].upper()}{terms[1:]}")
+        if section.example:
+            parts += [_facts(section), _ranking(section), _classes(section)]
+        parts += _failures(section)
+    return "\n\n".join(parts) + "\n"
+
+
+def table(sections: list[Section]) -> str:
+    """CSV of all sections: a line per method, every metric as mean and standard deviation."""
+    names = dict.fromkeys(n for s in sections if s.example for n in s.example.class_names)
+    head = ["terms", "rank", "method", "status", "seeds", "failed_seeds"]
+    head += [f"{c.key}_{part}" for c in COLUMNS for part in ("mean", "sd")]
+    entries = [(c.removesuffix("_per_class"), c, name) for c in CLASS_COLUMNS for name in names]
+    head += [f"{short}[{name}]_{part}" for short, _, name in entries for part in ("mean", "sd")]
+    file = io.StringIO()
+    out = csv.writer(file, lineterminator="\n")
+    out.writerow(head)
+    for section in sections:
+        place = {n: k for k, n in enumerate(section.example.class_names if section.example else ())}
+        for rank, row in enumerate(section.rows, 1):
+            stats = [row.stat(c) for c in COLUMNS]
+            stats += [row.of_class(c, place[n]) if n in place else None for _, c, n in entries]
+            status = "reconstruction" if row.reconstruction else "faithful" if row.done else ""
+            number = [rank if row.complete else "", row.name, status, len(row.done)]
+            values = [_digits(v) for s in stats for v in ((s.mean, s.sd) if s else (None, None))]
+            out.writerow([", ".join(describe(section.terms)), *number, len(row.failed), *values])
+    return file.getvalue()
+
+
+def terminal(data: str, section: Section) -> Table:
+    """The short form."""
+    shown = Table(title=data, caption="; ".join(describe(section.terms)))
+    columns = section.columns("terminal")
+    for title in ("", "Method", *(f"{c.title} %" for c in columns), "Seeds"):
+        shown.add_column(title, justify="left" if title == "Method" else "right")
+    for rank, row in enumerate(section.rows, 1):
+        values = [_percent(row.stat(c)) for c in columns]
+        style = None if row.complete else "red"
+        number = str(rank) if row.complete else "-"
+        shown.add_row(number, row.name.replace("[", "\\["), *values, _seeds(row), style=style)
+    return shown
+
+
+def _facts(section: Section) -> str:
+    record = section.example
+    assert record is not None  # the caller shows finished sections only
+    members: dict[str, list[str]] = {"head": [], "medium": [], "tail": []}
+    for k in section.by_count:
+        members[section.class_groups[k]].append(record.class_names[k])
+    head, tail = group_cuts(record.class_counts)
+    groups = [f"**{g}** {', '.join(names) or 'none'}" for g, names in members.items()]
+    few = min((n for n in record.support if n), default=0)
+    seeds = section.seeds
+    facts = [
+        f"{sum(record.class_counts):,} training and {sum(record.support):,} test images of "
+        f"{len(record.class_names)} classes; seed{'s' if len(seeds) > 1 else ''} "
+        f"{', '.join(map(str, seeds))}.",
+        f"Groups by training images (above {head:,.0f}, between, below {tail:,.0f}): "
+        f"{'; '.join(groups)}.",
+        f"The smallest test class has {few} images, so one image is {100 / few:.1f} points of its "
+        "recall."
+        if few
+        else "",
+        PLUS_MINUS,
+    ]
+    return "\n".join(f"- {fact}" for fact in facts if fact)
+
+
+def _ranking(section: Section) -> str:
+    columns = section.columns("page")
+    lines = [["", "Method", *(c.title for c in columns), "Seeds"]]
+    for rank, row in enumerate(section.rows, 1):
+        cells = [_marked(row, row.stat(c), section.best(c)) for c in columns]
+        lines.append([str(rank) if row.complete else "-", _name(row), *cells, _seeds(row)])
+    notes = "In %, ranked by balanced accuracy; the best mean of a column is **bold**."
+    if any(row.reconstruction for row in section.rows):
+        notes += " † reconstruction: the paper leaves a formula open."
+    if any(row.failed for row in section.rows):
+        notes += " ✗ n of m: n of m seeds failed; such a row is not ranked."
+    return f"{notes}\n\n{markdown(lines)}"
+
+
+def _classes(section: Section) -> str:
+    record = section.example
+    assert record is not None  # the caller shows finished sections only
+    head = [
+        f"{record.class_names[k]}<br>train {record.class_counts[k]:,}<br>test {record.support[k]:,}"
+        for k in section.by_count
+    ]
+    best = {k: section.best_of_class("recall", k) for k in section.by_count}
+    lines = [["Method", *head]]
+    for row in section.rows:
+        if row.done:
+            stats = [_marked(row, row.of_class("recall", k), b) for k, b in best.items()]
+            lines.append([_name(row), *stats])
+    return f"### Recall of each class, %\n\n{markdown(lines, left=0)}"
+
+
+def _failures(section: Section) -> list[str]:
+    failed = [r for row in section.rows for r in row.failed]
+    lines = [f"- ✗ `{r.cell.row}`, seed {r.cell.seed}: {_text(r.reason)}" for r in failed]
+    return ["### Failures", "\n".join(lines)] if lines else []
+
+
+def markdown(lines: list[list[str]], left: int = 1) -> str:
+    """A table from cells, its head first; the column ``left`` is aligned left."""
+    rule = [":--" if i == left else "--:" for i in range(len(lines[0]))]
+    cells = [lines[0], rule, *lines[1:]]
+    return "\n".join("| " + " | ".join(line) + " |" for line in cells)
+
+
+def _name(row: Row) -> str:
+    return f"`{_text(row.name)}`{' †' if row.reconstruction else ''}"
+
+
+def _text(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _seeds(row: Row) -> str:
+    total = len(row.done) + len(row.failed)
+    return f"✗ {len(row.failed)} of {total}" if row.failed else str(total)
+
+
+def _marked(row: Row, value: Stat | None, best: float | None) -> str:
+    text = _percent(value) if row.done else "✗"
+    return f"**{text}**" if row.complete and value and value.mean == best else text
+
+
+def _percent(value: Stat | None) -> str:
+    if value is None:
+        return "n/a"
+    mean = f"{100 * value.mean:.1f}"
+    return mean if value.sd is None else f"{mean} ± {100 * value.sd:.1f}"
+
+
+def _digits(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
+
+
+def summary(section: Section) -> list[str]:
+    """Cells of the front table: classes, imbalance, test images, methods, seeds, the leaders."""
+    record = section.example
+    if record is None:
+        return ["n/a"] * 3 + [f"{len(section.rows)}, all failed"] + ["n/a"] * 3
+    counts = [n for n in record.class_counts if n]
+    failed = sum(bool(row.failed) for row in section.rows)
+    cells = [
+        str(len(record.class_names)),
+        f"{max(counts) / min(counts):,.0f} : 1",
+        f"{sum(record.support):,}",
+        f"{len(section.rows)}" + (f", ✗ {failed}" if failed else ""),
+        str(len(section.seeds)),
+    ]
+    for name in (PRIMARY, "macro_auc"):
+        stats = [(row, row.stat(column(name))) for row in section.rows if row.complete]
+        known = [(s.mean, row, s) for row, s in stats if s]
+        first = max(known, key=lambda entry: entry[0], default=None)
+        cells.append(f"{_percent(first[2])} {_name(first[1])}" if first else "n/a")
+    return cells
