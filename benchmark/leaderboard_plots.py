@@ -65,7 +65,7 @@ def _panel(axes: Axes, section: Section, data: str, lines: list[str]) -> None:
     axes.set_facecolor("0.9")
     for (i, j), value in np.ndenumerate(means):
         undefined = np.isnan(value)
-        text, light = ("n/a", True) if undefined else (f"{value:.0f}", value > 60)
+        text, light = ("n/a", True) if undefined else (f"{value:.0f}", value > 50)
         weight = "bold" if j == 0 else "normal"
         axes.text(
             j, i, text, ha="center", va="center", weight=weight, color="black" if light else "white"
