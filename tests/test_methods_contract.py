@@ -328,5 +328,5 @@ def test_the_registry_knows_the_baselines():
 
 
 def test_an_unknown_method_is_answered_with_its_neighbours():
-    with pytest.raises(MedtailError, match="did you mean .*focal"):
+    with pytest.raises(MedtailError, match=r"did you mean .*focal"):
         methods.get("focall")

@@ -1,0 +1,247 @@
+"""Methods of several stages or branches, and what the base does for them."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import methods
+from datamodules.core.contract import Batch, DataSpec
+from datamodules.core.errors import MedtailError
+from methods.bbn import bilateral_loss, cumulative_weight
+from methods.core.base import learning_rate_factor
+from methods.core.monitor import ValidationMetrics, balanced_accuracy
+from methods.ncm import class_means
+from methods.tau_norm import tau_normalised
+
+SPEC = DataSpec("ham", tuple("abcdefg"), (778, 4693, 359, 228, 769, 80, 98), (16, 16))
+
+
+def batch(seed: int = 0, size: int = 8) -> Batch:
+    generator = torch.Generator().manual_seed(seed)
+    image = torch.randn(size, 3, 16, 16, generator=generator)
+    return Batch(image, torch.arange(size) % 7, torch.arange(size))
+
+
+@pytest.fixture
+def plain():
+    torch.manual_seed(7)
+    method = methods.build("erm", SPEC)
+    with torch.no_grad():
+        # Norms and biases that differ, as after a training on imbalanced data.
+        method.classifier.weight.mul_(torch.linspace(0.5, 3, 7)[:, None])
+        method.classifier.bias.copy_(torch.linspace(-1, 1, 7))
+    return method.eval()
+
+
+def second_stage(name: str, plain: nn.Module):
+    torch.manual_seed(1)
+    method = methods.build(name, SPEC)
+    method.load_state_dict(plain.state_dict(), strict=False)
+    method.enter(method.stages[1])
+    return method
+
+
+def test_crt_starts_its_classifier_anew_on_the_loaded_backbone(plain):
+    method = second_stage("crt", plain)
+    for key, value in method.backbone.state_dict().items():
+        assert torch.equal(value, plain.backbone.state_dict()[key])
+    assert not torch.equal(method.classifier.weight, plain.classifier.weight)
+    # Drawn as nn.Linear draws: uniform within 1 / sqrt(D).
+    assert method.classifier.weight.abs().max() <= method.num_features**-0.5
+    learns = {name for name, value in method.named_parameters() if value.requires_grad}
+    assert learns == {"classifier.weight", "classifier.bias"}
+    assert method.request(method.stages[1]).sampler == "class_balanced"
+
+
+def test_lws_keeps_the_uniformly_trained_classifier_and_learns_scales_only(plain):
+    """Not cRT's classifier, and with the bias it was trained with."""
+    method = second_stage("lws", plain)
+    assert torch.equal(method.classifier.weight, plain.classifier.weight)
+    assert torch.equal(method.classifier.bias, plain.classifier.bias)
+    image = batch().image
+    method.eval()
+    assert torch.equal(method(image), plain(image))
+    assert [name for name, value in method.named_parameters() if value.requires_grad] == ["scale"]
+    assert method.scale.shape == (7,)
+    with torch.no_grad():
+        method.scale.copy_(torch.arange(7.0))
+    torch.testing.assert_close(method(image), torch.arange(7.0) * plain(image))
+    assert method.findings() == {f"scale/{c}": float(i) for i, c in enumerate("abcdefg")}
+    assert method.request(method.stages[1]).sampler == "class_balanced"
+
+
+@pytest.mark.parametrize("name", ["crt", "lws"])
+def test_frozen_batch_statistics_stay(name, plain):
+    method = second_stage(name, plain)
+    before = {key: value.clone() for key, value in method.backbone.state_dict().items()}
+    method.train()
+    method.loss(batch(3)).backward()
+    assert method.training
+    assert all(torch.equal(before[k], v) for k, v in method.backbone.state_dict().items())
+    assert not any(module.training for module in method.backbone.modules())
+
+
+def test_freezing_without_names_freezes_all(plain):
+    plain.freeze().train()
+    assert not any(value.requires_grad for value in plain.parameters())
+    assert not plain.backbone.training
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.7, 1.0, 2.0])
+def test_tau_normalised(tau):
+    weight = np.random.default_rng(0).normal(size=(7, 5)) * np.arange(1, 8)[:, None]
+    norm = np.sqrt((weight**2).sum(1, keepdims=True))
+    got = tau_normalised(torch.tensor(weight), tau).numpy()
+    np.testing.assert_allclose(got, weight / norm**tau, rtol=1e-9)
+    # At 0 as it was, at 1 of norm 1, beyond it the small are the largest.
+    np.testing.assert_allclose(np.linalg.norm(got, axis=1), norm[:, 0] ** (1 - tau), rtol=1e-9)
+
+
+def test_tau_is_chosen_by_validation_without_the_bias(plain):
+    method = methods.build("tau_norm", SPEC)
+    method.load_state_dict(plain.state_dict(), strict=False)
+    with torch.no_grad():
+        # Directions are right, norms grow with the class: only a tau near 1 finds all classes.
+        method.classifier.weight.copy_(torch.eye(7, method.num_features))
+        method.classifier.weight.mul_(torch.tensor([1.0, 2, 4, 8, 16, 32, 64])[:, None])
+    val = batch(size=14)
+    features = F.one_hot(val.target, method.num_features).float() + 0.6
+    method.features = lambda image: features
+    method.conclude([], [val])
+    at = {t: method.logits_at(features, t) for t in (0.0, float(method.tau))}
+    assert balanced_accuracy(at[0.0], val.target) < 0.5
+    assert balanced_accuracy(at[float(method.tau)], val.target) == 1
+    assert 0.5 < method.findings()["tau"] < 1.5
+    # No smaller one of the grid does as well.
+    smaller = method.logits_at(features, float(method.tau) - 0.1)
+    assert balanced_accuracy(smaller, val.target) < 1
+    torch.testing.assert_close(method(val.image), at[float(method.tau)])
+
+
+def test_tau_norm_drops_the_bias(plain):
+    method = methods.build("tau_norm", SPEC).eval()
+    method.load_state_dict(plain.state_dict(), strict=False)
+    image = batch().image
+    torch.testing.assert_close(method(image), plain(image) - plain.classifier.bias)
+
+
+def test_class_means():
+    rng = np.random.default_rng(0)
+    features, target = rng.normal(size=(20, 5)), rng.integers(0, 3, 20)
+    got = class_means(torch.tensor(features), torch.tensor(target), 4)
+    for c in range(3):
+        np.testing.assert_allclose(got[c].numpy(), features[target == c].mean(0), rtol=1e-9)
+    assert (got[3] == 0).all()
+
+
+def test_ncm_answers_the_nearest_mean_by_cosine(plain):
+    method = methods.build("ncm", SPEC)
+    method.load_state_dict(plain.state_dict(), strict=False)
+    train = [batch(seed, 14) for seed in range(3)]
+    method.conclude(train, [])
+    with torch.no_grad():
+        features = plain.backbone(torch.cat([b.image for b in train])).numpy()
+    target = torch.cat([b.target for b in train]).numpy()
+    means = np.stack([features[target == c].mean(0) for c in range(7)])
+    query = train[0]
+    q = features[:14]
+    cosine = (q @ means.T) / np.outer(np.linalg.norm(q, axis=1), np.linalg.norm(means, axis=1))
+    np.testing.assert_allclose(method(query.image).detach().numpy(), cosine, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(method.means, torch.zeros_like(method.means))
+
+
+def at_progress(method: nn.Module, progress: float) -> None:
+    method.__class__ = type("AtProgress", (type(method),), {"epoch_progress": progress})
+
+
+def test_bbn_moves_from_the_natural_to_the_reversed_branch():
+    assert [cumulative_weight(t) for t in (0, 0.5, 1)] == [1, 0.75, 0]
+    method = methods.build("bbn", SPEC)
+    asked = method.request(method.stages[0])
+    assert (asked.sampler, asked.second) == ("instance", "reversed")
+    pair = batch(0)._replace(second=batch(1)._replace(target=torch.full((8,), 5)))
+    for progress, idle in ((0.0, "reverse."), (1.0, "natural.")):
+        at_progress(method, progress)
+        method.zero_grad()
+        method.loss(pair).backward()
+        size = {
+            part: sum(
+                p.grad.abs().sum().item()
+                for n, p in method.named_parameters()
+                if n.startswith(part)
+            )
+            for part in ("natural.", "reverse.", "backbone.")
+        }
+        assert size.pop(idle) == 0
+        assert min(size.values()) > 0
+
+
+def test_bbn_loss_by_its_equations():
+    method = methods.build("bbn", SPEC).eval()
+    at_progress(method, 0.6)
+    natural, reverse = batch(0), batch(1)._replace(target=torch.full((8,), 5))
+    loss = method.loss(natural._replace(second=reverse)).item()
+    with torch.no_grad():
+        f_c = method.pool(method.natural(method.backbone(natural.image))).numpy()
+        f_r = method.pool(method.reverse(method.backbone(reverse.image))).numpy()
+    d = f_c.shape[1]
+    weight, bias = (p.detach().numpy() for p in method.classifier.parameters())
+    w_c, w_r, alpha = weight[:, :d], weight[:, d:], 1 - 0.6**2
+    z = alpha * f_c @ w_c.T + (1 - alpha) * f_r @ w_r.T + bias
+    log_p = z - np.log(np.exp(z).sum(1, keepdims=True))
+    rows = np.arange(8)
+    expected = -(alpha * log_p[rows, natural.target] + (1 - alpha) * log_p[rows, 5]).mean()
+    assert loss == pytest.approx(expected, rel=1e-4)
+    z, first, second = torch.tensor(z), natural.target, reverse.target
+    plain = F.cross_entropy(z, first).item()
+    assert bilateral_loss(z, first, second, 1.0).item() == pytest.approx(plain)
+
+
+def test_bbn_shares_all_but_the_last_block():
+    plain, method = methods.build("erm", SPEC).eval(), methods.build("bbn", SPEC).eval()
+    own = {name.partition(".")[0] for name, _ in method.named_parameters()}
+    assert own == {"backbone", "natural", "reverse", "classifier"}
+    shared = {name for name, _ in method.backbone.named_parameters()}
+    assert shared < {name for name, _ in plain.backbone.named_parameters()}
+    # At test both branches count the same, and each is the plain backbone as long as all are new.
+    for key, value in plain.backbone.state_dict().items():
+        if key in method.backbone.state_dict():
+            method.backbone.state_dict()[key].copy_(value)
+    for branch in (method.natural, method.reverse):
+        branch.load_state_dict(plain.backbone.layer4[-1].state_dict())
+    image = batch().image
+    half = plain.backbone(image) / 2
+    torch.testing.assert_close(method.features(image), torch.cat([half, half], 1))
+
+
+def test_bbn_needs_a_last_residual_block():
+    with pytest.raises(MedtailError, match="bbn: needs a ResNet"):
+        methods.build("bbn", SPEC, backbone="test_vit")
+
+
+def test_learning_rate_rises_and_falls():
+    rate = [learning_rate_factor(step, 100, 0.1) for step in range(101)]
+    np.testing.assert_allclose(np.diff(rate[:11]), 1 / 11)
+    assert rate[10] == 1
+    assert rate[55] == pytest.approx(0.5)
+    assert (np.diff(rate[10:]) < 0).all()
+    assert rate[100] == pytest.approx(0, abs=1e-12)
+    assert learning_rate_factor(0, 100, 0.0) == 1
+    assert learning_rate_factor(5, 1, 0.0) == pytest.approx(0)
+
+
+def test_validation_leaves_absent_classes_out():
+    metrics = ValidationMetrics(3)
+    logits = torch.tensor([[2.0, 1, 0], [0, 1, 2.0], [0, 2, 1.0], [0, 3, 0]])
+    target = torch.tensor([0, 0, 1, 1])
+    metrics.update(logits, target)
+    values = metrics.compute()
+    assert values["balanced_accuracy"].item() == pytest.approx(0.75)
+    assert balanced_accuracy(logits, target).item() == pytest.approx(0.75)
+    assert values["macro_auc"].item() == pytest.approx(1.0)
+    metrics.update(logits, target)
+    assert metrics.compute()["balanced_accuracy"].item() == pytest.approx(0.75)
+    metrics.update(logits[:1], target[:1])
+    assert metrics.compute()["macro_auc"].isnan()
