@@ -1,0 +1,96 @@
+"""Cells and records: identity, exact round trips, refusal of damaged or edited lines."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from benchmark.cell import Budget, Cell, Terms
+from benchmark.record import Cost, Record, parse, read_lines, write, write_lines
+from datamodules.core.errors import MedtailError
+
+TERMS = Terms(data="phantom@lt100")
+
+
+def record(method="erm", seed=0, **changes):
+    cell = Cell(method=method, seed=seed, terms=TERMS)
+    cost = Cost(
+        seconds=1.5, train_seconds=1, parameters=10, images=100, peak_mib=7.25, device="cpu"
+    )
+    values = {
+        "status": "ok",
+        "class_names": ("a", "b"),
+        "class_counts": (9, 1),
+        "support": (2, 2),
+        "metrics": {"macro_auc": 0.1 + 0.2, "recall": [1 / 3, None], "classes_scored": 2},
+        "cost": cost,
+    }
+    return Record(cell_id=cell.id, cell=cell, **{**values, **changes})
+
+
+def test_identity_is_of_the_values():
+    cell = Cell(method="erm", terms=TERMS)
+    assert cell.id == Cell(method="erm", params={}, seed=0, terms=Terms(data="phantom@lt100")).id
+    others = [
+        Cell(method="focal", terms=TERMS),
+        Cell(method="erm", seed=1, terms=TERMS),
+        Cell(method="erm", params={"gamma": 2}, terms=TERMS),
+        Cell(method="erm", terms=Terms(data="phantom@natural")),
+        Cell(method="erm", terms=Terms(data="phantom@lt100", budget=Budget(lr=0.2))),
+        Cell(method="erm", terms=Terms(data="phantom@lt100", data_params={"size": 10})),
+    ]
+    assert len({cell.id, *(c.id for c in others)}) == 7
+    assert Cell(method="mixup", params={"b": 1, "a": 2}, terms=TERMS).row == "mixup(a=2, b=1)"
+
+
+def test_survives_a_file_exactly(tmp_path):
+    records = [record("ldam"), record(seed=1), record(seed=0), record("crt", status="failed")]
+    write_lines(tmp_path / "r.jsonl", records)
+    found = read_lines(tmp_path / "r.jsonl")
+    assert [(r.cell.method, r.cell.seed) for r in found] == [
+        ("crt", 0),
+        ("erm", 0),
+        ("erm", 1),
+        ("ldam", 0),
+    ]
+    assert sorted(found, key=lambda r: r.cell_id) == sorted(records, key=lambda r: r.cell_id)
+    before = (tmp_path / "r.jsonl").read_bytes()
+    write_lines(tmp_path / "r.jsonl", found[::-1])
+    assert (tmp_path / "r.jsonl").read_bytes() == before
+    assert read_lines(tmp_path / "absent.jsonl") == []
+
+
+def test_an_edited_line_is_named(tmp_path):
+    good = record().model_dump_json()
+    values = json.loads(good)
+    values["cell"]["seed"] = 9
+    (tmp_path / "r.jsonl").write_text(f"{good}\n{json.dumps(values)}\n")
+    with pytest.raises(MedtailError, match=r"r\.jsonl, line 2: .*edited"):
+        read_lines(tmp_path / "r.jsonl")
+
+
+@pytest.mark.parametrize(
+    "change", [{"schema_number": 99}, {"status": "fine"}, {"surprise": 1}, {"cell_id": None}]
+)
+def test_other_schemas_are_refused(change):
+    values = {**json.loads(record().model_dump_json()), **change}
+    with pytest.raises(MedtailError, match="here"):
+        parse(json.dumps(values), "here")
+    with pytest.raises(MedtailError, match="here"):
+        parse(record().model_dump_json()[:-20], "here")
+
+
+def test_records_do_not_change():
+    with pytest.raises(ValidationError):
+        record().status = "failed"
+
+
+def test_a_write_that_fails_leaves_the_old_text(tmp_path, monkeypatch):
+    path = tmp_path / "r.jsonl"
+    write(path, "old")
+    monkeypatch.setattr(
+        "pathlib.Path.write_text", lambda *_: (_ for _ in ()).throw(OSError("full"))
+    )
+    with pytest.raises(OSError, match="full"):
+        write(path, "new")
+    assert path.read_bytes() == b"old"
