@@ -1,0 +1,195 @@
+"""The other datasets: real label files parsed, published counts, and what each does of its own."""
+
+import csv
+from collections import Counter
+
+import numpy as np
+import pytest
+from twins import (
+    hyperkvasir_twin,
+    isic2019_twin,
+    kvasir_capsule_twin,
+    medmnist_twin,
+)
+
+import datamodules
+from datamodules import aptos2019, hyperkvasir, isic2019, kvasir_capsule, medmnist
+from datamodules.core import regimes
+from datamodules.core.card import card
+from datamodules.core.errors import DataError, MedtailError
+from datamodules.core.splits import group_split
+
+
+def built(name, root, size=28, cache=None):
+    module = datamodules.build(name, size, root=root, cache=cache or root / "cache")
+    module.prepare()
+    return module
+
+
+@pytest.mark.real
+def test_isic2019_real_labels(real_data):
+    ids, labels, lesions = isic2019.read_labels(real_data / "isic2019")
+    assert Counter(labels) == {
+        "MEL": 4522, "NV": 12875, "BCC": 3323, "AK": 867, "BKL": 2624, "DF": 239, "VASC": 253,
+        "SCC": 628,
+    }  # fmt: skip
+    assert sum(g.startswith("image ") for g in lesions) == 2084
+    assert len(set(lesions)) == 11847 + 2084
+    assert ids == sorted(ids)
+
+
+@pytest.mark.real
+def test_aptos_real_labels(real_data):
+    labels = aptos2019.read_labels(real_data / "aptos2019" / "train.csv")
+    assert Counter(labels.values()) == {"0": 1805, "1": 370, "2": 999, "3": 193, "4": 295}
+
+
+@pytest.mark.real
+def test_hyperkvasir_real_labels(real_data):
+    rows = hyperkvasir.read_folds(real_data / "hyperkvasir" / "2_fold_split.csv")
+    counts = Counter(label for label, _ in rows.values())
+    assert len(rows) == 10662
+    assert set(counts) == set(hyperkvasir.CLASSES)
+    assert (max(counts.values()), min(counts.values())) == (1148, 6)
+    assert Counter(fold for _, fold in rows.values()) == {"0": 5324, "1": 5338}
+    published = regimes.published_counts(
+        "hyperkvasir", "monica20", tuple(hyperkvasir.MONICA14.values())
+    )
+    assert (published <= [counts[c] for c in hyperkvasir.MONICA14]).all()
+
+
+@pytest.mark.real
+def test_capsule_real_labels(real_data):
+    folder = real_data / "kvasir_capsule"
+    rows = kvasir_capsule.read_folds(folder)
+    assert len(rows) == 47161 - 2 * 8  # eight frames stand twice, with two labels
+    videos = [{i.split("_")[0] for i, (_, f) in rows.items() if f == fold} for fold in (0, 1)]
+    assert (len(videos[0]), len(videos[1]), len(videos[0] & videos[1])) == (25, 25, 7)
+    ids = sorted(rows)
+    target = np.array([kvasir_capsule.CLASSES.index(rows[i][0]) for i in ids])
+    video = np.array([i.split("_")[0] for i in ids])
+    for seed in range(3):
+        split = group_split(target, video, seed)
+        assert (np.bincount(target[split == "train"], minlength=11) > 0).all()
+        assert (np.bincount(target[split == "test"], minlength=11) > 0).all()
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["breastmnist", "retinamnist"])
+def test_medmnist_real_counts(real_data, cache_folder, name):
+    module = built(f"{name}+leaky_official", real_data, cache=cache_folder)
+    rows = csv.DictReader((real_data / "medmnist" / "official_class_counts.csv").open())
+    official = {
+        (r["split"], int(r["label"])): int(r["count"]) for r in rows if r["dataset"] == name
+    }
+    for split in ("train", "val", "test"):
+        for label, count in enumerate(np.bincount(module.target[module.rows(split)])):
+            assert count == official[split, label]
+    assert module.source == f"{name}.npz, official file"
+    assert module.ordinal == (name == "retinamnist")
+    assert module.in_channels == (3 if name == "retinamnist" else 1)
+    arrays = np.load(real_data / "medmnist" / f"{name}.npz")
+    expected = np.concatenate([arrays[f"{s}_images"] for s in ("train", "val", "test")])
+    assert (module.store.images.reshape(expected.shape) == expected).all()
+
+
+@pytest.mark.real
+def test_the_copy_in_breastmnist_is_excluded_from_train_only(real_data, cache_folder):
+    module = built("breastmnist", real_data, cache=cache_folder)
+    assert [len(module.rows(s)) for s in ("train", "val", "test")] == [545, 78, 156]
+    assert module.table.id[module.split == "excluded"].tolist() == ["train_115"]
+    assert "Excluded, as copies of images in val or test: 1" in card(module)
+    assert "THIS SPLIT LEAKS" in card(
+        built("breastmnist+leaky_official", real_data, cache=cache_folder)
+    )
+    retina = built("retinamnist", real_data, cache=cache_folder)
+    assert [len(retina.rows(s)) for s in ("train", "val", "test")] == [1080, 120, 400]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("dermamnist", r"dermamnist\+leaky_official"), ("chestmnist", "14 binary")]
+)
+def test_refused_sets_say_why(name, why):
+    with pytest.raises(MedtailError, match=why) as caught:
+        datamodules.build(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_medmnist_sizes(tmp_path):
+    medmnist_twin("bloodmnist", 64)(tmp_path)
+    module = built("bloodmnist", tmp_path, 32)
+    assert module.source == "bloodmnist_64.npz, not the official file, reduced to 32 x 32"
+    assert built("bloodmnist", tmp_path, 64).store.images.shape[1:] == (64, 64, 3)
+    assert built("bloodmnist", tmp_path, (48, 64)).store.images.shape[1:] == (48, 64, 3)
+    with pytest.raises(DataError, match=r"bloodmnist\.npz"):
+        built("bloodmnist", tmp_path, 28)
+    with pytest.raises(DataError, match="the largest file has 224"):
+        built("bloodmnist", tmp_path, 256)
+
+
+def test_medmnist_wrong_bytes(tmp_path):
+    medmnist_twin("bloodmnist")(tmp_path)
+    (tmp_path / "medmnist" / "bloodmnist.npz.md5").unlink()
+    with pytest.raises(DataError, match="MD5 .* expected"):
+        built("bloodmnist", tmp_path)
+    (tmp_path / "medmnist" / "bloodmnist.npz").write_bytes(b"PK")
+    with pytest.raises(DataError, match="MD5 .* expected"):
+        built("bloodmnist", tmp_path)
+
+
+def test_medmnist_fetch(tmp_path, monkeypatch):
+    def no_network(*_, **__):
+        raise OSError("unreachable")
+
+    monkeypatch.setattr("torchvision.datasets.utils.download_url", no_network)
+    module = datamodules.build("bloodmnist", 28, root=tmp_path, cache=tmp_path / "cache")
+    with pytest.raises(DataError, match="could not download bloodmnist.npz") as caught:
+        module.fetch()
+    assert "\n" not in str(caught.value)
+
+    def other_bytes(url, root, filename, md5):
+        medmnist_twin("bloodmnist")(tmp_path)
+        (tmp_path / "medmnist" / "bloodmnist.npz.md5").unlink()
+
+    monkeypatch.setattr("torchvision.datasets.utils.download_url", other_bytes)
+    with pytest.raises(DataError, match="MD5"):
+        module.fetch()
+
+
+def test_slugs_are_the_2d_sets_of_the_package():
+    from medmnist import INFO
+
+    assert set(medmnist.MedMNIST.slugs) == {name for name in INFO if not name.endswith("3d")}
+
+
+def test_monica14_by_its_regime(tmp_path):
+    hyperkvasir_twin(tmp_path)
+    module = built("hyperkvasir+monica14@monica20", tmp_path)
+    assert module.spec.num_classes == 14
+    assert "deviate" in card(module)  # the twin has fewer images than MONICA
+    assert "bbps-2-3" in card(module)
+    with pytest.raises(MedtailError, match="MONICA's classes are"):
+        built("hyperkvasir@monica20", tmp_path)
+
+
+def test_hyperkvasir_test_is_fold_1(tmp_path):
+    hyperkvasir_twin(tmp_path)
+    module = built("hyperkvasir", tmp_path)
+    rows = hyperkvasir.read_folds(tmp_path / "hyperkvasir" / "2_fold_split.csv")
+    test = {str(i) for i in module.table.id[module.rows("test")]}
+    assert test == {i for i, (_, fold) in rows.items() if fold == "1"}
+
+
+def test_capsule_official_folds_leak(tmp_path):
+    kvasir_capsule_twin(tmp_path)
+    module = built("kvasir_capsule+leaky_official", tmp_path)
+    assert "THIS SPLIT LEAKS" in card(module)
+    assert "THIS SPLIT LEAKS" not in card(built("kvasir_capsule", tmp_path))
+
+
+def test_isic2019_without_metadata_row(tmp_path):
+    isic2019_twin(tmp_path)
+    path = tmp_path / "isic2019" / isic2019.METADATA
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]))
+    with pytest.raises(DataError, match="no row for 1 images"):
+        built("isic2019", tmp_path)

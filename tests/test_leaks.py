@@ -1,0 +1,77 @@
+"""The leak report against brute force, and the exclusion of copies."""
+
+import imagehash
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from datamodules.core.cache import open_store
+from datamodules.core.errors import DataError
+from datamodules.core.leaks import (
+    count_similar,
+    forbid_shared_groups,
+    leak_report,
+    perceptual_hashes,
+    without_copies,
+)
+from datamodules.core.table import SampleTable
+
+hashes = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20)
+
+
+@given(hashes, hashes, st.integers(0, 64))
+def test_similar_is_brute_force(first, second, bits):
+    expected = sum(any((a ^ b).bit_count() <= bits for a in first) for b in second)
+    assert count_similar(np.array(first, np.uint64), np.array(second, np.uint64), bits) == expected
+
+
+def store_of(tmp_path, images):
+    return open_store(tmp_path, "test", str(images.sum()), images.shape, lambda row: images[row])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_hashes_are_those_of_imagehash(tmp_path, channels):
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28, channels), np.uint8)
+    packed = perceptual_hashes(store_of(tmp_path, images))
+    whole = [imagehash.phash(Image.fromarray(i.squeeze())) for i in images]
+    for a in range(5):
+        for b in range(5):
+            assert int(packed[a] ^ packed[b]).bit_count() == whole[a] - whole[b]
+
+
+def example(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (6, 28, 28, 3), np.uint8)
+    images[3] = images[0]  # train = test
+    images[4] = images[2]  # val = test
+    images[5, 0, 0] = 255 - images[1, 0, 0]
+    images[5, 1:] = images[1, 1:]
+    images[5, 0, 1:] = images[1, 0, 1:]  # nearly the same
+    split = np.array(["train", "train", "val", "test", "test", "val"])
+    table = SampleTable(
+        np.array(list("abcdef")), np.zeros(6, np.int64), np.array(["p", "q", "r", "p", "s", "q"])
+    )
+    return table, split, store_of(tmp_path, images)
+
+
+def test_report(tmp_path):
+    report = leak_report(*example(tmp_path))
+    pairs = ("train", "val"), ("train", "test"), ("val", "test")
+    assert [report.ids[p] for p in pairs] == [0, 0, 0]
+    assert [report.groups[p] for p in pairs] == [1, 1, 0]
+    assert [report.identical[p] for p in pairs] == [0, 1, 1]
+    assert [report.similar[p] for p in pairs] == [1, 1, 1]
+    assert report.leaks
+
+
+def test_copies_leave_train_and_val_never_test(tmp_path):
+    _, split, store = example(tmp_path)
+    cleaned = without_copies(split, store)
+    assert cleaned.tolist() == ["excluded", "train", "excluded", "test", "test", "val"]
+
+
+def test_shared_groups_are_refused(tmp_path):
+    table, split, _ = example(tmp_path)
+    with pytest.raises(DataError, match="1 groups have images in both train and val"):
+        forbid_shared_groups("x", table, split)
