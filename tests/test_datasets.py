@@ -130,10 +130,10 @@ def test_medmnist_sizes(tmp_path):
 def test_medmnist_wrong_bytes(tmp_path):
     medmnist_twin("bloodmnist")(tmp_path)
     (tmp_path / "medmnist" / "bloodmnist.npz.md5").unlink()
-    with pytest.raises(DataError, match="MD5 .* expected"):
+    with pytest.raises(DataError, match=r"MD5 .* expected"):
         built("bloodmnist", tmp_path)
     (tmp_path / "medmnist" / "bloodmnist.npz").write_bytes(b"PK")
-    with pytest.raises(DataError, match="MD5 .* expected"):
+    with pytest.raises(DataError, match=r"MD5 .* expected"):
         built("bloodmnist", tmp_path)
 
 
@@ -143,7 +143,7 @@ def test_medmnist_fetch(tmp_path, monkeypatch):
 
     monkeypatch.setattr("torchvision.datasets.utils.download_url", no_network)
     module = datamodules.build("bloodmnist", 28, root=tmp_path, cache=tmp_path / "cache")
-    with pytest.raises(DataError, match="could not download bloodmnist.npz") as caught:
+    with pytest.raises(DataError, match=r"could not download bloodmnist\.npz") as caught:
         module.fetch()
     assert "\n" not in str(caught.value)
 

@@ -5,13 +5,13 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 from pyarrow import parquet as pq
+from twins import image_table_twin, write_csv, write_image
 
 import datamodules
 from datamodules.core.errors import DataError, DataMissingError, MedtailError
-from twins import image_table_twin, write_csv, write_image
 
 
-@pytest.fixture()
+@pytest.fixture
 def table(tmp_path):
     """Writes images and a table of them; gives a builder."""
 

@@ -4,12 +4,12 @@ import csv
 
 import numpy as np
 import pytest
+from twins import ham_ids, isic2018_kaggle, isic2018_npz, isic2018_official, write_csv
 
 import datamodules
 from datamodules import isic2018
 from datamodules.core.card import card
 from datamodules.core.errors import DataError
-from twins import ham_ids, isic2018_kaggle, isic2018_npz, isic2018_official, write_csv
 
 HAM = {"MEL": 1113, "NV": 6705, "BCC": 514, "AKIEC": 327, "BKL": 1099, "DF": 115, "VASC": 142}
 

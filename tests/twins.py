@@ -1,7 +1,7 @@
 """Generated twins of the datasets: tiny random images in each official layout.
 
-``TWINS`` maps a name of data to a function that writes the twin's files below a data root. No pixel of
-a real image is in them. Labels are drawn so that every class has images in every split.
+``TWINS`` maps a name of data to a function that writes the twin's files below a data root. No pixel
+of a real image is in them. Labels are drawn so that every class has images in every split.
 """
 
 import csv
@@ -136,7 +136,7 @@ def kvasir_capsule_twin(root: Path) -> None:
 
 
 def medmnist_twin(flag: str, side: int = 28) -> Callable[[Path], None]:
-    """Writer of an npz in MedMNIST's layout, with its MD5 beside it, as it is not the official file."""
+    """Writer of an npz in MedMNIST's layout, its MD5 beside it, as it is not the official file."""
 
     def write(root: Path) -> None:
         info, rng, arrays = medmnist.official(flag), np.random.default_rng(0), {}

@@ -1,13 +1,12 @@
 """Augmentation: the only module that imports albumentations."""
 
 import random
-from typing import Literal, Any
+from typing import Any, Literal
 
 import albumentations as A
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 
 Augmentation = Literal["none", "symmetries", "standard"]
 cv2.setNumThreads(1)
@@ -16,9 +15,9 @@ cv2.setNumThreads(1)
 def compose(name: Augmentation, square: bool = True) -> A.Compose | None:
     """The augmentation called ``name``; None for ``none``.
 
-    ``symmetries``: one of the eight symmetries of the square (of the four of the rectangle, where images
-    are not square). ``standard``: these, a small shift, scale and rotation, and a small change of
-    brightness and contrast. Hue stays: colour is diagnostic in dermoscopy and fundus images.
+    ``symmetries``: one of the eight symmetries of the square (of the four of the rectangle, where
+    images are not square). ``standard``: these, a small shift, scale and rotation, and a small
+    change of brightness and contrast. Hue stays: colour is diagnostic in dermoscopy and fundus images.
     """
     if name == "none":
         return None

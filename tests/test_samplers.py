@@ -1,0 +1,101 @@
+"""Samplers: probabilities against the formulas, and the same draws whatever the number of ranks."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datamodules.core.errors import MedtailError
+from datamodules.core.rows import InOrder
+from datamodules.core.samplers import StepSampler, class_probability
+
+COUNTS = [700, 200, 90, 10]
+TARGET = np.random.default_rng(0).permutation(np.repeat(np.arange(4), COUNTS))
+EXPECTED = {
+    "instance": [0.7, 0.2, 0.09, 0.01],
+    "class_balanced": [0.25] * 4,
+    "square_root": [n**0.5 / sum(m**0.5 for m in COUNTS) for n in COUNTS],
+    "reversed": [(700 / n) / sum(700 / m for m in COUNTS) for n in COUNTS],
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_probabilities(name):
+    found = class_probability(name, np.array(COUNTS), 0.3)
+    assert found == pytest.approx(EXPECTED[name])
+
+
+@given(st.lists(st.integers(1, 10**5), min_size=2, max_size=20), st.floats(0, 1))
+def test_progressive_is_the_mixture(counts, progress):
+    found = class_probability("progressive", np.array(counts), progress)
+    total = sum(counts)
+    mixed = [(1 - progress) * n / total + progress / len(counts) for n in counts]
+    assert found == pytest.approx(mixed)
+
+
+def steps(name, epoch=0, rank=0, world=1, seed=3, epochs=11, batch_size=64, second=None):
+    streams = (name, second) if second else (name,)
+    sampler = StepSampler(TARGET, streams, batch_size, seed, epochs, rank, world)
+    sampler.set_epoch(epoch)
+    return list(sampler)
+
+
+def rows(all_steps, stream=0):
+    return np.array([d.row for step in all_steps for d in step if d.stream == stream])
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_draws_follow_the_probabilities(name):
+    drawn = np.concatenate([rows(steps(name, epoch)) for epoch in range(20)])
+    share = np.bincount(TARGET[drawn], minlength=4) / len(drawn)
+    assert share == pytest.approx(EXPECTED[name], abs=0.012)
+
+
+def test_progressive_endpoints():
+    first = [rows(steps("progressive", 0, seed=s)) for s in range(20)]
+    last = [rows(steps("progressive", 10, seed=s)) for s in range(20)]
+    shares = [
+        np.bincount(TARGET[np.concatenate(d)]) / np.concatenate(d).size for d in (first, last)
+    ]
+    assert shares[0] == pytest.approx(EXPECTED["instance"], abs=0.012)
+    assert shares[1] == pytest.approx(EXPECTED["class_balanced"], abs=0.012)
+
+
+def test_instance_is_a_permutation():
+    drawn = rows(steps("instance"))
+    assert len(drawn) == len(set(drawn)) == 1000 // 64 * 64
+
+
+@pytest.mark.parametrize("name", [*EXPECTED, "progressive"])
+def test_same_seed_and_epoch_same_draws(name):
+    assert steps(name, 4) == steps(name, 4)
+    assert (rows(steps(name, 4)) != rows(steps(name, 5))).any()
+    assert (rows(steps(name, 4)) != rows(steps(name, 4, seed=4))).any()
+
+
+@pytest.mark.parametrize("name", [*EXPECTED, "progressive"])
+@pytest.mark.parametrize("world", [2, 4])
+def test_ranks_partition_the_global_batch(name, world):
+    whole = steps(name, 2, second="reversed")
+    parts = [steps(name, 2, rank, world, second="reversed") for rank in range(world)]
+    for step, *shares in zip(whole, *parts, strict=True):
+        assert sorted(step) == sorted(d for share in shares for d in share)
+        assert len({len(share) for share in shares}) == 1
+
+
+def test_two_streams_are_independent():
+    drawn = steps("instance", second="instance")
+    assert (rows(drawn, 0) != rows(drawn, 1)).any()
+    assert all([d.stream for d in step] == [0] * 64 + [1] * 64 for step in drawn)
+
+
+def test_batch_size_and_devices():
+    with pytest.raises(MedtailError, match="not divisible by 3"):
+        steps("instance", world=3)
+    assert len(steps("instance", batch_size=2000)) == 1
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_in_order_gives_every_row_once(world):
+    places = [d.row for r in range(world) for step in InOrder(100, 16, r, world) for d in step]
+    assert sorted(places) == list(range(100))
