@@ -1,0 +1,41 @@
+# medtail. `make bench` and `make test` work from an empty clone; everything they need is set up first.
+PYTHON ?= python3
+MEDTAIL = .venv/bin/medtail
+# The real data beside a checkout, where there is any and nothing else is said.
+export MEDTAIL_DATA ?= $(if $(wildcard ../shared/data),../shared/data,data)
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup bench leaderboards test test-fast lint perf data clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: ## build .venv from requirements.lock; quick when nothing changed
+	@PYTHON=$(PYTHON) tools/setup.sh
+
+bench: setup ## run the default suite (SUITE=quick) and write its leaderboards
+	@$(MEDTAIL) bench $(or $(SUITE),quick) $(ARGS)
+
+leaderboards: setup ## write the leaderboards again from their records; trains nothing
+	@$(MEDTAIL) leaderboards
+
+test: setup ## run all tests, on two processes of one thread each
+	@.venv/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+test-fast: setup ## run the tests without the slow ones
+	@.venv/bin/python -m pytest -n 2 --dist worksteal -m "not slow" $(ARGS)
+
+lint: setup ## ruff (lint and format) and mypy strict
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+perf: setup ## measure a training epoch against a bare PyTorch loop, side by side, and a worker's memory
+	@.venv/bin/python tools/perf.py $(ARGS)
+
+data: setup ## say of every dataset whether its files are there and how to get them
+	@$(MEDTAIL) data status
+
+clean: ## remove results and caches (runs/, .cache/); keeps .venv and data
+	rm -rf runs .cache build .mypy_cache .ruff_cache .pytest_cache
