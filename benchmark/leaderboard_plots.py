@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from .leaderboard_rows import PRIMARY, Row, Section, column
 
-ROW, CELL, TOP, LEFT = 0.30, 0.95, 1.65, 2.9  # inches
-LONGEST = 38  # letters of a row's name that fit into LEFT
+ROW, LEFT, TITLE = 0.30, 2.9, 0.95  # inches
+LONGEST = 36  # letters of a row's name that fit into LEFT
 STYLE = {"font.family": "DejaVu Sans", "font.size": 10, "axes.unicode_minus": False}
 
 
@@ -28,33 +28,61 @@ def heat_map(data: str, sections: list[Section], terms: list[list[str]]) -> byte
     shown = [(s, lines) for s, lines in zip(sections, terms, strict=True) if s.example]
     if not shown:
         return None
-    heights = [TOP + ROW * sum(bool(r.done) for r in s.rows) for s, _ in shown]
-    width = LEFT + CELL * (1 + max(len(s.by_count) for s, _ in shown)) + 0.5
+    heads = [_head(section) for section, _ in shown]
+    sizes = [
+        (cell * (1 + len(s.by_count)), ROW * sum(bool(r.done) for r in s.rows))
+        for (s, _), (_, cell, _) in zip(shown, heads, strict=True)
+    ]
+    across = max(8.5, LEFT + max(width for width, _ in sizes) + 0.5)
+    tall = 0.55 + sum(
+        rows + head + TITLE for (_, rows), (*_, head) in zip(sizes, heads, strict=True)
+    )
     with matplotlib.style.context(["default", STYLE]):
-        figure = Figure((max(width, 8), sum(heights) + 0.5), dpi=130)
-        canvas, base = FigureCanvasAgg(figure), 0.45
-        for (section, lines), height in reversed(list(zip(shown, heights, strict=True))):
-            across, tall = figure.get_size_inches()
-            panel = CELL * (1 + len(section.by_count)) / across, (height - TOP) / tall
-            axes = figure.add_axes((LEFT / across, base / tall, *panel))
-            _panel(axes, section, data, lines)
-            base += height
+        figure, top = Figure((across, tall), dpi=130), tall
+        for (section, lines), (names, _, head), (width, rows) in zip(
+            shown, heads, sizes, strict=True
+        ):
+            top -= TITLE + head + rows
+            area = (LEFT / across, top / tall, width / across, rows / tall)
+            axes = figure.add_axes(area)
+            _cells(axes, section)
+            _label(axes, section, names)
+            seeds = len(section.seeds)
+            title = f"Recall per class: {data}, {seeds} seed{'s' if seeds != 1 else ''}"
+            edge, x = (top + rows + head) / tall, 0.15 / across
+            figure.text(x, edge + 0.5 / tall, title, fontsize=13, weight="bold")
+            figure.text(x, edge + 0.1 / tall, "\n".join(lines), fontsize=8.5, color="0.35")
         figure.text(
-            0.15 / figure.get_figwidth(),
-            0.12 / figure.get_figheight(),
+            0.15 / across,
+            0.12 / tall,
             "Recall in %, mean over seeds, from 0 (dark) to 100 (light); rows sorted by balanced "
-            "accuracy.  † reconstruction  ✗ some seeds failed, not ranked",
+            "accuracy, classes by training images.\n"
+            "† reconstruction   ✗ some seeds failed, not ranked",
             fontsize=8.5,
             color="0.35",
         )
         file = io.BytesIO()
-        canvas.print_png(file, metadata={"Software": None})
+        FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
     return file.getvalue()
 
 
-def _panel(axes: Axes, section: Section, data: str, lines: list[str]) -> None:
-    record, order = section.example, section.by_count
+def _head(section: Section) -> tuple[list[str], float, float]:
+    """Labels of the columns, their width and height in inches; many or long ones stand upright."""
+    record = section.example
     assert record is not None  # the caller shows finished sections only
+    facts = [
+        (record.class_names[k], section.class_groups[k], f"{record.class_counts[k]:,}")
+        for k in section.by_count
+    ]
+    longest = max(len(name) for name, *_ in facts)
+    if longest <= 12 and len(facts) <= 10:
+        return ["balanced\naccuracy\ntrain images:", *map("\n".join, facts)], 0.95, 0.7
+    names = [f"{name} ({group}, {count})" for name, group, count in facts]
+    return ["balanced accuracy", *names], 0.5, 0.2 + 0.075 * max(18, *map(len, names))
+
+
+def _cells(axes: Axes, section: Section) -> None:
+    order = section.by_count
     rows = [row for row in section.rows if row.done]
     means = np.full((len(rows), len(order) + 1), np.nan)
     for i, row in enumerate(rows):
@@ -74,32 +102,18 @@ def _panel(axes: Axes, section: Section, data: str, lines: list[str]) -> None:
         axes.axhline(i - 0.5, color="white", linewidth=1)
     for j in range(len(order)):
         axes.axvline(j + 0.5, color="white", linewidth=1 if j else 6)
-    names = [
-        f"{record.class_names[k]}\n{section.class_groups[k]}\n{record.class_counts[k]:,}"
-        for k in order
-    ]
+
+
+def _label(axes: Axes, section: Section, names: list[str]) -> None:
     axes.xaxis.tick_top()
-    axes.set_xticks(range(len(names) + 1), ["balanced\naccuracy\ntrain images:", *names])
-    axes.set_yticks(range(len(rows)), [_label(row) for row in rows])
+    upright = 90 if "\n" not in names[0] else 0
+    axes.set_xticks(range(len(names)), names, rotation=upright)
+    rows = [row for row in section.rows if row.done]
+    axes.set_yticks(range(len(rows)), [_name(row) for row in rows])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    seeds = len(section.seeds)
-    title = f"Recall per class: {data}, {seeds} seed{'s' if seeds != 1 else ''}"
-    for text, up, look in (
-        (title, 76, {"fontsize": 13, "weight": "bold"}),
-        ("\n".join(lines), 70, {"fontsize": 8.5, "color": "0.35", "va": "top"}),
-    ):
-        axes.annotate(
-            text,
-            (0, 1),
-            (-72 * (LEFT - 0.15), up),
-            xycoords=axes.transAxes,
-            textcoords="offset points",
-            annotation_clip=False,
-            **look,  # type: ignore[arg-type]
-        )
 
 
-def _label(row: Row) -> str:
+def _name(row: Row) -> str:
     name = row.name if len(row.name) <= LONGEST else f"{row.name[: LONGEST - 1]}…"
     return name + " †" * row.reconstruction + " ✗" * (not row.complete)
