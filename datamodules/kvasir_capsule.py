@@ -1,9 +1,7 @@
 """Kvasir-Capsule: labelled frames of capsule endoscopy videos, split by video.
 
-The rarest findings come from two or three videos: every class has training frames, but some have
-    none
-in validation or test, where they are counted as absent and not as errors (the card lists them).
-Eight frames carry two labels (Erosion and Pylorus) in the official lists and are left out.
+The rarest findings come from two or three videos: every class has frames in train and test, but
+Blood, Erythematous and Lymphangiectasia have none in validation, which the card states. Eight frames carry two labels (Erosion and Pylorus) in the official lists and are left out.
 """
 
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 
 from .core.base import ImageDataModule
 from .core.labels import class_indices, read_rows
+from .core.splits import few_groups_split
 from .core.table import SampleTable
 
 FOLDS = ("split_0.csv", "split_1.csv")
@@ -62,8 +61,9 @@ class KvasirCapsule(ImageDataModule):
         rows = read_folds(folder)
         ids = sorted(rows)
         target = class_indices(str(folder), ids, [rows[i][0] for i in ids], CLASSES)
-        split = None
+        videos = np.array([i.split("_")[0] for i in ids])
         if self.name.variant == "leaky_official":
             split = np.array([("train", "test")[rows[i][1]] for i in ids])
-        videos = np.array([i.split("_")[0] for i in ids])
+        else:
+            split = few_groups_split(target, videos, self.split_seed)
         return SampleTable(np.array(ids), target, videos, split, self.paths_of(ids, folder))

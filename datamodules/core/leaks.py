@@ -158,6 +158,6 @@ def forbid_identical_images(
             first = table.id[digests == shared[0]]
             raise DataError(
                 f"{name}: the split leaks: {len(shared)} images stand in both {a} and {b} (the "
-                f"first is '{first[0]}' = '{first[-1]}'): remove the copies, give them one group, or "
-                "use a leaky_... variant"
+                f"first is '{first[0]}' = '{first[-1]}'): remove the copies, give them one group, "
+                "or use a leaky_... variant"
             )

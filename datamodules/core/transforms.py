@@ -17,7 +17,7 @@ def compose(name: Augmentation, square: bool = True) -> A.Compose | None:
 
     ``symmetries``: one of the eight symmetries of the square (of the four of the rectangle, where
     images are not square). ``standard``: these, a small shift, scale and rotation, and a small
-    change of brightness and contrast. Hue stays: colour is diagnostic in dermoscopy and fundus images.
+    change of brightness and contrast. Hue stays: colour is diagnostic in skin and fundus images.
     """
     if name == "none":
         return None
