@@ -1,5 +1,4 @@
-"""Anybody's own images: a CSV or Parquet table of image path, label and, where known, group and
-split.
+"""Anybody's images: a CSV or Parquet table of path, label and, where known, group and split.
 
 ``datamodules.build("image_table", 64, file=Path("my.csv"))``, or in a suite
 ``{name: image_table@natural, params: {file: my.csv}}``.

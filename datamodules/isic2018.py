@@ -6,8 +6,7 @@ Three layouts are read, and give the same table and the same splits:
   ``ISIC2018_Task3_Training_LesionGroupings.csv``;
 - Kaggle's: ``HAM10000_metadata.csv`` with ``HAM10000_images_part_1``, ``..._part_2`` or ``images``;
 - ``ham10000_28.npz`` with ``ham10000_index.csv``, for 28 x 28 pixels only. These pixels were made
-by
-  other software and are not those of resized JPEGs: ``source`` says which were used.
+  by other software and are not those of resized JPEGs: ``source`` says which were used.
 
 Label files that lie side by side must agree.
 """

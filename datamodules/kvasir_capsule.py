@@ -1,7 +1,8 @@
 """Kvasir-Capsule: labelled frames of capsule endoscopy videos, split by video.
 
 The rarest findings come from two or three videos: every class has frames in train and test, but
-Blood, Erythematous and Lymphangiectasia have none in validation, which the card states. Eight frames carry two labels (Erosion and Pylorus) in the official lists and are left out.
+Blood, Erythematous and Lymphangiectasia have none in validation, which the card states. Eight
+frames carry two labels (Erosion and Pylorus) in the official lists and are left out.
 """
 
 from pathlib import Path

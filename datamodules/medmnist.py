@@ -1,5 +1,4 @@
-"""MedMNIST v2: eleven of the twelve 2D sets, on their official splits, at 28, 64, 128 or 224
-pixels.
+"""MedMNIST v2: eleven of the twelve 2D sets, official splits, at 28, 64, 128 or 224 pixels.
 
 Files lie in ``medmnist/`` below the data root under their official names (``bloodmnist.npz``,
 ``bloodmnist_64.npz``, ...) and are checked against the official MD5. An official size needs the

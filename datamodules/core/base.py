@@ -221,7 +221,7 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         return self.plain_loader("val")
 
     def predict_dataloader(self) -> DataLoader[Batch]:
-        """The split named by ``predicted``: the test split, which nothing else opens, or validation."""
+        """The split named by ``predicted``: test, which nothing else opens, or validation."""
         return self.plain_loader(self.predicted)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:

@@ -35,8 +35,7 @@ class SampleTable:
         return len(self.id)
 
     def check(self, name: str, class_names: tuple[str, ...]) -> None:
-        """Raise ``DataError`` for the first thing that is wrong, named with the sample it stands
-        at.
+        """Raise ``DataError`` for the first thing that is wrong, named with its sample.
 
         Checked: lengths, at least one row, ids doubled, targets out of range, unknown split names.
         """
