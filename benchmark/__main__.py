@@ -12,13 +12,14 @@ from rich.table import Table
 
 from datamodules.core.errors import MedtailError
 
+from .data_commands import data_app
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="A benchmark of imbalanced, long-tailed and rare-disease medical image classification.",
 )
-data_app = typer.Typer(no_args_is_help=True, help="Datasets: cards, files.")
 app.add_typer(data_app, name="data")
 console = Console()
 EXIT_USER, EXIT_FAILED_CELLS, EXIT_INTERRUPTED = 2, 1, 130
@@ -231,46 +232,6 @@ def list_all() -> None:
         fourth.add_row(name, load(name).title)
     for table in (first, second, third, fourth):
         console.print(table)
-
-
-DataNameArgument = Annotated[
-    str, typer.Argument(help="dataset[+variant][@regime], such as isic2018@lt100.")
-]
-Size = Annotated[str, typer.Option("--size", help="Pixels: 28, or HEIGHTxWIDTH such as 96x128.")]
-
-
-def _build(name: str, size: str, settings: list[str]):  # type: ignore[no-untyped-def] # noqa: ANN202
-    import datamodules
-
-    try:
-        numbers = [int(part) for part in size.split("x")]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (1, 2) or min(numbers) < 1:
-        raise MedtailError(
-            f"--size {size}: write pixels, such as 28, or HEIGHTxWIDTH, such as 96x128"
-        )
-    params = dict(setting.split("=", 1) for setting in settings if "=" in setting)
-    try:
-        return datamodules.build(name, (numbers[0], numbers[-1]), **params)
-    except TypeError as error:
-        raise MedtailError(f"{name}: {str(error).split('__init__() ')[-1]}") from error
-
-
-@data_app.command()
-def card(name: DataNameArgument, size: Size = "28", settings: Settings = []) -> None:  # noqa: B006
-    """Print the card of a dataset: counts, groups, digest, licence and leak report."""
-    from datamodules.core.card import card as describe
-
-    console.print(
-        describe(_build(name, size, settings)), markup=False, highlight=False, soft_wrap=True
-    )
-
-
-@data_app.command()
-def get(name: DataNameArgument, size: Size = "28") -> None:
-    """Download a dataset where that is possible, else say where it is to be had."""
-    console.print(str(_build(name, size, []).fetch()), markup=False, highlight=False)
 
 
 def main() -> None:

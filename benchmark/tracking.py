@@ -44,4 +44,4 @@ def mirror(record: Record, folder: Path, mode: Mode) -> None:
     run.summary.update(
         {f"test/{k}": v for k, v in record.metrics.items() if isinstance(v, float | int)}
     )
-    run.finish(exit_code=0 if record.status == "ok" else 1, quiet=True)
+    run.finish(exit_code=0 if record.status == "ok" else 1)

@@ -1,0 +1,76 @@
+"""The commands on datasets: ``medtail data ...``."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from datamodules.core.base import ImageDataModule, data_root
+from datamodules.core.errors import DataError, MedtailError
+
+data_app = typer.Typer(no_args_is_help=True, help="Datasets: cards, files.")
+console = Console()
+
+DataNameArgument = Annotated[
+    str, typer.Argument(help="dataset[+variant][@regime], such as isic2018@lt100.")
+]
+Settings = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="An argument of the dataset: file=my.csv."),
+]
+Size = Annotated[str, typer.Option("--size", help="Pixels: 28, or HEIGHTxWIDTH such as 96x128.")]
+
+
+def _build(name: str, size: str, settings: list[str]) -> ImageDataModule:
+    import datamodules
+
+    try:
+        numbers = [int(part) for part in size.split("x")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2) or min(numbers) < 1:
+        raise MedtailError(
+            f"--size {size}: write pixels, such as 28, or HEIGHTxWIDTH, such as 96x128"
+        )
+    params = dict(setting.split("=", 1) for setting in settings if "=" in setting)
+    try:
+        return datamodules.build(name, (numbers[0], numbers[-1]), **params)
+    except TypeError as error:
+        raise MedtailError(f"{name}: {str(error).split('__init__() ')[-1]}") from error
+
+
+@data_app.command()
+def card(name: DataNameArgument, size: Size = "28", settings: Settings = []) -> None:  # noqa: B006
+    """Print the card of a dataset: counts, groups, digest, licence and leak report."""
+    from datamodules.core.card import card as describe
+
+    console.print(
+        describe(_build(name, size, settings)), markup=False, highlight=False, soft_wrap=True
+    )
+
+
+@data_app.command()
+def get(name: DataNameArgument, size: Size = "28") -> None:
+    """Download a dataset where that is possible, else say where it is to be had."""
+    _build(name, size, []).fetch()
+    console.print(f"{name}: its files are in {data_root()}", markup=False, highlight=False)
+
+
+@data_app.command()
+def status() -> None:
+    """Say of every dataset whether its files are there, and how to get them."""
+    import datamodules
+
+    table = Table(
+        "dataset", "images", "state", title=f"data in {data_root()}", title_justify="left"
+    )
+    for name, family in sorted(datamodules.registry().items()):
+        refused = family.refused.get(name)
+        variant = f"+{next(iter(family.variants))}" if refused and family.variants else ""
+        try:
+            module = datamodules.build(f"{name}{variant}")
+            table.add_row(f"{name}{variant}", str(len(module.load_table())), "ready")
+        except DataError as error:
+            table.add_row(f"{name}{variant}", "", str(error))
+    console.print(table)

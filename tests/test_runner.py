@@ -1,0 +1,298 @@
+"""From a cell to a record: resuming, failures, shared stages, launchers, the command line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+import methods
+from benchmark import driver, leaderboard, run
+from benchmark.cell import Budget, Cell, Terms
+from benchmark.launch import inline, ray
+from benchmark.metrics import score
+from benchmark.store import Store
+from benchmark.tracks import supervised
+from datamodules.core.errors import MedtailError
+
+QUICK = Budget(epochs=2, batch_size=64, optimizer="adamw", lr=0.003, weight_decay=0.05)
+
+
+def terms(**changes):
+    values = {"data": "phantom@natural", "data_params": {"count": 400}, "image_size": (16, 16)}
+    return Terms(**({"budget": QUICK} | values | changes))
+
+
+def cell(method="erm", seed=0, params=None, **changes):
+    return Cell(method=method, seed=seed, params=params or {}, terms=terms(**changes))
+
+
+def bench(cells, store, launcher=inline.launch):
+    console = Console(file=open("/dev/null", "w"), force_terminal=False)  # noqa: PTH123, SIM115
+    missing = [c for c in cells if not store.done(c)]
+    with store.owned():
+        return missing, driver.run_missing(missing, store, launcher, 1, "disabled", console)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    """One small training that several tests look at."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("MEDTAIL_CACHE", str(tmp_path_factory.mktemp("cache")))
+    run.prepared.cache_clear()
+    result = run.run(Store(tmp_path_factory.mktemp("runs")).job(cell(), 1))
+    patch.undo()
+    assert result.record.status == "ok", result.traceback
+    return result
+
+
+def test_a_record_is_what_its_predictions_give(outcome):
+    record, test, val = outcome.record, outcome.test, outcome.val
+    assert record.metrics == score(test, val, record.class_counts, ordinal=False)
+    assert record.predictions == test.digest
+    assert record.cell_id == record.cell.id == cell().id
+    assert sum(record.support) == len(test.id)
+
+
+def test_a_record_tells_its_provenance_and_cost(outcome):
+    record = outcome.record
+    assert record.provenance.versions["torch"] == torch.__version__
+    assert len(record.provenance.split_digest) == 16
+    assert record.cost.images > 0
+    assert record.cost.parameters > 1000
+    history = record.stages[0].history
+    assert len(history) == QUICK.epochs
+    assert set(history[0]) == {"train/loss", "val/balanced_accuracy", "val/macro_auc"}
+
+
+def test_the_selected_epoch_is_the_best_on_validation(outcome):
+    stage = outcome.record.stages[0]
+    scores = [epoch["val/balanced_accuracy"] for epoch in stage.history]
+    assert stage.selected == int(np.argmax(scores))
+
+
+def test_validation_predictions_are_those_of_the_selected_epoch(outcome):
+    stage = outcome.record.stages[0]
+    val = outcome.val
+    recall = [(val.logits.argmax(1) == c)[val.target == c].mean() for c in range(7)]
+    logged = stage.history[stage.selected]["val/balanced_accuracy"]
+    assert float(np.mean(recall)) == pytest.approx(logged, abs=1e-6)
+
+
+def test_the_same_cell_gives_the_same_numbers(outcome, tmp_path):
+    again = run.run(Store(tmp_path).job(cell(), 1))
+    assert again.record.predictions == outcome.record.predictions
+
+
+def test_another_seed_gives_other_numbers(outcome, tmp_path):
+    other = run.run(Store(tmp_path).job(cell(seed=1), 1))
+    assert other.record.predictions != outcome.record.predictions
+
+
+def test_shared_stages_are_trained_once_and_change_no_number(tmp_path):
+    first, second = Store(tmp_path / "a"), Store(tmp_path / "b")
+    alone = run.run(first.job(cell("tau_norm"), 1))
+    erm = run.run(second.job(cell("erm"), 1))
+    after = run.run(second.job(cell("tau_norm"), 1))
+    assert not erm.record.stages[0].shared
+    assert after.record.stages[0].shared
+    assert after.record.predictions == alone.record.predictions
+    assert after.record.cost.train_seconds == erm.record.cost.train_seconds
+
+
+def test_crt_is_the_same_whether_its_representation_was_trained_or_loaded(tmp_path):
+    store = Store(tmp_path)
+    changes = {"budget": QUICK.model_copy(update={"epochs": 5})}
+    trained = run.run(store.job(cell("crt", **changes), 1))
+    loaded = run.run(store.job(cell("crt", **changes), 1))
+    assert [s.shared for s in trained.record.stages] == [False, False]
+    assert [s.shared for s in loaded.record.stages] == [True, False]
+    assert loaded.record.predictions == trained.record.predictions
+    assert [s.epochs for s in loaded.record.stages] == [4, 1]
+
+
+def test_a_second_call_runs_only_what_is_missing(store):
+    cells = [cell("tau_norm"), cell("ncm")]
+    assert len(bench(cells[:1], store)[0]) == 1
+    missing, failures = bench(cells, store)
+    assert [c.method for c in missing] == ["ncm"]
+    assert failures == []
+    assert bench(cells, store)[0] == []
+
+
+def test_a_failing_cell_is_recorded_and_tried_again(store, monkeypatch):
+    broken = cell("focal")
+    monkeypatch.setattr(methods.get("focal"), "loss", lambda self, batch: 1 / 0, raising=True)
+    missing, failures = bench([broken, cell("ncm")], store)
+    assert len(missing) == 2
+    assert len(failures) == 1
+    assert "focal" in failures[0]
+    record = store.read(broken)
+    assert record.status == "failed"
+    assert record.reason == "ZeroDivisionError: division by zero"
+    assert "ZeroDivisionError" in (store.folder(broken) / "traceback.txt").read_text()
+    assert store.done(cell("ncm"))
+    monkeypatch.undo()
+    monkeypatch.setenv("MEDTAIL_CACHE", str(store.root / "cache"))
+    run.prepared.cache_clear()
+    missing, failures = bench([broken, cell("ncm")], store)
+    assert [c.method for c in missing] == ["focal"]
+    assert failures == []
+    assert store.done(broken)
+    assert not (store.folder(broken) / "traceback.txt").exists()
+
+
+def test_a_failure_never_replaces_a_success(store, outcome):
+    store.write(outcome)
+    store.write(run.failed(outcome.record.cell, ValueError("later")))
+    assert store.done(outcome.record.cell)
+
+
+def test_divergence_has_a_reason(store):
+    wild = cell(budget=QUICK.model_copy(update={"lr": 1e30, "optimizer": "sgd"}))
+    record = run.run(store.job(wild, 1)).record
+    assert record.status == "failed"
+    assert "diverged" in record.reason
+
+
+def test_only_predict_opens_the_test_split(tmp_path, monkeypatch):
+    data = run.prepared(terms())
+    opened = []
+    plain = data.plain_loader
+    monkeypatch.setattr(data, "plain_loader", lambda split: opened.append(split) or plain(split))
+    supervised.train(cell("tau_norm"), data, tmp_path, 1, print)
+    assert "test" not in opened
+    assert "val" in opened
+
+
+def test_two_drivers_cannot_share_a_folder(store):
+    with store.owned(), pytest.raises(MedtailError, match="another medtail bench"), store.owned():
+        pass
+
+
+def test_no_space_is_said_before_anything_runs(store, monkeypatch):
+    usage = type("Usage", (), {"free": 10 * 2**20})
+    monkeypatch.setattr("benchmark.store.shutil.disk_usage", lambda path: usage)
+    with pytest.raises(MedtailError, match=r"no space: 10 MiB are free"), store.owned():
+        pass
+
+
+def test_a_damaged_record_is_named(store):
+    path = store.folder(cell()) / "record.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"cell_id": "x"}')
+    with pytest.raises(MedtailError, match=r"record\.json: no valid record"):
+        store.done(cell())
+
+
+def test_an_interrupt_keeps_what_is_done(store):
+    def launcher(jobs):
+        yield run.run(jobs[0])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bench([cell("tau_norm"), cell("ncm")], store, launcher)
+    assert store.done(cell("tau_norm"))
+    assert not store.done(cell("ncm"))
+
+
+def test_mirror_writes_offline_runs(outcome, tmp_path):
+    from benchmark.tracking import mirror
+
+    mirror(outcome.record, tmp_path, "offline")
+    assert list(tmp_path.glob("wandb/offline-run-*/*.wandb"))
+
+
+@pytest.mark.slow
+def test_ray_gives_the_numbers_of_inline_and_survives_a_dead_worker(store, tmp_path, monkeypatch):
+    cells = [cell("erm"), cell("focal"), cell("erm", params={"no_such": 1})]
+    _, failures = bench(cells, store, ray.launcher(2))
+    assert len(failures) == 1
+    assert "no_such" in failures[0]
+    alone = Store(tmp_path / "alone")
+    bench(cells[:2], alone)
+    for one in cells[:2]:
+        assert store.read(one).predictions == alone.read(one).predictions
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_numbers_of_one(tmp_path):
+    exact = QUICK.model_copy(update={"precision": "32-true", "optimizer": "sgd", "lr": 0.01})
+    one, two = (
+        run.run(Store(tmp_path / str(devices)).job(cell(budget=exact), devices))
+        for devices in (1, 2)
+    )
+    assert two.record.status == "ok", two.traceback
+    assert two.record.cost.devices == 2
+    # The sums of two halves are rounded otherwise than the sum of the whole, and steps amplify it.
+    difference = np.abs(one.test.probabilities - two.test.probabilities)
+    assert difference.max() < 0.02
+    for name in ("macro_auc", "balanced_accuracy"):
+        assert one.record.metrics[name] == pytest.approx(two.record.metrics[name], abs=0.02)
+    losses = [o.record.stages[0].history[0]["train/loss"] for o in (one, two)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-3)
+
+
+def medtail(*words, folder: Path):
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmark", *words],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.slow
+def test_command_line_from_bench_to_leaderboard(tmp_path):
+    suite = tmp_path / "mine.yaml"
+    suite.write_text(
+        "title: mine\nmethods: [erm, ncm]\nseeds: [0]\nimage_size: 16\n"
+        "data: [{name: phantom@natural, params: {count: 400}}]\nbudget: {epochs: 1, lr: 0.01}\n"
+    )
+    code, out, err = medtail("bench", str(suite), "--dry-run", folder=tmp_path)
+    assert code == 0, err
+    assert "2 to run" in out
+    assert not (tmp_path / "runs").exists()
+    code, out, err = medtail("bench", str(suite), "--launcher", "inline", folder=tmp_path)
+    assert code == 0, out + err
+    assert (tmp_path / "leaderboards" / "phantom@natural.md").exists()
+    assert (tmp_path / "leaderboards" / "README.md").exists()
+    code, out, err = medtail("bench", str(suite), folder=tmp_path)
+    assert code == 0
+    assert "2 done, 0 to run" in out
+    code, out, err = medtail("status", str(suite), folder=tmp_path)
+    assert out.count("ok") == 2
+    lines = (tmp_path / "leaderboards/records/phantom@natural.jsonl").read_text().splitlines()
+    assert {json.loads(line)["cell"]["method"] for line in lines} == {"erm", "ncm"}
+    assert leaderboard.render(tmp_path / "leaderboards")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["bench", "quik"], "unknown suite 'quik': did you mean quick?"),
+        (["bench", "quick", "--method", "nothing"], "--method nothing: nothing of this suite"),
+        (["bench", "quick", "--set", "budget.epochs=many"], "budget.epochs"),
+        (["bench", "quick", "--launcher", "cloud"], "--launcher cloud"),
+        (["data", "card", "isic2018@lt100"], "isic2018: files not found"),
+        (["data", "card", "phantom@tl100"], "unknown regime 'tl100'"),
+        (["data", "card", "phantom", "--size", "big"], "--size big"),
+    ],
+)
+def test_command_line_mistakes_are_one_line(tmp_path, words, message):
+    code, out, err = medtail(*words, folder=tmp_path)
+    assert code == 2, out + err
+    assert message in err
+    assert len(err.strip().splitlines()) == 1

@@ -1,0 +1,131 @@
+"""Suites: the grid, identities, filters, and one clear line for each mistake."""
+
+import pytest
+
+from benchmark.cell import Budget, Cell, Terms
+from benchmark.suite import find, load, select, suite_names
+from datamodules.core.errors import MedtailError
+
+GOOD = """\
+title: two by two
+methods: [erm, {name: mixup, params: {alpha: 0.2}}]
+data:
+  - phantom@natural
+  - name: phantom@lt10
+    budget: {epochs: 7}
+seeds: [0, 1]
+budget: {epochs: 3}
+"""
+
+
+@pytest.fixture
+def suite_file(tmp_path):
+    def write(text: str) -> str:
+        path = tmp_path / "mine.yaml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def test_every_suite_of_ours_gives_distinct_cells():
+    assert {"quick", "isic2018"} <= set(suite_names())
+    for name in suite_names():
+        cells = list(load(name).cells())
+        assert len({c.id for c in cells}) == len(cells) > 0
+
+
+def test_quick_has_at_least_eight_methods_and_two_seeds():
+    suite = load("quick")
+    assert len(suite.methods) >= 8
+    assert len(suite.seeds) >= 2
+
+
+def test_grid_is_methods_by_data_by_seeds(suite_file):
+    cells = list(load(suite_file(GOOD)).cells())
+    assert len(cells) == 2 * 2 * 2
+    assert {c.row for c in cells} == {"erm", "mixup(alpha=0.2)"}
+    assert {(c.terms.data, c.terms.budget.epochs) for c in cells} == {
+        ("phantom@natural", 3),
+        ("phantom@lt10", 7),
+    }
+
+
+def test_a_changed_setting_is_a_new_cell_and_the_same_setting_is_not(suite_file):
+    path = suite_file(GOOD)
+    same = {c.id for c in load(path).cells()}
+    assert same == {c.id for c in load(path).cells()}
+    for change in ("budget.lr=0.01", "image_size=32", "backbone=resnet18", "selection=last"):
+        assert not same & {c.id for c in load(path, (change,)).cells()}, change
+
+
+def test_identity_ignores_the_order_of_parameters():
+    terms = Terms(data="phantom@natural")
+    first = Cell(method="remix", params={"kappa": 3, "tau": 0.5}, terms=terms)
+    second = Cell(method="remix", params={"tau": 0.5, "kappa": 3}, terms=terms)
+    assert first.id == second.id
+
+
+def test_identity_survives_json():
+    cell = Cell(method="erm", seed=3, terms=Terms(data="phantom@lt10", budget=Budget(lr=0.003)))
+    assert Cell.model_validate_json(cell.model_dump_json()).id == cell.id
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("methods: [erm\ndata: [phantom]\n", ["mine.yaml, line 2", "not YAML"]),
+        ("methods: [erm]\n", ["mine.yaml", "data", "required"]),
+        ("just words\n", ["mine.yaml, line 1", "mapping"]),
+        (GOOD.replace("seeds", "seedz"), ["line 7", "seedz", "did you mean seeds?"]),
+        (GOOD.replace("{epochs: 3}", "{epoch: 3}"), ["line 8", "budget.epoch", "epochs"]),
+        (
+            GOOD.replace("{epochs: 3}", "{epochs: -3}"),
+            ["line 8", "budget.epochs", "greater than 0"],
+        ),
+        (GOOD.replace("[0, 1]", "[0, -1]"), ["line 7", "seed -1", "whole number"]),
+        (GOOD.replace("[0, 1]", "[0, 0]"), ["line 7", "twice"]),
+        (GOOD.replace("[0, 1]", "[zero]"), ["line 7", "seeds", "integer"]),
+        (GOOD.replace("[erm,", "[emr,"), ["unknown method 'emr'", "did you mean erm"]),
+        (GOOD.replace("phantom@lt10", "fantom@lt10"), ["unknown dataset", "phantom"]),
+        (GOOD.replace("phantom@lt10", "phantom lt10"), ["no name of data"]),
+        (GOOD.replace("phantom@lt10", "phantom+odd@lt10"), ["variant", "odd"]),
+    ],
+)
+def test_mistakes_are_one_clear_line(suite_file, text, words):
+    with pytest.raises(MedtailError) as caught:
+        list(load(suite_file(text)).cells())
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message, message
+
+
+def test_unknown_suites_and_files():
+    with pytest.raises(MedtailError, match="did you mean quick"):
+        find("quik")
+    with pytest.raises(MedtailError, match="no suite file"):
+        find("nowhere/mine.yaml")
+
+
+@pytest.mark.parametrize("assignment", ["budget.epochs", "=3", "title.part=3"])
+def test_bad_overrides(suite_file, assignment):
+    with pytest.raises(MedtailError, match="--set"):
+        load(suite_file(GOOD), (assignment,))
+
+
+def test_filters(suite_file):
+    cells = list(load(suite_file(GOOD)).cells())
+    assert {c.method for c in select(cells, method="mix*")} == {"mixup"}
+    assert {c.terms.data for c in select(cells, data="phantom@lt10")} == {"phantom@lt10"}
+    assert len(select(cells, data="phantom")) == 8
+    assert {c.seed for c in select(cells, seed="1")} == {1}
+    assert len(select(cells, method="erm,mixup", data="*natural", seed="0,1")) == 4
+
+
+def test_a_filter_that_matches_nothing_says_what_there_is(suite_file):
+    cells = list(load(suite_file(GOOD)).cells())
+    with pytest.raises(MedtailError, match=r"--method focal.*erm, mixup"):
+        select(cells, method="focal")
+    with pytest.raises(MedtailError, match=r"--seed 7.*0, 1"):
+        select(cells, seed="7")
