@@ -36,13 +36,13 @@ def remix_target_weight(
     Returns:
         [B] float32.
     """
-    ratio = first.float() / second.float()
+    ratio = first.double() / second.double()
     mixed = torch.full_like(ratio, weight)
-    if weight < tau:
-        mixed = mixed.masked_fill(ratio >= kappa, 0.0)
     if 1 - weight < tau:
         mixed = mixed.masked_fill(ratio <= 1 / kappa, 1.0)
-    return mixed
+    if weight < tau:
+        mixed = mixed.masked_fill(ratio >= kappa, 0.0)
+    return mixed.float()
 
 
 class Remix(Method):

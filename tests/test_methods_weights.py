@@ -38,7 +38,7 @@ def test_the_numbers_of_isic2018(values, known):
 
 
 @given(COUNTS, st.sampled_from([0.0, 0.9, 0.99, 0.999, 0.9999]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 def test_effective_number_by_its_geometric_series(counts, beta):
     # E_n = sum_{j < n} beta^j, the form from which the paper's fraction comes.
     effective = [np.sum(beta ** np.arange(n, dtype=float)) for n in counts.tolist()]
@@ -57,7 +57,7 @@ def test_effective_number_has_its_limits():
 
 
 @given(COUNTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 def test_weights_sum_to_the_classes_and_favour_the_rare(counts):
     for weight in (inverse_frequency_weights(counts), effective_number_weights(counts, 0.999)):
         assert weight.sum().item() == pytest.approx(len(counts), rel=1e-5)

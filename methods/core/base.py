@@ -148,7 +148,7 @@ class Method(L.LightningModule):
         Logits of 8 bits would tie, and margins and log priors would be lost in their rounding.
         """
         with torch.autocast(features.device.type, enabled=False):
-            return self.classify(features.float())
+            return self.classify(features if features.dtype == torch.float64 else features.float())
 
     @property
     def progress(self) -> float:
