@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 from datamodules.core.transforms import Augmentation
 
 Selection = Literal["best_balanced_accuracy", "best_macro_auc", "last"]
-Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+Precision = Literal["64-true", "32-true", "bf16-mixed", "16-mixed"]
 
 
 class Frozen(BaseModel):

@@ -62,6 +62,8 @@ def prepared(terms: Terms) -> ImageDataModule:
         terms.data, terms.image_size, augment=terms.augment, **terms.data_params
     )
     data.prepare()
+    if terms.budget.precision == "64-true":
+        data.dtype = torch.float64
     return data
 
 
@@ -121,18 +123,26 @@ def failed(cell: Cell, error: BaseException) -> Outcome:
     )
 
 
+@dataclass(frozen=True)
+class Note:
+    """Writes how far a cell is into a file; travels to spawned processes."""
+
+    path: Path
+    cell: str
+
+    def __call__(self, line: str) -> None:
+        """Replace the note."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(f"{self.cell}: {line}")
+
+
 def run(job: Job) -> Outcome:
     """Train and score a cell. An exception becomes a failed record; Ctrl-C passes."""
     torch.set_num_threads(1 if not torch.cuda.is_available() else torch.get_num_threads())
-    started = time.perf_counter()
-
-    def tell(line: str) -> None:
-        job.progress.parent.mkdir(parents=True, exist_ok=True)
-        job.progress.write_text(f"{job.cell}: {line}")
-
+    tell = Note(job.progress, str(job.cell))
     try:
         tell("preparing")
-        return _run(job, started, tell)
+        return _run(job, time.perf_counter(), tell)
     except Exception as error:  # every failure of a method is recorded, whatever it is
         return failed(job.cell, error)
     finally:

@@ -65,7 +65,7 @@ def test_a_record_is_what_its_predictions_give(outcome):
 
 def test_a_record_tells_its_provenance_and_cost(outcome):
     record = outcome.record
-    assert record.provenance.versions["torch"] == torch.__version__
+    assert torch.__version__.startswith(record.provenance.versions["torch"])
     assert len(record.provenance.split_digest) == 16
     assert record.cost.images > 0
     assert record.cost.parameters > 1000
@@ -226,20 +226,23 @@ def test_ray_gives_the_numbers_of_inline_and_survives_a_dead_worker(store, tmp_p
 
 @pytest.mark.slow
 def test_two_processes_give_the_numbers_of_one(tmp_path):
-    exact = QUICK.model_copy(update={"precision": "32-true", "optimizer": "sgd", "lr": 0.01})
+    # In float64, where the sums of two halves differ from the sum of the whole by nothing that
+    # a few steps could make visible.
+    exact = QUICK.model_copy(update={"precision": "64-true", "optimizer": "sgd", "lr": 0.1})
     one, two = (
         run.run(Store(tmp_path / str(devices)).job(cell(budget=exact), devices))
         for devices in (1, 2)
     )
     assert two.record.status == "ok", two.traceback
     assert two.record.cost.devices == 2
-    # The sums of two halves are rounded otherwise than the sum of the whole, and steps amplify it.
-    difference = np.abs(one.test.probabilities - two.test.probabilities)
-    assert difference.max() < 0.02
+    assert np.abs(one.test.probabilities - two.test.probabilities).max() < 1e-3  # float16 steps
+    assert one.record.stages[0].selected == two.record.stages[0].selected
+    for first, second in zip(
+        one.record.stages[0].history, two.record.stages[0].history, strict=True
+    ):
+        assert first == pytest.approx(second, abs=1e-6)
     for name in ("macro_auc", "balanced_accuracy"):
-        assert one.record.metrics[name] == pytest.approx(two.record.metrics[name], abs=0.02)
-    losses = [o.record.stages[0].history[0]["train/loss"] for o in (one, two)]
-    assert losses[0] == pytest.approx(losses[1], abs=1e-3)
+        assert one.record.metrics[name] == pytest.approx(two.record.metrics[name], abs=1e-3)
 
 
 def medtail(*words, folder: Path):

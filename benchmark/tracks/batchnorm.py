@@ -34,8 +34,8 @@ def synced_batch_norm(norm: nn.modules.batchnorm._BatchNorm, image: Tensor) -> T
     """
     dims = [d for d in range(image.ndim) if d != 1]
     shape = [1, -1] + [1] * (image.ndim - 2)
-    values = image.float()
-    amount = torch.tensor([values.numel() / values.shape[1]])
+    values = image if image.dtype == torch.float64 else image.float()
+    amount = values.new_tensor([values.numel() / values.shape[1]])
     total: Tensor = _Sum.apply(torch.cat([values.sum(dims), amount]))
     count = total[-1].detach()
     mean = total[:-1] / count

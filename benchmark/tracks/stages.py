@@ -100,6 +100,15 @@ def quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
+@contextmanager
+def detached(data: ImageDataModule) -> Iterator[None]:
+    """Let go of the Trainer at the end: data that is sent to processes must not bring its last one."""
+    try:
+        yield
+    finally:
+        data.trainer = None
+
+
 def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]) -> L.Trainer:
     """A Trainer with our settings: no hidden files, our samplers, DDP where ``devices`` > 1.
 
@@ -162,9 +171,10 @@ def fit(
     L.seed_everything(seed, workers=True, verbose=False)
     request = method.request(method.stage)
     data.connect(request, terms.budget.batch_size, seed, epochs)
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"stage-{os.getpid()}.pt"
     started = time.perf_counter()
-    with quiet():
+    with quiet(), detached(data):
         trainer(terms, epochs, devices, [Keeper(path, terms.selection, tell)]).fit(method, data)
     seconds = time.perf_counter() - started
     if not path.exists():

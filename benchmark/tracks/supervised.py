@@ -20,7 +20,7 @@ from methods.core.base import Method, Recipe, Stage
 from .. import record
 from ..cell import Cell, Terms, digest
 from ..predictions import Predictions
-from .stages import Fitted, fit, quiet, trainer
+from .stages import Fitted, detached, fit, quiet, trainer
 
 Tell = Callable[[str], None]
 
@@ -74,7 +74,7 @@ def _shared(
     terms, seed = cell.terms, cell.seed
     key = digest([slug, _epochs(terms, share), seed, terms.model_dump(mode="json"), data.digest])
     path = store / f"{slug}-{key}.pt"
-    store.mkdir(parents=True, exist_ok=True)
+    store.mkdir(parents=True, exist_ok=True)  # the lock needs it
     with FileLock(path.with_suffix(".lock")):
         if path.exists():
             kept = torch.load(path, weights_only=True)
@@ -154,7 +154,7 @@ def plain(data: ImageDataModule, split: str, method: Method) -> Iterator[Batch]:
 def predict(method: Method, data: ImageDataModule, terms: Terms, split: str) -> Predictions:
     """Predict a split with Lightning, in one process."""
     data.predicted = split
-    with quiet():
+    with quiet(), detached(data):
         batches: Any = trainer(terms, 1, 1, []).predict(method, datamodule=data)
     index = np.concatenate([b[0].numpy() for b in batches])
     logits = torch.cat([b[1] for b in batches]).numpy()

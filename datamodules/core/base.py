@@ -64,7 +64,7 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         self.split_seed, self.workers, self.allow_leaks = split_seed, workers, allow_leaks
         self.augment: Augmentation = augment
         self.request, self.batch_size, self.seed, self.epochs = DataRequest(), 128, 0, 1
-        self.predicted = "test"
+        self.predicted, self.dtype = "test", torch.float32
         self.split: NDArray[np.str_]
         self.target: NDArray[np.int64]
         self.store: ImageStore
@@ -235,9 +235,9 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         """[..., C, H, W] uint8 -> float, with the constants above."""
         mean, std = (MEAN, STD) if self.in_channels == 3 else ((sum(MEAN) / 3,), (sum(STD) / 3,))
         shape = (-1, 1, 1)
-        scale = image.new_tensor(std, dtype=torch.float32).view(shape) * 255
-        shift = image.new_tensor(mean, dtype=torch.float32).view(shape) * 255
-        return (image.float() - shift) / scale
+        scale = image.new_tensor(std, dtype=self.dtype).view(shape) * 255
+        shift = image.new_tensor(mean, dtype=self.dtype).view(shape) * 255
+        return (image.to(self.dtype) - shift) / scale
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing: data is found again by name."""
