@@ -6,6 +6,8 @@ import torch
 from twins import ARGUMENTS, TWINS
 
 import datamodules
+from benchmark.cell import Budget, Cell, Terms
+from benchmark.tracks import supervised
 from datamodules.core.card import card
 from datamodules.core.contract import DataRequest
 from datamodules.core.errors import DataError, DataMissingError
@@ -125,3 +127,19 @@ def test_a_regime_changes_only_train(built, name, tmp_path_factory):
     assert set(cut.rows("train")) < set(module.rows("train"))
     for split in ("val", "test"):
         assert cut.rows(split).tolist() == module.rows(split).tolist()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fit_and_predict(built, name, tmp_path):
+    data = built(name)
+    budget = Budget(epochs=1, batch_size=32, optimizer="adamw", lr=0.003)
+    terms = Terms(data=str(data.name), image_size=data.image_size, budget=budget)
+    cell = Cell(method="balanced_softmax", terms=terms)
+    method = supervised.train(cell, data, tmp_path, 1, lambda line: None).method
+    for split in ("val", "test"):
+        scored = supervised.predict(method, data, terms, split)
+        rows = data.rows(split)
+        assert set(scored.id) == set(data.table.id[rows])
+        by_id = dict(zip(data.table.id, data.target, strict=True))
+        assert [by_id[i] for i in scored.id] == scored.target.tolist()
+        assert scored.logits.shape == (len(rows), data.spec.num_classes)

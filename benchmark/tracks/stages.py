@@ -102,7 +102,7 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def detached(data: ImageDataModule) -> Iterator[None]:
-    """Let go of the Trainer at the end: data that is sent to processes must not bring its last one."""
+    """Let go of the Trainer at the end: data sent to processes must not bring it along."""
     try:
         yield
     finally:

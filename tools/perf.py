@@ -1,0 +1,155 @@
+"""Ratios that say whether medtail is worth its overhead: ``make perf``.
+
+1. Images per second of a training epoch through medtail (data module, sampler, augmentation,
+   Lightning) over those of a bare PyTorch loop with the same network, images, augmentation,
+   precision and optimiser, epoch by epoch in turn on one thread.
+2. Peak memory of a worker that trains and scores one cell at 96 x 128 px.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.nn import functional as F
+
+from benchmark import run
+from benchmark.cell import Budget, Cell, Terms
+from benchmark.store import Store
+from benchmark.tracks import stages, supervised
+from datamodules.core.base import ImageDataModule, data_root
+from datamodules.core.contract import DataRequest
+from datamodules.core.transforms import compose
+
+BUDGET = Budget(epochs=1, batch_size=128, optimizer="adamw", lr=0.003, weight_decay=0.05)
+LEAST_RATIO, MOST_MIB = 0.9, 1536
+
+
+class Clock(L.Callback):
+    """Seconds of a training epoch, from its first batch to its last."""
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start."""
+        self.started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop."""
+        self.seconds = time.perf_counter() - self.started
+
+
+def through_medtail(terms: Terms, data: ImageDataModule) -> float:
+    """Images per second of one epoch."""
+    method = supervised.make("erm", {}, terms, 0, data)
+    data.connect(DataRequest(), terms.budget.batch_size, 0, 1)
+    clock = Clock()
+    with stages.quiet(), stages.detached(data):
+        trainer = stages.trainer(terms, 1, 1, [clock])
+        trainer.limit_val_batches = 0
+        trainer.fit(method, data)
+    images = len(data.rows("train")) // terms.budget.batch_size * terms.budget.batch_size
+    return images / clock.seconds
+
+
+def bare(terms: Terms, data: ImageDataModule) -> float:
+    """Images per second of one epoch of a loop that does nothing else."""
+    method = supervised.make("erm", {}, terms, 0, data)
+    network = torch.nn.Sequential(method.backbone, method.classifier).train()
+    optimizer = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=0.05)
+    rows, size = data.rows("train"), terms.budget.batch_size
+    augment = compose(terms.augment, terms.image_size[0] == terms.image_size[1])
+    pixels, order = data.store.images, np.random.default_rng(0).permutation(rows)
+    mean = torch.tensor((0.485, 0.456, 0.406)).view(-1, 1, 1) * 255
+    std = torch.tensor((0.229, 0.224, 0.225)).view(-1, 1, 1) * 255
+    started = time.perf_counter()
+    for first in range(0, len(order) - size + 1, size):
+        index = order[first : first + size]
+        batch = np.stack(
+            [augment(image=pixels[i])["image"] if augment else pixels[i] for i in index]
+        )
+        image = (torch.from_numpy(batch).permute(0, 3, 1, 2).float() - mean) / std
+        target = torch.from_numpy(data.target[index])
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = F.cross_entropy(network(image), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return len(order) // size * size / (time.perf_counter() - started)
+
+
+def worker_memory(name: str) -> float:
+    """Peak resident memory (MiB) of this process after one cell of one epoch at 96 x 128 px."""
+    terms = Terms(data=name, image_size=(96, 128), budget=BUDGET)
+    with tempfile.TemporaryDirectory() as folder:
+        record = run.run(Store(Path(folder)).job(Cell(method="erm", terms=terms), 1)).record
+    if record.cost is None:
+        raise SystemExit(f"the cell failed: {record.reason}")
+    return record.cost.peak_mib
+
+
+def compare(sides: dict[str, Callable[[], float]], rounds: int, console: Console) -> float:
+    """Run both sides in turn, print a table, return the median of the ratios of neighbours."""
+    paces: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds + 1):
+        for name, side in sides.items():
+            pace = side()
+            if number:  # the first round warms up
+                paces[name].append(pace)
+    table = Table("", "images/s: median", "least", "most")
+    for name, values in paces.items():
+        table.add_row(name, *(f"{f(values):.0f}" for f in (statistics.median, min, max)))
+    console.print(table)
+    first, second = paces.values()
+    return statistics.median(a / b for a, b in zip(first, second, strict=True))
+
+
+def main() -> None:
+    """Print the tables; exit with 1 where an aim is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--memory-only", metavar="DATA", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.memory_only:
+        sys.stdout.write(f"{worker_memory(arguments.memory_only)}\n")
+        return
+    console = Console()
+    real = (data_root() / "ham10000").is_dir()
+    name = "isic2018@natural" if real else "phantom@natural"
+    terms = Terms(data=name, budget=BUDGET)
+    data = run.prepared(terms)
+    console.print(
+        f"{name}, 28 px, {terms.backbone}, batch 128, bf16, one thread, {arguments.rounds} rounds"
+    )
+    sides = {
+        "medtail": lambda: through_medtail(terms, data),
+        "bare PyTorch": lambda: bare(terms, data),
+    }
+    ratio = compare(sides, arguments.rounds, console)
+    console.print(f"ratio medtail / bare: {ratio:.3f} (aim: at least {LEAST_RATIO})")
+    done = subprocess.run(
+        [sys.executable, __file__, "--memory-only", name],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **run.worker_environment()},
+    )
+    memory = float(done.stdout.split()[-1])
+    console.print(
+        f"peak memory of a worker on {name} at 96 x 128 px: {memory:.0f} MiB (aim: under {MOST_MIB})"
+    )
+    if ratio < LEAST_RATIO or memory >= MOST_MIB:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
