@@ -223,7 +223,9 @@ def list_all() -> None:
         first.add_row(name, card.splitlines()[0])
     second = Table("dataset", "what it is", "variants", title="datasets", title_justify="left")
     for name, module in sorted(datamodules.registry().items()):
-        second.add_row(name, module.title, ", ".join(f"+{v}" for v in module.variants))
+        card = (sys.modules[module.__module__].__doc__ or "").splitlines()[0]
+        what = module.refused.get(name) or module.title or card
+        second.add_row(name, what, ", ".join(f"+{v}" for v in module.variants))
     third = Table("regime", "what it keeps", title="regimes (dataset@regime)", title_justify="left")
     for name, text in KINDS.items():
         third.add_row(name, text)

@@ -193,6 +193,10 @@ def load(name: str, overrides: tuple[str, ...] = ()) -> Suite:
     try:
         return Suite.model_validate(values)
     except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        for assignment in overrides:
+            if where.startswith(assignment.partition("=")[0]):
+                raise MedtailError(f"--set {assignment}: {error.errors()[0]['msg']}") from error
         raise _explain(path, root, error) from error
 
 

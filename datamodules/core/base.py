@@ -57,6 +57,7 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         self.name = name if isinstance(name, DataName) else DataName.parse(name)
         if self.name.variant and self.name.variant not in self.variants:
             raise unknown(f"variant of {self.name.dataset}", self.name.variant, self.variants)
+        regimes.parse(self.name.dataset, self.name.regime)
         if self.name.source in self.refused:
             raise DataError(f"{self.name.source}: {self.refused[self.name.source]}")
         self.image_size = (image_size, image_size) if isinstance(image_size, int) else image_size

@@ -84,11 +84,8 @@ def published_counts(dataset: str, regime: str, class_names: tuple[str, ...]) ->
     Raises:
         MedtailError: MONICA has no such split, or its classes are not these.
     """
-    tables = _monica()
-    if (dataset, regime) not in tables:
-        known = [r for d, r in tables if d == dataset] or [f"{d}@{r}" for d, r in tables]
-        raise unknown(f"MONICA regime of {dataset}", regime, known)
-    table = {name.lower(): count for name, count in tables[dataset, regime].items()}
+    parse(dataset, regime)
+    table = {name.lower(): count for name, count in _monica()[dataset, regime].items()}
     keys = [n.lower() if n.lower() in table else str(i) for i, n in enumerate(class_names)]
     if sorted(keys) != sorted(table):
         raise MedtailError(f"{dataset}@{regime}: MONICA's classes are {', '.join(sorted(table))}")
@@ -107,6 +104,27 @@ def is_binary(regime: str) -> bool:
     return regime.startswith("binary")
 
 
+def parse(dataset: str, regime: str) -> tuple[str, int]:
+    """The kind of a regime (``natural``, ``lt``, ``step``, ``binary``, ``monica``) and its ratio.
+
+    Raises:
+        MedtailError: unknown regime, or a ratio below 1.
+    """
+    if regime == "natural":
+        return regime, 1
+    if regime.startswith("monica"):
+        if (dataset, regime) not in _monica():
+            known = [r for d, r in _monica() if d == dataset] or [f"{d}@{r}" for d, r in _monica()]
+            raise unknown(f"MONICA regime of {dataset}", regime, known)
+        return "monica", 1
+    match = re.fullmatch(r"(lt|step|binary)(\d+)", regime)
+    if not match:
+        raise unknown("regime", regime, [*KINDS, "lt100", "step50", "binary20"])
+    if int(match[2]) < 1:
+        raise MedtailError(f"regime '{regime}': the ratio is at least 1, such as {match[1]}100")
+    return match[1], int(match[2])
+
+
 def wanted_counts(
     dataset: str, regime: str, class_names: tuple[str, ...], available: Counts
 ) -> Counts:
@@ -115,19 +133,12 @@ def wanted_counts(
     Raises:
         MedtailError: unknown regime, a ratio below 1, or one that leaves a class without an image.
     """
-    if regime == "natural":
+    kind, ratio = parse(dataset, regime)
+    if kind == "natural":
         return available.copy()
-    if regime.startswith("monica"):
+    if kind == "monica":
         return monica_counts(dataset, regime, class_names, available)
-    match = re.fullmatch(r"(lt|step|binary)(\d+)", regime)
-    if not match:
-        raise unknown("regime", regime, [*KINDS, "lt100", "step50", "binary20"])
-    ratio = int(match[2])
-    if ratio < 1:
-        raise MedtailError(f"regime '{regime}': the ratio is at least 1, such as {match[1]}100")
-    rule: Callable[[Counts, float], Counts] = (
-        step_counts if match[1] == "step" else long_tail_counts
-    )
+    rule: Callable[[Counts, float], Counts] = step_counts if kind == "step" else long_tail_counts
     wanted = rule(available, ratio)
     if (wanted < 1).any():
         raise DataError(
@@ -139,12 +150,11 @@ def wanted_counts(
 
 
 def cut(target: Counts, group: NDArray[np.str_], wanted: Counts, seed: int) -> NDArray[np.int64]:
-    """Rows to keep so that class c has ``wanted[c]`` images, by whole groups, deterministic in the
-    seed.
+    """Rows to keep so that class c has ``wanted[c]`` images, by whole groups; seeded.
 
-    Within a class, groups come in a seeded order and are kept while they fit; a class can end below
-    what was wanted where no remaining group is small enough, never above, and never empty. A group
-    that holds several classes is cut class by class.
+    Within a class, groups come in a seeded order and are kept while they fit: a class can end below
+    what was wanted, where no remaining group is small enough, but never empty: its smallest group
+    stays even if it is larger. A group that holds several classes is cut class by class.
 
     Returns:
         [M] sorted rows of ``target``.
