@@ -53,7 +53,7 @@ class Terms(Frozen):
         backbone: see ``methods.core.backbones``.
         pretrained: whether timm's weights are the start.
         budget: epochs and optimiser.
-        selection: which epoch of the last stage is scored, by validation.
+        selection: which epoch of every stage is kept, by validation.
     """
 
     data: str

@@ -299,3 +299,41 @@ def test_command_line_mistakes_are_one_line(tmp_path, words, message):
     assert code == 2, out + err
     assert message in err
     assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("epochs", "expected"), [(15, [12, 3]), (30, [24, 6]), (2, None), (3, [2, 1])]
+)
+def test_stages_never_cost_more_than_the_budget(epochs, expected):
+    data = run.prepared(terms())
+    method = supervised.make("crt", {}, terms(), 0, data)
+    if expected is None:
+        with pytest.raises(MedtailError, match=r"budget\.epochs=2 is too little for the 2 stages"):
+            supervised.allot(method, "crt", epochs)
+    else:
+        assert supervised.allot(method, "crt", epochs) == expected
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**31 - 1])
+def test_paired_seeds_see_the_same_images_in_the_same_order(seed, tmp_path, monkeypatch):
+    seen = {}
+
+    def fit(method, data, terms, epochs, seed, devices, folder, tell):
+        seen.setdefault(type(method).__name__, []).append(seed)
+        raise InterruptedError
+
+    monkeypatch.setattr(supervised, "fit", fit)
+    data = run.prepared(terms())
+    for name in ("erm", "focal", "ncm"):
+        with pytest.raises(InterruptedError):
+            supervised.train(cell(name, seed=seed), data, tmp_path, 1, print)
+    (first,), (second,) = set(seen["ERM"]), set(seen["Focal"])
+    assert first == second < 2**32
+
+
+def test_a_shared_stage_is_not_reused_for_other_data(tmp_path):
+    one, two = terms(), terms(data_params={"count": 400, "draw_seed": 1})
+    store = Store(tmp_path)
+    run.run(store.job(Cell(method="erm", terms=one), 1))
+    other = run.run(store.job(Cell(method="ncm", terms=two), 1))
+    assert not other.record.stages[0].shared

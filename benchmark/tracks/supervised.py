@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from filelock import FileLock
 import methods
 from datamodules.core.base import ImageDataModule
 from datamodules.core.contract import Batch
-from methods.core.base import Method, Recipe, Stage
+from datamodules.core.errors import MedtailError
+from methods.core.base import Method, Recipe
 
 from .. import record
 from ..cell import Cell, Terms, digest
@@ -52,8 +54,34 @@ def make(
     return method
 
 
-def _epochs(terms: Terms, share: float) -> int:
-    return max(1, round(terms.budget.epochs * share))
+def allot(method: Method, slug: str, epochs: int) -> list[int]:
+    """Epochs of each stage: shares of the budget, rounded so that their sum is not over it.
+
+    Raises:
+        MedtailError: a stage would have none.
+    """
+    shares = np.cumsum([stage.share for stage in method.stages])
+    ends = np.rint(shares * epochs).astype(int).tolist()
+    each = [end - start for start, end in zip([0, *ends], ends, strict=False)]
+    if min(each) < 1:
+        raise MedtailError(
+            f"budget.epochs={epochs} is too little for the {len(each)} stages of {slug}: raise it"
+        )
+    return each
+
+
+def stage_seed(seed: int, number: int) -> int:
+    """Seed of a stage's order and draws: equal for all methods, and for a shared stage, too."""
+    return (seed * 1000 + number) % 2**32
+
+
+@cache
+def code_digest(slug: str) -> str:
+    """Digest of the sources that a stage trained by ``slug`` depends on."""
+    root = Path(methods.__file__).parents[1]
+    folders = (root / "methods/core", root / "datamodules/core", root / "benchmark/tracks")
+    files = [p for folder in folders for p in sorted(folder.glob("*.py"))]
+    return digest([path.read_text() for path in [*files, root / f"methods/{slug}.py"]])
 
 
 def shared_slugs() -> set[str]:
@@ -62,27 +90,24 @@ def shared_slugs() -> set[str]:
 
 
 def _shared(
-    slug: str,
-    share: float,
-    cell: Cell,
-    data: ImageDataModule,
-    store: Path,
-    devices: int,
-    tell: Tell,
+    slug: str, epochs: int, cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
 ) -> tuple[Fitted, bool]:
-    """A whole training of ``slug`` at a share of the budget, from the store or into it."""
-    terms, seed = cell.terms, cell.seed
-    key = digest([slug, _epochs(terms, share), seed, terms.model_dump(mode="json"), data.digest])
+    """A whole training of ``slug`` for some epochs, from the store or into it."""
+    terms = cell.terms
+    content = [data.digest, data.kept.tolist(), data.target[data.kept].tolist()]
+    settings = terms.model_dump(mode="json")
+    pixels = data.store.path.name
+    key = digest([slug, epochs, cell.seed, settings, content, pixels, code_digest(slug)])
     path = store / f"{slug}-{key}.pt"
     store.mkdir(parents=True, exist_ok=True)  # the lock needs it
     with FileLock(path.with_suffix(".lock")):
         if path.exists():
-            kept = torch.load(path, weights_only=True)
-            return Fitted(**kept), True
-        method = make(slug, {}, terms, seed, data)
+            return Fitted(**torch.load(path, weights_only=True)), True
+        method = make(slug, {}, terms, cell.seed, data)
         method.stage = method.stages[0]
         method.enter(method.stage)
-        fitted = fit(method, data, terms, _epochs(terms, share), seed, devices, store, tell)
+        seed = stage_seed(cell.seed, 0)
+        fitted = fit(method, data, terms, epochs, seed, devices, store, tell)
         part = path.with_suffix(f".{os.getpid()}.part")
         torch.save(vars(fitted), part)
         part.replace(path)
@@ -103,21 +128,18 @@ def train(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
     method = make(cell.method, cell.params, terms, cell.seed, data)
     stages: list[record.Stage] = []
     seconds, images = 0.0, 0
+    epochs = allot(method, cell.method, terms.budget.epochs)
     for number, stage in enumerate(method.stages):
         method.stage = stage
-        own = Stage(
-            stage.name, stage.share, stage.by or (cell.method if _is_shared(cell) else None)
-        )
-        if own.by:
-            fitted, loaded = _shared(own.by, stage.share, cell, data, store, devices, tell)
+        by = stage.by or (cell.method if _is_shared(cell) else None)
+        if by:
+            fitted, loaded = _shared(by, epochs[number], cell, data, store, devices, tell)
             method.load_state_dict(fitted.state, strict=False)
         else:
             method.enter(stage)
-            seed = (
-                cell.seed * 1000 + number
-            )  # the same whether an earlier stage was trained or loaded
-            epochs = _epochs(terms, stage.share)
-            fitted, loaded = fit(method, data, terms, epochs, seed, devices, store, tell), False
+            seed = stage_seed(cell.seed, number)
+            loaded = False
+            fitted = fit(method, data, terms, epochs[number], seed, devices, store, tell)
         seconds, images = seconds + fitted.seconds, images + fitted.images
         stages.append(
             record.Stage(
