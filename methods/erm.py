@@ -11,6 +11,9 @@ from .core.base import Method
 
 
 class ERM(Method):
-    """Cross-entropy, every training image once per epoch. Nothing is overridden."""
+    """Cross-entropy. Nothing is overridden.
+
+    An epoch sees every training image at most once: the rest of the last batch is left out.
+    """
 
     paper = "cross-entropy"

@@ -18,27 +18,11 @@ from .monitor import ValidationMetrics
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A part of a method's training.
-
-    Attributes:
-        name: such as ``representation`` or ``classifier``.
-        share: of the budget's epochs; a method's shares sum to 1 at most: equal budgets.
-        by: slug of another method that trains this stage, at this share. Its result is kept by
-            content and shared: cRT, LWS, tau-norm and others begin with the very same stage.
-    """
-
-    name: str
-    share: float = 1.0
-    by: str | None = None
-
-
-@dataclass(frozen=True)
 class Recipe:
-    """The optimiser, the same for all methods of a table.
+    """The optimiser: a suite has one for all methods of a table.
 
     Attributes:
-        optimizer: a name of ``timm.optim``; ``sgd`` is Nesterov's.
+        optimizer: a name of ``timm.optim``; ``sgd`` is Nesterov's, ``momentum`` the plain one.
         lr: peak learning rate, for the global batch.
         weight_decay: of weights; biases and norm parameters have none.
         momentum: of SGD.
@@ -50,6 +34,25 @@ class Recipe:
     weight_decay: float = 5e-4
     momentum: float = 0.9
     warmup: float = 0.05
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a method's training.
+
+    Attributes:
+        name: such as ``representation`` or ``classifier``.
+        share: of the budget's epochs; a method's shares sum to 1 at most: equal budgets.
+        by: slug of another method that trains this stage, at this share. Its result is kept by
+            content and shared: cRT, LWS, tau-norm and others begin with the very same stage.
+        recipe: the optimiser of this stage where the paper's stage needs its own; None for the
+            suite's.
+    """
+
+    name: str
+    share: float = 1.0
+    by: str | None = None
+    recipe: Recipe | None = None
 
 
 class Common(TypedDict, total=False):
@@ -151,11 +154,6 @@ class Method(L.LightningModule):
             return self.classify(features if features.dtype == torch.float64 else features.float())
 
     @property
-    def progress(self) -> float:
-        """Share of the stage's steps that are done, in [0, 1)."""
-        return self.trainer.global_step / max(1, int(self.trainer.estimated_stepping_batches))
-
-    @property
     def epoch_progress(self) -> float:
         """Share of the stage's epochs that are done, in [0, 1): constant within an epoch."""
         return self.trainer.current_epoch / max(1, int(self.trainer.max_epochs or 1))
@@ -213,8 +211,8 @@ class Method(L.LightningModule):
         return batch.index.cpu(), self(batch.image).float().cpu()
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own type is private
-        """The recipe's optimiser over what is not frozen, its rate set per step."""
-        recipe = self.recipe
+        """The stage's or the suite's optimiser over what is not frozen, its rate set per step."""
+        recipe = self.stage.recipe or self.recipe
         optimizer = create_optimizer_v2(
             self,
             opt=recipe.optimizer,
