@@ -8,8 +8,9 @@ Equations: L = -log p_y, p_j = e^{z_j} / sum_k w_k e^{z_k} and
 Deviations: the paper's lam fits ImageNet-LT's 1000 classes (4.3e-4: below every class of a medical
     dataset, where it would be plain cross-entropy). Default here: the geometric mean of the
     smallest and the largest prior, so that the tail is what lies nearer to the rarest class on a
-    logarithmic scale. beta is drawn for each image and class; the paper does not say.
-Status: faithful.
+    logarithmic scale. The paper does not say how beta is drawn: here for each image and class; of
+    several processes each one draws its own, so that their numbers differ from one process's.
+Status: reconstruction.
 """
 
 from typing import Unpack
@@ -66,6 +67,7 @@ class Equalization(Method):
     """
 
     paper = "Tan et al. 2020"
+    status = "reconstruction"
 
     def __init__(
         self,

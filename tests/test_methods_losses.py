@@ -254,6 +254,7 @@ def test_equalization_takes_only_the_negative_gradient_off_the_tail():
 def test_equalization_is_no_cross_entropy_on_this_data():
     """The published lam, 4.3e-4, is below every prior here: refused. The default is not."""
     method = methods.build("equalization", SPEC)
+    assert method.status == "reconstruction"
     assert method.tail.tolist() == [False, False, True, True, False, True, True]
     with pytest.raises(MedtailError, match="no class of ham has a prior below lam 0"):
         methods.build("equalization", SPEC, lam=4.3e-4)

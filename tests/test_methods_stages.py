@@ -1,19 +1,21 @@
 """Methods of several stages or branches, and what the base does for them."""
 
+import lightning as L
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader
 
 import methods
 from datamodules.core.contract import Batch, DataSpec
 from datamodules.core.errors import MedtailError
 from methods.bbn import bilateral_loss, cumulative_weight
-from methods.core.base import learning_rate_factor
+from methods.core.base import Method, Recipe, learning_rate_factor
 from methods.core.monitor import ValidationMetrics, balanced_accuracy
 from methods.ncm import class_means
-from methods.tau_norm import tau_normalised
+from methods.tau_norm import norm_count_correlation, tau_normalised
 
 SPEC = DataSpec("ham", tuple("abcdefg"), (778, 4693, 359, 228, 769, 80, 98), (16, 16))
 
@@ -72,6 +74,51 @@ def test_lws_keeps_the_uniformly_trained_classifier_and_learns_scales_only(plain
     assert method.request(method.stages[1]).sampler == "class_balanced"
 
 
+ADAMW = Recipe("adamw", lr=0.003, weight_decay=0.05)
+
+
+def optimiser(method: Method) -> torch.optim.Optimizer:
+    method.trainer = L.Trainer(max_steps=10, logger=False, accelerator="cpu", barebones=True)
+    (chosen,), _ = method.configure_optimizers()
+    return chosen
+
+
+def test_a_stage_has_the_suites_optimiser_or_its_own(plain):
+    for name in ("erm", "crt"):
+        method = plain if name == "erm" else second_stage(name, plain)
+        method.recipe, method.stage = ADAMW, method.stages[-1]
+        assert isinstance(optimiser(method), torch.optim.AdamW)
+    method = second_stage("lws", plain)
+    method.recipe, method.stage = ADAMW, method.stages[1]
+    own = optimiser(method)
+    assert isinstance(own, torch.optim.SGD)
+    assert [p for group in own.param_groups for p in group["params"]] == [method.scale]
+    (group,) = (group for group in own.param_groups if group["params"])
+    assert group["initial_lr"] == group["lr"] == 0.05
+    assert (group["momentum"], group["nesterov"], group["weight_decay"]) == (0.9, False, 0)
+
+
+def test_only_lws_has_an_optimiser_of_its_own():
+    own = {n for n in methods.registry() if any(s.recipe for s in methods.build(n, SPEC).stages)}
+    assert own == {"lws"}
+
+
+def test_lws_learns_its_scales_under_the_suites_adamw(plain):
+    """An AdamW step is at most about its rate, 0.003: 150 of them, annealed, move by 0.24."""
+    method = second_stage("lws", plain)
+    features = torch.eye(7, method.num_features)
+    with torch.no_grad():
+        # Separable: every class has its own feature, and a row that is too short for it.
+        method.classifier.weight.copy_(0.5 * features)
+        method.classifier.bias.zero_()
+    method.features = lambda image: features[: len(image)]
+    method.recipe, method.stage = ADAMW, method.stages[1]
+    steps = [batch(size=7)._replace(target=torch.arange(7))] * 150
+    trainer = L.Trainer(max_epochs=1, accelerator="cpu", barebones=True)
+    trainer.fit(method, DataLoader(steps, batch_size=None))
+    assert ((method.scale - 1).abs() > 0.5).all()
+
+
 @pytest.mark.parametrize("name", ["crt", "lws"])
 def test_frozen_batch_statistics_stay(name, plain):
     method = second_stage(name, plain)
@@ -118,6 +165,26 @@ def test_tau_is_chosen_by_validation_without_the_bias(plain):
     smaller = method.logits_at(features, float(method.tau) - 0.1)
     assert balanced_accuracy(smaller, val.target) < 1
     torch.testing.assert_close(method(val.image), at[float(method.tau)])
+
+
+def test_tau_norm_tells_whether_norms_follow_counts(plain):
+    method = methods.build("tau_norm", SPEC)
+    method.load_state_dict(plain.state_dict(), strict=False)
+    norm = np.linalg.norm(plain.classifier.weight.detach().numpy(), axis=1)
+    expected = np.corrcoef(np.log(SPEC.class_counts), norm)[0, 1]
+    method.tau.fill_(0.7)
+    found = method.findings()
+    assert found["norm_count_correlation"] == pytest.approx(expected, rel=1e-5)
+    assert found["tau"] == pytest.approx(0.7)
+    counts = torch.tensor(SPEC.class_counts)
+    grown = torch.eye(7) * counts.log()[:, None]
+    assert norm_count_correlation(grown, counts) == pytest.approx(1)
+    assert norm_count_correlation(8 * torch.eye(7) - 0.5 * grown, counts) == pytest.approx(-1)
+    # Without imbalance there is nothing to follow, and no NaN in a record.
+    assert norm_count_correlation(grown, torch.full((7,), 40)) is None
+    assert norm_count_correlation(torch.eye(7), counts) is None
+    balanced = DataSpec("balanced", tuple("abc"), (40, 40, 40), (16, 16))
+    assert methods.build("tau_norm", balanced).findings().keys() == {"tau"}
 
 
 def test_tau_norm_drops_the_bias(plain):
