@@ -1,7 +1,7 @@
 """Class-balanced sampling: every class is drawn equally often.
 
 Paper: Kang et al., "Decoupling representation and classifier for long-tailed recognition", ICLR
-    2020, section 4.1.
+    2020, section 3.
 Equations: 1 with q = 0: p_c = n_c^q / sum_j n_j^q = 1 / K, then uniform within the class.
 Deviations: an epoch has as many steps as without resampling; class-aware samplers in the field
     lengthen it to K max_c n_c draws, which would be a larger budget.

@@ -1,7 +1,7 @@
 """cRT: classifier re-training after representation learning.
 
 Paper: Kang et al., "Decoupling representation and classifier for long-tailed recognition", ICLR
-    2020, section 4.2.
+    2020, section 4.
 Equations: none; stage two starts the linear classifier anew and trains it alone on class-balanced
     samples.
 Deviations: stage two has the suite's recipe and the last fifth of the budget (the paper: 10 epochs

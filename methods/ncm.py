@@ -1,10 +1,12 @@
 """NCM: nearest class mean in the feature space of a plain model.
 
 Paper: Kang et al., "Decoupling representation and classifier for long-tailed recognition", ICLR
-    2020, section 4.2; Mensink et al., TPAMI 2013.
+    2020, section 4; Mensink et al., TPAMI 2013.
 Equations: argmax_c cos(f(x), mu_c), mu_c the mean feature of the training images of class c.
 Deviations: the logits are the cosines as they are: the paper needs only the nearest, and a softmax
-    over cosines is flat, so that calibration metrics of this method mean little.
+    over cosines is flat, so that calibration metrics of this method mean little. The epoch of the
+    shared stage is selected by the balanced accuracy of the plain, unadjusted logits, of a
+    classifier that is not used here.
 Status: faithful.
 """
 

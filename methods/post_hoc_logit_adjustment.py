@@ -2,7 +2,8 @@
 
 Paper: Menon et al., "Long-tail learning via logit adjustment", ICLR 2021, section 4.
 Equations: 9, argmax_y s_y - tau log pi_y.
-Deviations: none; tau = 1 is the paper's default without tuning.
+Deviations: the epoch of the shared stage is selected by the balanced accuracy of the plain,
+    unadjusted logits. tau = 1 is the paper's default without tuning.
 Status: faithful.
 """
 

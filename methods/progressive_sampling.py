@@ -1,7 +1,7 @@
 """Progressively balanced sampling: from the natural to the balanced distribution over the epochs.
 
 Paper: Kang et al., "Decoupling representation and classifier for long-tailed recognition", ICLR
-    2020, section 4.1.
+    2020, section 3.
 Equations: 2: p_c(t) = (1 - t/T) n_c / N + (t/T) / K at epoch t, then uniform within the class.
 Deviations: t/T runs to 1 in the last epoch: t from 0 to T - 1 is divided by T - 1.
 Status: faithful.

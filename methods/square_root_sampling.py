@@ -1,7 +1,7 @@
 """Square-root sampling: classes drawn in proportion to the root of their size.
 
 Paper: Kang et al., "Decoupling representation and classifier for long-tailed recognition", ICLR
-    2020, section 4.1; first in Mikolov et al., NIPS 2013, and Mahajan et al., ECCV 2018.
+    2020, section 3; first in Mikolov et al., NIPS 2013, and Mahajan et al., ECCV 2018.
 Equations: 1 with q = 1/2: p_c = n_c^q / sum_j n_j^q, then uniform within the class.
 Deviations: none.
 Status: faithful.

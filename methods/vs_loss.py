@@ -4,7 +4,7 @@ Paper: Kini et al., "Label-imbalanced and group-sensitive classification under
     overparameterization", NeurIPS 2021.
 Equations: L = -log softmax(Delta * s + iota)_y with Delta_c = (n_c / n_max)^gamma
     and iota_c = tau log pi_c. The multiplicative Delta acts late, where the training error is 0.
-Deviations: none; gamma 0.3 and tau 1 are within the paper's tuned values.
+Deviations: gamma 0.3, tau 1: MONICA's defaults, not the paper's.
 Status: faithful.
 """
 
