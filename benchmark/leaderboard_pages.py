@@ -135,6 +135,9 @@ def _ranking(section: Section) -> str:
     notes = "In %, ranked by balanced accuracy; the best mean of a column is **bold**."
     if any(row.reconstruction for row in section.rows):
         notes += " † reconstruction: the paper leaves a formula open."
+    beyond = [f"`{_text(r.name)}` {' and '.join(r.extras)}" for r in section.rows if r.extras]
+    if beyond:
+        notes += f" ‡ had more than the terms above: {'; '.join(beyond)}."
     if any(row.failed for row in section.rows):
         notes += " ✗ n of m: n of m seeds failed; such a row is not ranked."
     return f"{notes}\n\n{markdown(lines)}"
@@ -170,7 +173,8 @@ def markdown(lines: list[list[str]], left: int = 1) -> str:
 
 
 def _name(row: Row) -> str:
-    return f"`{_text(row.name)}`{' †' if row.reconstruction else ''}"
+    marks = " †" * row.reconstruction + " ‡" * bool(row.extras)
+    return f"`{_text(row.name)}`{marks}"
 
 
 def _text(text: str) -> str:

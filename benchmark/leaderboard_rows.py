@@ -118,6 +118,18 @@ class Row:
         """Whether the method's paper leaves a formula open."""
         return any(r.provenance_status == "reconstruction" for r in self.done)
 
+    @property
+    def extras(self) -> list[str]:
+        """What the method had beyond the terms of its table: images, optimisers of its own."""
+        if not self.done:
+            return []
+        record, budget = self.done[0], self.done[0].cell.terms.budget
+        size = min(sum(record.class_counts), budget.batch_size)
+        usual = sum(record.class_counts) // size * size * budget.epochs
+        times = record.cost.images / usual if record.cost else 1
+        more = [f"{times:.1f} times the training images"] if times > 1.01 else []
+        return more + [f"{s.own_optimizer} in {s.name}" for s in record.stages if s.own_optimizer]
+
     def stat(self, column: Column) -> Stat | None:
         """A column over seeds."""
         return stat([_number(r, column) for r in self.done])

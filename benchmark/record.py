@@ -22,6 +22,7 @@ class Stage(Frozen):
         epochs: trained.
         selected: epoch (from 0) that was kept.
         shared: whether another cell's result was loaded instead of training.
+        own_optimizer: in words, where the stage has another optimiser than the table's.
         history: one entry per epoch: ``train/loss``, ``val/balanced_accuracy``, ``val/macro_auc``.
     """
 
@@ -29,6 +30,7 @@ class Stage(Frozen):
     epochs: int
     selected: int
     shared: bool = False
+    own_optimizer: str = ""
     history: tuple[dict[str, float], ...] = ()
 
 

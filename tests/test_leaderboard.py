@@ -15,7 +15,7 @@ from benchmark.cell import Budget, Cell, Terms
 from benchmark.leaderboard_rows import column, sections
 from benchmark.metrics import score
 from benchmark.predictions import Predictions
-from benchmark.record import Provenance, Record, read_lines
+from benchmark.record import Cost, Provenance, Record, Stage, read_lines
 from datamodules.core.errors import MedtailError
 
 COMMITTED = Path(__file__).parents[1] / "leaderboards"
@@ -64,6 +64,25 @@ def board(root, finished):
     leaderboard.publish(root, finished)
     leaderboard.render(root)
     return (root / "fake@natural.md").read_text()
+
+
+def test_a_row_says_what_the_method_had_beyond_its_table(tmp_path):
+    usual = 960 // TERMS.budget.batch_size * TERMS.budget.batch_size * TERMS.budget.epochs
+    cost = Cost(seconds=1, train_seconds=1, parameters=1, images=usual, peak_mib=1, device="cpu")
+    twice = cost.model_copy(update={"images": 2 * usual})
+    own = (Stage(name="classifier", epochs=1, selected=0, own_optimizer="momentum lr 0.05"),)
+    page = board(
+        tmp_path,
+        [
+            done("erm", cost=cost),
+            done("bbn", cost=twice),
+            done("lws", cost=cost, stages=own),
+        ],
+    )
+    assert "‡ had more than the terms above" in page
+    assert "`bbn` 2.0 times the training images" in page
+    assert "`lws` momentum lr 0.05 in classifier" in page
+    assert "`erm` ‡" not in page
 
 
 def rows(page, title):

@@ -147,6 +147,7 @@ def train(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
                 epochs=len(fitted.history),
                 selected=fitted.selected,
                 shared=loaded,
+                own_optimizer=_words(stage.recipe) if stage.recipe else "",
                 history=fitted.history,
             )
         )
@@ -154,6 +155,10 @@ def train(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
         method.eval()
         method.conclude(plain(data, "train", method), plain(data, "val", method))
     return Trained(method, tuple(stages), seconds, images)
+
+
+def _words(recipe: Recipe) -> str:
+    return f"{recipe.optimizer} lr {recipe.lr:g}, momentum {recipe.momentum:g}"
 
 
 def _is_shared(cell: Cell) -> bool:
