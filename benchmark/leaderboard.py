@@ -2,62 +2,34 @@
 
 ``records/<data@regime>.jsonl`` holds the evidence and ``predictions/<data@regime>.parquet`` what it
 was computed from; ``render`` makes everything else from the records alone, so that the same records
-give the same bytes.
+give the same bytes. (A link to ``../docs/<dataset>.md`` appears where that file exists.)
 """
 
 import os
+import re
 from collections import defaultdict
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from filelock import FileLock
 from rich.table import Table
 
 from datamodules.core.errors import MedtailError
 
 from . import leaderboard_pages as pages
+from .leaderboard_front import front
 from .leaderboard_plots import heat_map
-from .leaderboard_rows import sections
+from .leaderboard_rows import Section, sections
 from .predictions import Predictions
 from .record import Record, read_lines, write, write_lines
-
-FRONT = """# Leaderboards
-
-Each page is one dataset with one regime; a table on it holds methods trained on equal terms.
-
-{boards}
-
-How to read it:
-
-- **Balanced accuracy** is the mean recall of the classes; it orders the tables. **AUC** is the \
-mean one-vs-rest area under the ROC curve on softmax probabilities; a class without test images is \
-left out and counted. **Macro F1** is the mean F1 of the classes present in the test set.
-- **Head, medium and tail** are classes with more than 4/3, between, and fewer than 2/3 of the \
-mean *training* count of a class. A group without classes is n/a.
-- {plus_minus} With one seed there is none.
-- A leader on this page is the best mean, not a proof that it is better than the next.
-- ✗ marks failures, with their reasons at the foot of a page; n/a is what is not defined.
-- Each CSV has a line per method and terms: `<metric>_mean` and `<metric>_sd` over its seeds as \
-fractions, empty where undefined; `balanced_prior_<metric>` weighs every class of the test set the \
-same; `recall[<class>]` and its like are per class.
-- `records/` holds every cell with its provenance, `predictions/` the scores of every test image; \
-the pages follow from the records by `medtail leaderboards`.
-"""
-HEAD = (
-    "Board",
-    "Classes",
-    "Imbalance",
-    "Test images",
-    "Methods",
-    "Seeds",
-    "Best balanced accuracy, %",
-    "Best AUC, %",
-)
 
 
 def publish(root: Path, finished: list[tuple[Record, Predictions | None]]) -> list[str]:
     """Merge results into a folder of leaderboards; a failure never replaces a success.
+
+    Two processes may publish into one folder: each waits for the other on ``.lock``.
 
     Args:
         root: the folder.
@@ -77,20 +49,10 @@ def publish(root: Path, finished: list[tuple[Record, Predictions | None]]) -> li
                 f"not from these ({predictions.digest}); score or run the cell again"
             )
         by_slug[record.cell.terms.data].append((record, predictions))
-    for slug, entries in by_slug.items():
-        path = root / "records" / f"{slug}.jsonl"
-        records = {r.cell_id: r for r in read_lines(path)}
-        scores = read_predictions(root, slug)
-        for record, predictions in entries:
-            old = records.get(record.cell_id)
-            if record.status == "ok" or old is None or old.status == "failed":
-                records[record.cell_id] = record
-            if record.status == "ok" and predictions is not None:
-                scores[record.cell_id] = predictions
-        _write_predictions(
-            root, slug, {i: p for i, p in scores.items() if _fits(p, records.get(i))}
-        )
-        write_lines(path, list(records.values()))
+    root.mkdir(parents=True, exist_ok=True)  # the lock needs it
+    with FileLock(root / ".lock"):
+        for slug, entries in by_slug.items():
+            _merge(root, slug, entries)
     return sorted(by_slug)
 
 
@@ -113,6 +75,9 @@ def read_predictions(root: Path, slug: str) -> dict[str, Predictions]:
 def render(root: Path) -> list[Path]:
     """Write every page, CSV and heat map from ``records/`` alone.
 
+    Beside the records only one thing counts: whether ``../docs/<dataset>.md`` exists, to which the
+    boards of that dataset link.
+
     Pages of boards that have no records any more are removed; files that this function did not
     write, records and predictions stay.
 
@@ -120,14 +85,15 @@ def render(root: Path) -> list[Path]:
         The files written.
     """
     written: list[Path] = []
-    boards: list[list[str]] = []
+    boards: dict[str, list[Section]] = {}
     slugs = sorted(p.stem for p in (root / "records").glob("*.jsonl"))
     for slug in slugs:
         parts = sections(read_lines(root / "records" / f"{slug}.jsonl"))
         if not parts:
             continue
         image = heat_map(slug, parts, [pages.describe(s.terms) for s in parts])
-        files = {"md": pages.board(slug, parts, image is not None), "csv": pages.table(parts)}
+        page = pages.board(slug, parts, image is not None, _notes(root, slug))
+        files = {"md": page, "csv": pages.table(parts)}
         for suffix, text in files.items():
             write(root / f"{slug}.{suffix}", text)
             written.append(root / f"{slug}.{suffix}")
@@ -136,14 +102,8 @@ def render(root: Path) -> list[Path]:
             written.append(root / f"{slug}.png")
         else:
             (root / f"{slug}.png").unlink(missing_ok=True)
-        for number, part in enumerate(parts, 1):
-            title = f"[{slug}]({slug}.md)" + (f", table {number}" if len(parts) > 1 else "")
-            boards.append([title, *pages.summary(part)])
-    listed = (
-        pages.markdown([list(HEAD), *boards], left=0) if boards else "No records yet: `make bench`."
-    )
-    front = FRONT.format(boards=listed, plus_minus=pages.PLUS_MINUS)
-    write(root / "README.md", f"{pages.MARK}\n\n{front}")
+        boards[slug] = parts
+    write(root / "README.md", front(boards))
     _remove_stale(root, keep={root / "README.md", *written})
     return [root / "README.md", *written]
 
@@ -157,6 +117,27 @@ def terminal_table(records: list[Record]) -> Table:
     if not records:
         raise MedtailError("leaderboard: no records to show")
     return pages.terminal(records[0].cell.terms.data, sections(records)[0])
+
+
+def _merge(root: Path, slug: str, entries: list[tuple[Record, Predictions | None]]) -> None:
+    path = root / "records" / f"{slug}.jsonl"
+    records = {r.cell_id: r for r in read_lines(path)}
+    scores = read_predictions(root, slug)
+    for record, predictions in entries:
+        old = records.get(record.cell_id)
+        if record.status == "ok" or old is None or old.status == "failed":
+            records[record.cell_id] = record
+        if record.status == "ok" and predictions is not None:
+            scores[record.cell_id] = predictions
+    _write_predictions(root, slug, {i: p for i, p in scores.items() if _fits(p, records.get(i))})
+    write_lines(path, list(records.values()))
+
+
+def _notes(root: Path, slug: str) -> str:
+    """Where notes on the results of a board's dataset lie, seen from its page; empty if nowhere."""
+    dataset = re.split(r"[+@]", slug)[0]
+    link = f"../docs/{dataset}.md"
+    return link if (root / link).exists() else ""
 
 
 def _fits(predictions: Predictions, record: Record | None) -> bool:

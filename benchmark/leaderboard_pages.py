@@ -2,11 +2,14 @@
 
 import csv
 import io
+import re
 
+from rich import box
 from rich.table import Table
 
 from .cell import Terms
-from .leaderboard_rows import CLASS_COLUMNS, COLUMNS, PRIMARY, Row, Section, Stat, column
+from .leaderboard_columns import CLASS_COLUMNS, COLUMNS
+from .leaderboard_rows import Row, Section, Stat
 from .metrics import group_cuts
 
 SELECTIONS = {
@@ -14,6 +17,9 @@ SELECTIONS = {
     "best_macro_auc": "epoch chosen by best validation macro AUC",
     "last": "last epoch scored",
 }
+# The optimisers of timm that a budget's momentum reaches; the others have betas of their own.
+MOMENTUM = re.compile(r"sgd|momentum|nesterov|rmsprop|lar[cs]$|madgrad|muon|kron|adafactorbv")
+LONGEST = 40  # letters of a row's name on one line of the terminal
 MARK = "<!-- Written by `medtail leaderboards` from records/; changes by hand are lost. -->"
 PLUS_MINUS = (
     "± is the sample standard deviation over seeds: how far repeated trainings differ. It is no "
@@ -25,6 +31,7 @@ def describe(terms: Terms) -> list[str]:
     """The terms of a table in plain words: data and network, then budget and selection."""
     height, width = terms.image_size
     budget = terms.budget
+    momentum = f", momentum {budget.momentum:g}" if MOMENTUM.search(budget.optimizer) else ""
     params = [f"{name} {value}" for name, value in sorted(terms.data_params.items())]
     return [
         ", ".join(
@@ -36,25 +43,31 @@ def describe(terms: Terms) -> list[str]:
                 f"{budget.epochs} epochs x batch {budget.batch_size}",
             ]
         ),
-        f"{budget.optimizer} lr {budget.lr:g}, momentum {budget.momentum:g}, "
+        f"{budget.optimizer} lr {budget.lr:g}{momentum}, "
         f"weight decay {budget.weight_decay:g}, warm-up {100 * budget.warmup:g} %, "
         f"{budget.precision}, {SELECTIONS[terms.selection]}",
     ]
 
 
-def board(data: str, sections: list[Section], image: bool) -> str:
-    """The page of a ``data@regime``."""
-    parts = [
-        MARK,
-        f"# {data}",
-        f"[All leaderboards](README.md) · [every metric]({data}.csv)",
-    ]
+def board(data: str, sections: list[Section], image: bool, notes: str = "") -> str:
+    """The page of a ``data@regime``.
+
+    Args:
+        data: name with regime.
+        sections: of the board.
+        image: whether there is a heat map beside the page.
+        notes: link to what was written by hand about the dataset's results, if anything was.
+    """
+    links = f"[All leaderboards](README.md) · [every metric]({data}.csv)"
+    if notes:
+        links += f" · [Notes on these results]({notes})"
+    parts = [MARK, f"# {data}", links]
     if image:
         parts.append(f"![Recall of every class by every method]({data}.png)")
     if len(sections) > 1:
         parts.append(
-            f"{len(sections)} tables: their rows were trained or scored on different terms and "
-            "cannot be compared with each other."
+            f"{len(sections)} tables: their rows were trained or scored on different terms or "
+            "files and cannot be compared with each other."
         )
     for section in sections:
         terms = ", ".join(describe(section.terms))
@@ -89,15 +102,19 @@ def table(sections: list[Section]) -> str:
 
 def terminal(data: str, section: Section) -> Table:
     """The short form."""
-    shown = Table(title=data, caption="; ".join(describe(section.terms)))
+    caption = "; ".join(describe(section.terms))
+    shown = Table(title=data, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     columns = section.columns("terminal")
-    for title in ("", "Method", *(f"{c.title} %" for c in columns), "Seeds"):
-        shown.add_column(title, justify="left" if title == "Method" else "right")
+    longest = max(len(row.name) for row in section.rows)
+    shown.add_column("", justify="right")
+    shown.add_column("Method", overflow="fold", min_width=min(longest, LONGEST))
+    for title in (*(f"{c.short or c.title} %" for c in columns), "Seeds"):
+        shown.add_column(title, justify="right")
     for rank, row in enumerate(section.rows, 1):
-        values = [_percent(row.stat(c)) for c in columns]
-        style = None if row.complete else "red"
+        values = [percent(row.stat(c)) for c in columns]
+        style = "red" if row.failed else None if row.complete else "yellow"
         number = str(rank) if row.complete else "-"
-        shown.add_row(number, row.name.replace("[", "\\["), *values, _seeds(row), style=style)
+        shown.add_row(number, row.name.replace("[", "\\["), *values, row_seeds(row), style=style)
     return shown
 
 
@@ -111,10 +128,12 @@ def _facts(section: Section) -> str:
     groups = [f"**{g}** {', '.join(names) or 'none'}" for g, names in members.items()]
     few = min((n for n in record.support if n), default=0)
     seeds = section.seeds
+    source = record.provenance.source if record.provenance else ""
     facts = [
         f"{sum(record.class_counts):,} training and {sum(record.support):,} test images of "
         f"{len(record.class_names)} classes; seed{'s' if len(seeds) > 1 else ''} "
         f"{', '.join(map(str, seeds))}.",
+        f"Images from: {_text(source)}." if source else "",
         f"Groups by training images (above {head:,.0f}, between, below {tail:,.0f}): "
         f"{'; '.join(groups)}.",
         f"The smallest test class has {few} images, so one image is {100 / few:.1f} points of its "
@@ -131,7 +150,7 @@ def _ranking(section: Section) -> str:
     lines = [["", "Method", *(c.title for c in columns), "Seeds"]]
     for rank, row in enumerate(section.rows, 1):
         cells = [_marked(row, row.stat(c), section.best(c)) for c in columns]
-        lines.append([str(rank) if row.complete else "-", _name(row), *cells, _seeds(row)])
+        lines.append([str(rank) if row.complete else "-", row_name(row), *cells, row_seeds(row)])
     notes = "In %, ranked by balanced accuracy; the best mean of a column is **bold**."
     if any(row.reconstruction for row in section.rows):
         notes += " † reconstruction: the paper leaves a formula open."
@@ -140,6 +159,8 @@ def _ranking(section: Section) -> str:
         notes += f" ‡ had more than the terms above: {'; '.join(beyond)}."
     if any(row.failed for row in section.rows):
         notes += " ✗ n of m: n of m seeds failed; such a row is not ranked."
+    if any(not (row.complete or row.failed) for row in section.rows):
+        notes += " n of m: only n of the table's m seeds were run; such a row is not ranked."
     return f"{notes}\n\n{markdown(lines)}"
 
 
@@ -155,13 +176,13 @@ def _classes(section: Section) -> str:
     for row in section.rows:
         if row.done:
             stats = [_marked(row, row.of_class("recall", k), b) for k, b in best.items()]
-            lines.append([_name(row), *stats])
+            lines.append([row_name(row), *stats])
     return f"### Recall of each class, %\n\n{markdown(lines, left=0)}"
 
 
 def _failures(section: Section) -> list[str]:
-    failed = [r for row in section.rows for r in row.failed]
-    lines = [f"- ✗ `{r.cell.row}`, seed {r.cell.seed}: {_text(r.reason)}" for r in failed]
+    failed = [(row.name, r) for row in section.rows for r in row.failed]
+    lines = [f"- ✗ `{name}`, seed {r.cell.seed}: {_text(r.reason)}" for name, r in failed]
     return ["### Failures", "\n".join(lines)] if lines else []
 
 
@@ -172,26 +193,36 @@ def markdown(lines: list[list[str]], left: int = 1) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in cells)
 
 
-def _name(row: Row) -> str:
+def row_name(row: Row) -> str:
+    """A method as code, with the marks that the notes of a table explain."""
     marks = " †" * row.reconstruction + " ‡" * bool(row.extras)
-    return f"`{_text(row.name)}`{marks}"
+    return f"{code(row.name)}{marks}"
+
+
+def code(name: str) -> str:
+    """A name as code in a cell of a table."""
+    return f"`{_text(name)}`"
 
 
 def _text(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def _seeds(row: Row) -> str:
+def row_seeds(row: Row) -> str:
+    """How many seeds stand behind a row, and how many failed or are missing."""
     total = len(row.done) + len(row.failed)
-    return f"✗ {len(row.failed)} of {total}" if row.failed else str(total)
+    if row.failed:
+        return f"✗ {len(row.failed)} of {total}"
+    return str(total) if row.complete else f"{total} of {len(row.expected)}"
 
 
 def _marked(row: Row, value: Stat | None, best: float | None) -> str:
-    text = _percent(value) if row.done else "✗"
+    text = percent(value) if row.done else "✗"
     return f"**{text}**" if row.complete and value and value.mean == best else text
 
 
-def _percent(value: Stat | None) -> str:
+def percent(value: Stat | None) -> str:
+    """Mean and spread in %."""
     if value is None:
         return "n/a"
     mean = f"{100 * value.mean:.1f}"
@@ -200,25 +231,3 @@ def _percent(value: Stat | None) -> str:
 
 def _digits(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}"
-
-
-def summary(section: Section) -> list[str]:
-    """Cells of the front table: classes, imbalance, test images, methods, seeds, the leaders."""
-    record = section.example
-    if record is None:
-        return ["n/a"] * 3 + [f"{len(section.rows)}, all failed"] + ["n/a"] * 3
-    counts = [n for n in record.class_counts if n]
-    failed = sum(bool(row.failed) for row in section.rows)
-    cells = [
-        str(len(record.class_names)),
-        f"{max(counts) / min(counts):,.0f} : 1",
-        f"{sum(record.support):,}",
-        f"{len(section.rows)}" + (f", ✗ {failed}" if failed else ""),
-        str(len(section.seeds)),
-    ]
-    for name in (PRIMARY, "macro_auc"):
-        stats = [(row, row.stat(column(name))) for row in section.rows if row.complete]
-        known = [(s.mean, row, s) for row, s in stats if s]
-        first = max(known, key=lambda entry: entry[0], default=None)
-        cells.append(f"{_percent(first[2])} {_name(first[1])}" if first else "n/a")
-    return cells

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from .leaderboard_rows import PRIMARY, Row, Section, column
+from .leaderboard_columns import PRIMARY, column
+from .leaderboard_rows import Row, Section
 
 ROW, LEFT, TITLE = 0.30, 2.9, 0.95  # inches
 LONGEST = 36  # letters of a row's name that fit into LEFT
@@ -57,7 +58,7 @@ def heat_map(data: str, sections: list[Section], terms: list[list[str]]) -> byte
             0.12 / tall,
             "Recall in %, mean over seeds, from 0 (dark) to 100 (light); rows sorted by balanced "
             "accuracy, classes by training images.\n"
-            "† reconstruction   ✗ some seeds failed, not ranked",
+            "† reconstruction   ✗ seeds failed or missing, not ranked",
             fontsize=8.5,
             color="0.35",
         )

@@ -6,73 +6,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
-from .cell import Terms, digest
+from .cell import Cell, Terms, digest
+from .leaderboard_columns import COLUMNS, PRIMARY, Column, column
 from .metrics import groups
 from .record import Record
-
-PRIMARY = "balanced_accuracy"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A number that tables may show.
-
-    Attributes:
-        name: in ``benchmark.metrics``, or an attribute of ``Cost``.
-        title: in a page.
-        best: direction.
-        source: where in a record it stands.
-        on: the tables that show it beside the CSV: ``page``, ``page-if-any`` and ``terminal``.
-    """
-
-    name: str
-    title: str
-    best: Literal["high", "low", "none"] = "high"
-    source: Literal["metrics", "balanced", "cost"] = "metrics"
-    on: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> str:
-        """Its name in the CSV."""
-        return f"balanced_prior_{self.name}" if self.source == "balanced" else self.name
-
-
-COLUMNS: tuple[Column, ...] = (
-    Column("macro_auc", "AUC", on=("page", "terminal")),
-    Column("balanced_accuracy", "Balanced accuracy", on=("page", "terminal")),
-    Column("macro_f1", "Macro F1", on=("page",)),
-    Column("quadratic_kappa", "Quadratic kappa", on=("page-if-any",)),
-    Column("head_recall", "Head recall", on=("page",)),
-    Column("medium_recall", "Medium recall", on=("page",)),
-    Column("tail_recall", "Tail recall", on=("page", "terminal")),
-    Column("worst_class_recall", "Worst class recall", on=("page",)),
-    Column("macro_ap", "Macro AP"),
-    Column("accuracy", "Accuracy"),
-    Column("mcc", "MCC"),
-    Column("sensitivity_at_95_specificity", "Sensitivity at 95 % specificity"),
-    Column("achieved_specificity", "Specificity reached", "none"),
-    Column("ece", "ECE", "low"),
-    Column("nll", "NLL", "low"),
-    Column("brier", "Brier", "low"),
-    Column("classes_scored", "Classes scored", "none"),
-    Column("macro_auc", "AUC, balanced prior", source="balanced"),
-    Column("macro_ap", "Macro AP, balanced prior", source="balanced"),
-    Column("macro_f1", "Macro F1, balanced prior", source="balanced"),
-    Column("mcc", "MCC, balanced prior", source="balanced"),
-    Column(
-        "sensitivity_at_95_specificity",
-        "Sensitivity at 95 % specificity, balanced prior",
-        source="balanced",
-    ),
-    Column("ece", "ECE, balanced prior", "low", "balanced"),
-    Column("nll", "NLL, balanced prior", "low", "balanced"),
-    Column("brier", "Brier, balanced prior", "low", "balanced"),
-    Column("train_seconds", "Training time, s", "low", "cost"),
-    Column("parameters", "Parameters", "none", "cost"),
-)
-CLASS_COLUMNS = ("recall", "precision", "auc", "ap", "sensitivity_at_95_specificity_per_class")
 
 
 @dataclass(frozen=True)
@@ -99,19 +37,21 @@ class Row:
     """A method with its parameters, over its seeds.
 
     Attributes:
-        name: see ``Cell.row``.
+        name: see ``Cell.row``; where rows share one, with the parameters that differ.
         done: records of seeds that finished.
         failed: records of seeds that did not.
+        expected: the seeds of any row of its section.
     """
 
     name: str
     done: tuple[Record, ...]
     failed: tuple[Record, ...]
+    expected: frozenset[int]
 
     @property
     def complete(self) -> bool:
-        """Whether no seed failed; a mean over the survivors of a method is not ranked."""
-        return bool(self.done) and not self.failed
+        """Whether it finished all seeds of its section; a mean over some of them is not ranked."""
+        return bool(self.done) and {r.cell.seed for r in self.done} == self.expected
 
     @property
     def reconstruction(self) -> bool:
@@ -142,11 +82,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """Rows that may be compared: the same terms, classes, counts and split lists.
+    """Rows that may be compared: the same terms, classes, counts, split lists and source.
 
     Attributes:
         terms: shared.
-        rows: ranked first by balanced accuracy, then with failed seeds, then failed altogether.
+        rows: ranked first by balanced accuracy, then without all seeds, then failed altogether.
         example: a finished record, which names the classes and counts; None if all failed.
     """
 
@@ -194,11 +134,6 @@ class Section:
         return _best([s.mean for s in stats if s], "high")
 
 
-def column(name: str) -> Column:
-    """A column by its name in the CSV."""
-    return next(c for c in COLUMNS if c.key == name)
-
-
 def sections(records: Sequence[Record]) -> list[Section]:
     """Records parted by what makes them comparable, the section with most records first.
 
@@ -220,11 +155,14 @@ def _section(records: list[Record]) -> Section:
     by_row: dict[str, list[Record]] = defaultdict(list)
     for record in sorted(records, key=lambda r: (r.cell.row, r.cell.seed, r.cell_id)):
         by_row[digest([record.cell.method, record.cell.params])].append(record)
+    seeds = frozenset(r.cell.seed for r in records)
+    cells = [part[0].cell for part in by_row.values()]
     rows = [
         Row(
-            part[0].cell.row,
+            _row_name(part[0].cell, cells),
             tuple(r for r in part if r.status == "ok"),
             tuple(r for r in part if r.status == "failed"),
+            seeds,
         )
         for part in by_row.values()
     ]
@@ -237,14 +175,26 @@ def _section(records: list[Record]) -> Section:
     return Section(records[0].cell.terms, tuple(sorted(rows, key=place)), example)
 
 
+def _row_name(cell: Cell, cells: list[Cell]) -> str:
+    """Its row, with the parameters that tell it from other rows of the same name."""
+    others = [c for c in cells if c.row == cell.row and c is not cell]
+    told = ", ".join(
+        f"{name}={value}"
+        for name, value in sorted(cell.params.items())
+        if any(name not in c.params or c.params[name] != value for c in others)
+    )
+    return f"{cell.row}({told})" if told else cell.row
+
+
 def _terms(record: Record) -> str:
     return digest(record.cell.terms.model_dump(mode="json"))
 
 
 def _comparable(record: Record) -> str:
-    lists = record.provenance.split_digest if record.provenance else ""
-    facts = [record.class_names, record.class_counts, record.support, lists]
-    return digest([_terms(record), *facts])
+    origin = record.provenance
+    files = [origin.split_digest, origin.source] if origin else ["", ""]
+    facts = [record.class_names, record.class_counts, record.support]
+    return digest([_terms(record), *facts, *files])
 
 
 def _number(record: Record, column: Column) -> float | None:

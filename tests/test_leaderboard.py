@@ -3,16 +3,21 @@
 import csv
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from matplotlib import image as images
 from rich.console import Console
+from timm.optim import get_optimizer_info, list_optimizers
 
 from benchmark import leaderboard
 from benchmark.cell import Budget, Cell, Terms
-from benchmark.leaderboard_rows import column, sections
+from benchmark.leaderboard_columns import column
+from benchmark.leaderboard_pages import describe
+from benchmark.leaderboard_rows import sections
 from benchmark.metrics import score
 from benchmark.predictions import Predictions
 from benchmark.record import Cost, Provenance, Record, Stage, read_lines
@@ -30,10 +35,14 @@ def predictions(method="erm", seed=0, n=60, absent=()):
     return Predictions.of(id, id, target, rng.normal(size=(n, 3)) + 2 * np.eye(3)[target])
 
 
-def done(method="erm", seed=0, terms=TERMS, params=None, absent=(), lists="one", **changes):
+def done(
+    method="erm", seed=0, terms=TERMS, params=None, absent=(), lists="one", source="", **changes
+):
     cell = Cell(method=method, seed=seed, terms=terms, params=params or {})
     scores = predictions(method, seed, absent=absent)
-    provenance = Provenance(commit="", versions={}, platform="", finished="", split_digest=lists)
+    provenance = Provenance(
+        commit="", versions={}, platform="", finished="", split_digest=lists, source=source
+    )
     values = {
         "cell_id": cell.id,
         "cell": cell,
@@ -94,7 +103,8 @@ def rows(page, title):
 
 
 def files(root):
-    return {p.relative_to(root): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    found = [p for p in root.rglob("*") if p.is_file() and p.name != ".lock"]
+    return {p.relative_to(root): p.read_bytes() for p in found}
 
 
 def test_rendering_twice_changes_no_byte(tmp_path):
@@ -164,7 +174,17 @@ def test_other_splits_counts_or_tests_never_share_a_table():
     other = done("ldam", class_counts=(50, 900, 11))[0]
     records = [done("erm")[0], other, done("focal", lists="two")[0], done("crt", absent=(2,))[0]]
     assert len(sections(records)) == 4
+    sources = [done("erm", source=s)[0] for s in ("npz28", "JPEG", "")]
+    assert [len(sections(sources[:n])) for n in (1, 2, 3)] == [1, 2, 3]
     assert len(sections([done("erm", seed=s)[0] for s in range(3)])) == 1
+
+
+def test_a_page_says_where_its_images_came_from(tmp_path):
+    first, second = done("erm", source="JPEG | full"), done("ldam", 1, source="npz28")
+    page = board(tmp_path, [first, second])
+    assert page.count("- Images from: ") == 2
+    assert r"- Images from: JPEG \| full." in page
+    assert "- Images from: npz28." in page
 
 
 def test_parameters_make_a_row():
@@ -241,6 +261,99 @@ def test_failures_are_shown_and_not_ranked(tmp_path):
     assert "- ✗ `broken`, seed 0: loss is nan" in page
 
 
+def test_a_row_with_fewer_seeds_is_not_ranked(tmp_path):
+    steady = [with_value(0.4 + s / 100, m, s) for m in ("a", "b") for s in range(3)]
+    lucky = with_value(0.9, "lucky", 1)
+    (section,) = sections([*steady, lucky])
+    assert [row.complete for row in section.rows] == [True, True, False]
+    assert section.best(column("balanced_accuracy")) == pytest.approx(0.41)
+    page = board(tmp_path, [(r, None) for r in (*steady, lucky)])
+    table = rows(page, "ranked by")
+    assert [(line[0], line[1], line[-1]) for line in table[1:]] == [
+        ("1", "`a`", "3"),
+        ("2", "`b`", "3"),
+        ("-", "`lucky`", "1 of 3"),
+    ]
+    assert "**90.0" not in page
+    assert "n of m: only n of the table's m seeds were run" in page
+    front = (tmp_path / "README.md").read_text()
+    assert rows(front, "| Board")[1][-2] == "41.0 ± 1.0 `a`"
+    assert rows(front, "## Overall")[-1] == ["`lucky`", "90.0 (1 of 3)", "n/a"]
+    with (tmp_path / "fake@natural.csv").open() as file:
+        assert [line["rank"] for line in csv.DictReader(file)] == ["1", "2", ""]
+    console = Console(width=80, record=True, file=(tmp_path / "out").open("w"))
+    console.print(leaderboard.terminal_table([*steady, lucky]))
+    assert "1 of 3" in console.export_text()
+
+
+def test_momentum_is_a_term_only_where_the_optimizer_has_one():
+    for name in list_optimizers():
+        words = " ".join(describe(Terms(data="fake@natural", budget=Budget(optimizer=name))))
+        assert ("momentum 0.9" in words) == get_optimizer_info(name).has_momentum, name
+
+
+def overall(root, values):
+    """The overall table of boards given as ``{board: {method: value}}``."""
+    finished = []
+    for data, methods in values.items():
+        terms = Terms(data=data)
+        for name, value in methods.items():
+            entry = failed(name, terms=terms) if value is None else None
+            finished.append(entry or (with_value(value, name, terms=terms), None))
+    leaderboard.publish(root, finished)
+    leaderboard.render(root)
+    front = (root / "README.md").read_text()
+    return rows(front, "## Overall"), front
+
+
+def test_overall_ranks_by_hand(tmp_path):
+    table, front = overall(
+        tmp_path,
+        {
+            "one@natural": {"a": 0.5, "b": 0.6, "c": 0.7},
+            "three@natural": {"a": 0.9, "b": 0.1},
+            "two@natural": {"a": 0.4, "b": 0.6, "c": 0.6, "broken": None},
+        },
+    )
+    assert table == [
+        ["Method", "one@natural", "three@natural", "two@natural", "Mean rank"],
+        ["`c`", "**70.0**", "n/a", "**60.0**", "1.2"],
+        ["`b`", "60.0", "10.0", "**60.0**", "1.8"],
+        ["`a`", "50.0", "**90.0**", "40.0", "3.0"],
+    ]
+    assert "over the 2 boards on which every method listed is complete" in front
+    assert "no test of significance" in front
+    assert "because nothing finished: `broken`" in front
+    assert "95 % specificity uses thresholds taken from validation predictions" in front
+
+
+def test_overall_without_a_common_board(tmp_path):
+    table, front = overall(tmp_path, {"one@natural": {"a": 0.5}, "two@natural": {"b": 0.6}})
+    assert [line[-1] for line in table[1:]] == ["n/a", "n/a"]
+    assert "over no board" in front
+
+
+def test_notes_are_linked_where_they_exist(tmp_path):
+    root, variant = tmp_path / "leaderboards", Terms(data="fake+clean@lt100")
+    (tmp_path / "docs").mkdir()
+    assert "Notes" not in board(root, [done(), done(terms=variant), done(terms=Terms(data="b@c"))])
+    (tmp_path / "docs" / "fake.md").write_text("notes")
+    leaderboard.render(root)
+    linked = {p.name for p in root.glob("*@*.md") if "Notes" in p.read_text()}
+    assert linked == {"fake@natural.md", "fake+clean@lt100.md"}
+    assert "[Notes on these results](../docs/fake.md)" in (root / "fake@natural.md").read_text()
+
+
+def test_publishing_waits_for_another_process(tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        with FileLock(tmp_path / ".lock"):
+            waiting = pool.submit(leaderboard.publish, tmp_path, [done()])
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.3)
+            assert not (tmp_path / "records").exists()
+        assert waiting.result(timeout=30) == ["fake@natural"]
+
+
 def test_all_failed(tmp_path):
     page = board(tmp_path, [failed()])
     assert "✗ `erm`, seed 0" in page
@@ -306,6 +419,25 @@ def test_terminal(tmp_path):
         leaderboard.terminal_table([])
 
 
+def test_names_are_whole_on_eighty_columns(tmp_path):
+    long = "post_hoc_logit_adjustment"
+    records = [with_value(0.5, m, s) for m in (long, "effective_number") for s in (0, 1)]
+    records = [
+        r.model_copy(update={"metrics": r.metrics | {"macro_auc": 0.6 + r.cell.seed / 10}})
+        for r in records
+    ]
+    records += [failed("crt")[0]]
+    console = Console(width=80, record=True, file=(tmp_path / "out").open("w"))
+    console.print(leaderboard.terminal_table(records))
+    lines = console.export_text().splitlines()
+    (line,) = [line for line in lines if long in line]
+    assert "65.0 ± 7.1" in line
+    assert "50.0 ± 0.0" in line
+    assert any("effective_number" in line for line in lines)
+    assert any("Bal. acc. %" in line and line.rstrip().endswith("Seeds") for line in lines)
+    assert any(line.rstrip().endswith("✗ 1 of 1") for line in lines)
+
+
 def committed():
     if not list((COMMITTED / "records").glob("*.jsonl")):
         pytest.skip("no committed records in leaderboards/records")
@@ -314,8 +446,10 @@ def committed():
 
 def test_committed_boards_are_what_records_give(tmp_path):
     committed()
-    shutil.copytree(COMMITTED / "records", tmp_path / "records")
-    for path in leaderboard.render(tmp_path):
+    root = tmp_path / "leaderboards"
+    shutil.copytree(COMMITTED / "records", root / "records")
+    (tmp_path / "docs").symlink_to(COMMITTED.parent / "docs")  # what the pages link to
+    for path in leaderboard.render(root):
         stands = COMMITTED / path.name
         assert stands.exists(), f"{path.name} is missing: run `medtail leaderboards`"
         if path.suffix == ".png":
