@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,6 +14,10 @@ from datamodules.core.errors import MedtailError
 
 from .data_commands import data_app
 
+if TYPE_CHECKING:
+    from .cell import Cell
+    from .record import Record
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -22,6 +26,8 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 console = Console()
+BOARDS = Path("leaderboards")
+FILE_TROUBLE = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 EXIT_USER, EXIT_FAILED_CELLS, EXIT_INTERRUPTED = 2, 1, 130
 
 SuiteName = Annotated[
@@ -67,7 +73,7 @@ def bench(
         int, typer.Option(help="Processes or GPUs that train one cell together (DDP).", min=1)
     ] = 1,
     out: Out = Path("runs"),
-    leaderboards: Boards = Path("leaderboards"),
+    leaderboards: Boards = BOARDS,
     wandb: Annotated[str, typer.Option(help="offline, online or disabled.")] = os.environ.get(
         "WANDB_MODE", "offline"
     ),
@@ -79,101 +85,74 @@ def bench(
 
     A second call does only what is missing; Ctrl-C loses at most the cells that are running.
     """
-    from . import driver, leaderboard
-    from . import suite as suites
+    from . import driver, estimate, leaderboard, preflight
     from .launch import inline, ray
     from .store import Store
+    from .suite import select
+    from .suite_files import load
+    from .tracking import MODES
 
     if launcher not in ("auto", "inline", "ray"):
         raise MedtailError(f"--launcher {launcher}: write auto, inline or ray")
-    if wandb not in ("offline", "online", "disabled"):
-        raise MedtailError(f"--wandb {wandb}: write offline, online or disabled")
-    chosen = suites.load(suite, tuple(settings))
-    cells = suites.select(list(chosen.cells()), method, data, seed)
+    mode = next((known for known in MODES if known == wandb), None)
+    if mode is None:
+        raise MedtailError(f"--wandb {wandb}: write {', '.join(MODES)}")
+    chosen = load(suite, tuple(settings))
+    cells = select(list(chosen.cells()), method, data, seed)
+    if settings and leaderboards == BOARDS:
+        leaderboards = out / "leaderboards"  # the project's own boards keep to its suites
     store = Store(out)
     missing = [cell for cell in cells if not store.done(cell)]
     console.print(f"{suite}: {chosen.title or 'no title'}", highlight=False)
-    console.print(
-        f"{len(cells)} cells, {len(cells) - len(missing)} done, {len(missing)} to run",
-        highlight=False,
-    )
+    amounts = f"{len(cells)} cells, {len(cells) - len(missing)} done, {len(missing)} to run"
+    console.print(amounts, highlight=False)
     if dry_run:
-        _dry_run(cells, missing, workers)
+        estimate.show(cells, missing, workers, console)
         return
-    failures: list[str] = []
+    several = launcher == "ray" or (launcher == "auto" and len(missing) > 1)
+    start = ray.launcher(workers, cells_per_gpu, ray_address) if several else inline.launch
     with store.owned():
-        if missing:
-            _prepare(missing)
-            several = launcher == "ray" or (launcher == "auto" and len(missing) > 1)
-            start = ray.launcher(workers, cells_per_gpu, ray_address) if several else inline.launch
-            try:
-                failures = driver.run_missing(missing, store, start, devices, wandb, console)  # type: ignore[arg-type]
-            except KeyboardInterrupt:
-                over = sum(store.done(cell) for cell in cells)
-                console.print(
-                    f"interrupted: {over} of {len(cells)} cells are done and kept; "
-                    "the same command does the rest"
-                )
-                raise typer.Exit(EXIT_INTERRUPTED) from None
-        finished = []
-        for cell in cells:
-            record = store.read(cell)
-            if record is not None:
-                finished.append(
-                    (record, store.predictions(cell) if record.status == "ok" else None)
-                )
+        preflight.check(missing, console)
+        try:
+            failures = driver.run_missing(missing, store, start, devices, mode, console)
+        except KeyboardInterrupt:
+            over = sum(store.done(cell) for cell in cells)
+            kept = f"interrupted: {over} of {len(cells)} cells are done and kept"
+            console.print(f"{kept}; the same command does the rest", highlight=False)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        finished = store.finished(cells)
         leaderboard.publish(leaderboards, finished)
     leaderboard.render(leaderboards)
-    for name in sorted({c.terms.data for c in cells}):
-        console.print(
-            leaderboard.terminal_table([r for r, _ in finished if r.cell.terms.data == name])
-        )
-    console.print(f"leaderboards: {leaderboards / 'README.md'}", highlight=False)
+    _report(cells, [record for record, _ in finished], leaderboards)
     for line in failures:
         console.print(line, style="red", markup=False, highlight=False)
     if failures:
-        console.print(
-            f"{len(failures)} of {len(cells)} cells failed; "
-            f"the tracebacks lie in {out}/cells/*/*/traceback.txt"
-        )
+        traces = f"the tracebacks lie in {out}/cells/*/*/traceback.txt"
+        console.print(f"{len(failures)} of {len(cells)} cells failed; {traces}")
         raise typer.Exit(EXIT_FAILED_CELLS)
 
 
-def _prepare(cells: list) -> None:  # type: ignore[type-arg]
-    """Read every dataset once, so that a mistake in the data shows before any training."""
-    from .run import prepared
+def _report(cells: "list[Cell]", records: "list[Record]", leaderboards: Path) -> None:
+    """The tables in short, and where they are in full."""
+    from . import leaderboard
+    from .run import commit
 
-    for terms in dict.fromkeys(cell.terms for cell in cells):
-        spec = prepared(terms).spec
-        counts = ", ".join(
-            f"{n} {c}" for n, c in zip(spec.class_names, spec.class_counts, strict=True)
+    for name in sorted({cell.terms.data for cell in cells}):
+        mine = [record for record in records if record.cell.terms.data == name]
+        if mine:
+            console.print(leaderboard.terminal_table(mine))
+    others = {r.provenance.commit for r in records if r.provenance} - {commit()}
+    if others:
+        console.print(
+            f"some of these cells ran at other commits ({', '.join(sorted(others))}): remove their "
+            "folders in runs/cells/ to run them again",
+            highlight=False,
         )
-        console.print(f"{terms.data}: train {counts}", highlight=False)
-
-
-def _dry_run(cells: list, missing: list, workers: int) -> None:  # type: ignore[type-arg]
-    from .driver import clock
-    from .estimate import estimate
-
-    seconds = estimate(missing)
-    table = Table("data", "method", "seed", "state", "estimate")
-    for cell in cells:
-        waits = cell.id in seconds
-        time = clock(seconds[cell.id]) if waits else ""
-        table.add_row(
-            cell.terms.data, cell.row, str(cell.seed), "to run" if waits else "done", time
-        )
-    console.print(table)
-    places = workers or os.cpu_count() or 1
-    total = sum(seconds.values())
-    console.print(
-        f"{len(missing)} cells to run: about {clock(total)} of one core's training, "
-        f"{clock(total / places)} with {places} workers"
-    )
+    console.print(f"leaderboards: {leaderboards / 'README.md'}", highlight=False)
 
 
 @app.command()
-def leaderboards(folder: Boards = Path("leaderboards")) -> None:
+def leaderboards(folder: Boards = BOARDS) -> None:
     """Write the leaderboards from their records. Trains nothing."""
     from . import leaderboard
 
@@ -184,14 +163,14 @@ def leaderboards(folder: Boards = Path("leaderboards")) -> None:
 @app.command()
 def status(suite: SuiteName = "quick", settings: Settings = [], out: Out = Path("runs")) -> None:  # noqa: B006
     """Show what of a suite is done, failed or missing."""
-    from . import suite as suites
     from .store import Store
+    from .suite_files import load
 
     store, table = (
         Store(out),
         Table("data", "method", "seed", "state", "macro AUC", "balanced accuracy"),
     )
-    for cell in suites.load(suite, tuple(settings)).cells():
+    for cell in load(suite, tuple(settings)).cells():
         record = store.read(cell)
         state = (
             "missing"
@@ -215,7 +194,7 @@ def list_all() -> None:
     import methods
     from datamodules.core.regimes import KINDS
 
-    from .suite import FOLDER, load, suite_names
+    from .suite_files import FOLDER, load, suite_names
 
     first = Table("method", "what it is", title="methods", title_justify="left")
     for name, family in sorted(methods.registry().items()):
@@ -244,10 +223,16 @@ def main() -> None:
         sys.stderr.write(f"medtail: {error}\n")
         sys.exit(EXIT_USER)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in (
+            errno.ENOSPC,
+            errno.EACCES,
+            errno.EROFS,
+            errno.ENOTDIR,
+            errno.EEXIST,
+        ):
             raise
         sys.stderr.write(
-            f"medtail: no space left on the disk of {error.filename}: make space and run again\n"
+            f"medtail: {error.filename}: {error.strerror}; nothing that exists is lost\n"
         )
         sys.exit(EXIT_USER)
 

@@ -70,23 +70,34 @@ class Terms(Frozen):
 
 
 class Cell(Frozen):
-    """One training: a method with its parameters on the terms of a table, with a seed."""
+    """One training: a method with its parameters on the terms of a table, with a seed.
+
+    Attributes:
+        method: slug.
+        params: every parameter of the method, defaults included.
+        label: how a table calls the row; no part of the identity.
+        seed: of initialisation, order, augmentation and whatever the method draws.
+        terms: see ``Terms``.
+    """
 
     method: str
     params: dict[str, Any] = {}
+    label: str = ""
     seed: int = Field(0, ge=0, lt=2**31)
     terms: Terms
 
     @property
     def id(self) -> str:
-        """16 hex digits that stand for the resolved values."""
-        return digest(self.model_dump(mode="json"))
+        """16 hex digits that stand for the resolved values.
+
+        Fields at their default are left out, so that a new field leaves old identities alone.
+        """
+        return digest(self.model_dump(mode="json", exclude={"label"}, exclude_defaults=True))
 
     @property
     def row(self) -> str:
-        """The method with its parameters, as a table's row: ``mixup`` or ``mixup(alpha=0.2)``."""
-        given = ", ".join(f"{k}={v}" for k, v in sorted(self.params.items()))
-        return f"{self.method}({given})" if given else self.method
+        """The name of a table's row: ``mixup`` or ``mixup(alpha=0.2)``."""
+        return self.label or self.method
 
     def __str__(self) -> str:
         return f"{self.row} on {self.terms.data}, seed {self.seed}"

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -33,7 +34,10 @@ def _build(name: str, size: str, settings: list[str]) -> ImageDataModule:
         raise MedtailError(
             f"--size {size}: write pixels, such as 28, or HEIGHTxWIDTH, such as 96x128"
         )
-    params = dict(setting.split("=", 1) for setting in settings if "=" in setting)
+    wrong = [setting for setting in settings if "=" not in setting]
+    if wrong:
+        raise MedtailError(f"--set {wrong[0]}: write key=value, such as file=my.csv")
+    params = {key: yaml.safe_load(text) for key, _, text in (s.partition("=") for s in settings)}
     try:
         return datamodules.build(name, (numbers[0], numbers[-1]), **params)
     except TypeError as error:

@@ -59,7 +59,8 @@ class Board:
             self.done += 1
             auc, accuracy = (record.metrics.get(k) for k in ("macro_auc", "balanced_accuracy"))
             took = clock(record.cost.seconds) if record.cost else "?"
-            line = f"✓ {record.cell}: AUC {auc:.3f}, balanced accuracy {accuracy:.3f}, {took}"
+            shown = [f"{v:.3f}" if isinstance(v, float) else "n/a" for v in (auc, accuracy)]
+            line = f"✓ {record.cell}: AUC {shown[0]}, balanced accuracy {shown[1]}, {took}"
         else:
             line = f"✗ {record.cell}: {record.reason}"
             self.failures.append(line)
@@ -106,6 +107,8 @@ def run_missing(
     Returns:
         One line per failed cell.
     """
+    if not cells:
+        return []
     board = Board(len(cells), store)
     outcomes = launcher([store.job(cell, devices) for cell in cells])
     with Live(
@@ -118,5 +121,10 @@ def run_missing(
             line = board.add(outcome)
             if not console.is_terminal:
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
-            mirror(outcome.record, store.root, wandb)
+            try:
+                mirror(outcome.record, store.root, wandb)
+            except Exception as error:  # a mirror must never cost a result
+                reason = " ".join(str(error).split())
+                console.print(f"wandb is off for the rest: {reason}", markup=False)
+                wandb = "disabled"
     return board.failures

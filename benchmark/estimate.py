@@ -1,15 +1,20 @@
 """How long cells would take here: the backbone's pace, scaled by images and epochs."""
 
+import os
 import time
 from collections.abc import Sequence
 
 import torch
+from rich.console import Console
+from rich.table import Table
 from torch.nn import functional as F
 
 import methods
 from datamodules.core.contract import DataSpec
+from datamodules.core.errors import DataError
 
-from .cell import Cell, Terms
+from .cell import Cell
+from .driver import clock
 from .run import prepared
 from .tracks import supervised
 
@@ -17,11 +22,11 @@ STEPS = 4
 OVERHEAD = 1.5
 
 
-def seconds_per_image(terms: Terms, spec: DataSpec) -> float:
+def seconds_per_image(cell: Cell, spec: DataSpec) -> float:
     """Seconds of a training image: forward, backward and step, the best of a few batches."""
     torch.set_num_threads(1)
-    data = prepared(terms)
-    method = supervised.make("erm", {}, terms, 0, data)
+    terms = cell.terms
+    method = supervised.make(cell.method, cell.params, terms, 0, prepared(terms))
     optimizer = torch.optim.SGD(method.parameters(), 1e-4)
     amount = min(terms.budget.batch_size, sum(spec.class_counts))
     image = torch.randn(amount, spec.in_channels, *spec.image_size)
@@ -51,7 +56,7 @@ def estimate(cells: Sequence[Cell]) -> dict[str, float]:
         terms = cell.terms
         data = prepared(terms)
         if hash(terms) not in pace:
-            pace[hash(terms)] = seconds_per_image(terms, data.spec)
+            pace[hash(terms)] = seconds_per_image(cell, data.spec)
         method = methods.build(cell.method, data.spec, backbone=terms.backbone, **cell.params)
         total = 0.0
         for stage in method.stages:
@@ -66,3 +71,25 @@ def estimate(cells: Sequence[Cell]) -> dict[str, float]:
             total += images * streams * pace[hash(terms)] * OVERHEAD
         seconds[cell.id] = total
     return seconds
+
+
+def show(cells: Sequence[Cell], missing: Sequence[Cell], workers: int, console: Console) -> None:
+    """Print the grid and how long what is missing would take; without the data, the grid alone."""
+    try:
+        seconds = estimate(missing)
+    except DataError as error:  # the grid can be read without the data
+        seconds = {}
+        console.print(f"no estimate: {error}", markup=False, highlight=False)
+    waiting = {cell.id for cell in missing}
+    table = Table("data", "method", "seed", "state", "estimate")
+    for cell in cells:
+        time = clock(seconds[cell.id]) if cell.id in seconds else ""
+        state = "to run" if cell.id in waiting else "done"
+        table.add_row(cell.terms.data, cell.row, str(cell.seed), state, time)
+    console.print(table)
+    places = workers or len(os.sched_getaffinity(0))
+    total = sum(seconds.values())
+    console.print(
+        f"{len(missing)} cells to run: about {clock(total)} of one core's training, "
+        f"{clock(total / places)} with {places} workers"
+    )

@@ -1,6 +1,5 @@
 """A cell -> a Record and predictions: what a worker does. Writes no record."""
 
-import os
 import platform
 import resource
 import subprocess
@@ -16,7 +15,7 @@ from pathlib import Path
 import torch
 
 import datamodules
-from datamodules.core.base import ImageDataModule
+from datamodules.core.base import ImageDataModule, cache_root, data_root
 from datamodules.core.errors import MedtailError
 
 from .cell import Cell, Terms
@@ -188,9 +187,9 @@ def _run(job: Job, started: float, tell: supervised.Tell) -> Outcome:
 
 def worker_environment() -> dict[str, str]:
     """Environment of a worker: one thread, and the folders as the driver sees them."""
-    folders = {
-        name: str(Path(os.environ[name]).resolve())
-        for name in ("MEDTAIL_DATA", "MEDTAIL_CACHE")
-        if os.environ.get(name)
+    return {
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "MEDTAIL_DATA": str(data_root().resolve()),
+        "MEDTAIL_CACHE": str(cache_root().resolve()),
     }
-    return {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", **folders}

@@ -1,7 +1,7 @@
 """The folder of a checkout's results: one folder per cell, its record renamed into place last."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,6 +60,11 @@ class Store:
             outcome.val.write(folder / "val.parquet")
             (folder / "traceback.txt").unlink(missing_ok=True)
         record.write(folder / "record.json", outcome.record.model_dump_json(indent=1) + "\n")
+
+    def finished(self, cells: Sequence[Cell]) -> list[tuple[Record, Predictions | None]]:
+        """Records of the cells that have one, with the predictions of those that succeeded."""
+        found = [record for cell in cells if (record := self.read(cell))]
+        return [(r, self.predictions(r.cell) if r.status == "ok" else None) for r in found]
 
     def job(self, cell: Cell, devices: int) -> Job:
         """The job that fills a cell's folder."""

@@ -7,6 +7,7 @@ from typing import Literal
 from .record import Record
 
 Mode = Literal["offline", "online", "disabled"]
+MODES: tuple[Mode, ...] = ("offline", "online", "disabled")
 
 
 def mirror(record: Record, folder: Path, mode: Mode) -> None:

@@ -51,6 +51,12 @@ def parameters(name: str) -> dict[str, Any]:
     }
 
 
+def defaults(name: str) -> dict[str, Any]:
+    """The parameters that a method has for itself, with their defaults."""
+    common = signature(Method).parameters
+    return {key: value for key, value in parameters(name).items() if key not in common}
+
+
 def build(name: str, spec: DataSpec, **arguments: Any) -> Method:  # noqa: ANN401 - from YAML
     """A method for some data.
 

@@ -3,10 +3,10 @@
 Paper: Kang et al., "Decoupling representation and classifier for long-tailed recognition", ICLR
     2020, section 4; Mensink et al., TPAMI 2013.
 Equations: argmax_c cos(f(x), mu_c), mu_c the mean feature of the training images of class c.
-Deviations: the logits are the cosines as they are: the paper needs only the nearest, and a softmax
-    over cosines is flat, so that calibration metrics of this method mean little. The epoch of the
-    shared stage is selected by the balanced accuracy of the plain, unadjusted logits, of a
-    classifier that is not used here.
+Deviations: the logits are 30 times the cosines (the scale of LDAM's cosine classifier): the paper
+    needs only the nearest class, and a softmax over plain cosines is so flat that stored scores
+    tie. Calibration metrics of this method mean little. The epoch of the shared stage is selected
+    by the balanced accuracy of the plain, unadjusted logits, of a classifier that is not used here.
 Status: faithful.
 """
 
@@ -20,6 +20,8 @@ from datamodules.core.contract import Batch, DataSpec
 
 from .core.base import Common, Method, Stage
 from .core.heads import cosine
+
+SCALE = 30.0
 
 
 def class_means(features: Tensor, target: Tensor, num_classes: int) -> Tensor:
@@ -41,7 +43,7 @@ class NCM(Method):
 
     def classify(self, features: Tensor) -> Tensor:
         """Features [B, D] -> cosines with the class means [B, K]."""
-        return cosine(features, self.means)
+        return SCALE * cosine(features, self.means)
 
     @torch.no_grad()
     def conclude(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:

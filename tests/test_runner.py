@@ -1,13 +1,18 @@
 """From a cell to a record: resuming, failures, shared stages, launchers, the command line."""
 
+import dataclasses
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from ray.cloudpickle import register_pickle_by_value
 from rich.console import Console
 
 import methods
@@ -29,6 +34,17 @@ def terms(**changes):
 
 def cell(method="erm", seed=0, params=None, **changes):
     return Cell(method=method, seed=seed, params=params or {}, terms=terms(**changes))
+
+
+class Deadly:
+    """A progress note that kills the process that writes it."""
+
+    @property
+    def parent(self):
+        os._exit(1)
+
+    def unlink(self, missing_ok):
+        pass
 
 
 def bench(cells, store, launcher=inline.launch):
@@ -213,7 +229,7 @@ def test_mirror_writes_offline_runs(outcome, tmp_path):
 
 
 @pytest.mark.slow
-def test_ray_gives_the_numbers_of_inline_and_survives_a_dead_worker(store, tmp_path, monkeypatch):
+def test_ray_gives_the_numbers_of_inline(store, tmp_path):
     cells = [cell("erm"), cell("focal"), cell("erm", params={"no_such": 1})]
     _, failures = bench(cells, store, ray.launcher(2))
     assert len(failures) == 1
@@ -222,6 +238,52 @@ def test_ray_gives_the_numbers_of_inline_and_survives_a_dead_worker(store, tmp_p
     bench(cells[:2], alone)
     for one in cells[:2]:
         assert store.read(one).predictions == alone.read(one).predictions
+
+
+@pytest.mark.slow
+def test_a_dead_worker_is_a_failed_cell_and_the_others_go_on(store):
+    register_pickle_by_value(sys.modules[__name__])
+    deadly = dataclasses.replace(store.job(cell("focal"), 1), progress=Deadly())
+    outcomes = ray.launch([deadly, store.job(cell("ncm"), 1)], workers=1)
+    records = {o.record.cell.method: o.record for o in outcomes}
+    assert records["focal"].status == "failed"
+    assert "died" in records["focal"].reason or "crash" in records["focal"].reason.lower()
+    assert records["ncm"].status == "ok"
+
+
+@pytest.mark.slow
+def test_more_devices_than_there_are_is_one_clear_line(store):
+    with pytest.raises(MedtailError, match="--devices 1000: there are"):
+        list(ray.launch([store.job(cell(), 1000)], workers=2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["inline", "ray"])
+def test_ctrl_c_ends_with_130_and_keeps_what_is_done(tmp_path, launcher):
+    suite = tmp_path / "long.yaml"
+    suite.write_text(
+        "methods: [erm, focal]\nimage_size: 16\ndata: [{name: phantom, params: {count: 400}}]\n"
+        "budget: {epochs: 5000, lr: 0.01}\n"
+    )
+    words = ["bench", str(suite), "--launcher", launcher, "--workers", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmark", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=tmp_path,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not any("epoch" in p.read_text() for p in (tmp_path / "runs/progress").glob("*")):
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, out
+    assert "interrupted: 0 of 2 cells are done and kept" in out
+    assert "Traceback" not in out
 
 
 @pytest.mark.slow

@@ -3,7 +3,8 @@
 import pytest
 
 from benchmark.cell import Budget, Cell, Terms
-from benchmark.suite import find, load, select, suite_names
+from benchmark.suite import select
+from benchmark.suite_files import find, load, suite_names
 from datamodules.core.errors import MedtailError
 
 GOOD = """\

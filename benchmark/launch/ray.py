@@ -27,12 +27,14 @@ def launch(
     import ray
 
     environment = {"env_vars": worker_environment()}
+    local = workers or len(os.sched_getaffinity(0))
     try:
         if address:
             ray.init(address=address, runtime_env=environment, log_to_driver=False)
         else:
             ray.init(
-                num_cpus=workers or os.cpu_count(),
+                address="local",
+                num_cpus=max([local, *(job.devices for job in jobs)]),
                 include_dashboard=False,
                 runtime_env=environment,
                 log_to_driver=False,
@@ -41,12 +43,18 @@ def launch(
     except (ConnectionError, ValueError) as error:
         raise MedtailError(f"ray: {error}") from error
     try:
-        gpus = ray.cluster_resources().get("GPU", 0)
+        resources = ray.cluster_resources()
+        gpus = int(resources.get("GPU", 0))
+        most = max(job.devices for job in jobs)
+        cores = int(resources.get("CPU", 1)) if address else os.cpu_count() or 1
+        if most > (gpus or cores):
+            there = f"{gpus} GPUs" if gpus else f"{cores} cores"
+            raise MedtailError(f"--devices {most}: there are {there}")
 
         def remote(job: Job) -> ray.ObjectRef:
             share = (job.devices if job.devices > 1 else 1 / cells_per_gpu) if gpus else 0
-            cores = 1 if gpus else job.devices
-            task = ray.remote(run).options(num_cpus=cores, num_gpus=share, max_retries=1)
+            places = 1 if gpus else job.devices
+            task = ray.remote(run).options(num_cpus=places, num_gpus=share, max_retries=1)
             return task.remote(job)
 
         pending = {remote(job): job for job in jobs}
@@ -56,9 +64,7 @@ def launch(
                 job = pending.pop(reference)
                 try:
                     yield ray.get(reference)
-                except (
-                    ray.exceptions.RayError
-                ) as error:  # the worker died: out of memory, node lost
+                except ray.exceptions.RayError as error:  # out of memory, node lost
                     job.progress.unlink(missing_ok=True)
                     yield failed(job.cell, error)
     finally:

@@ -3,6 +3,9 @@
 import logging
 import math
 import os
+import signal
+import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -101,6 +104,21 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C is a KeyboardInterrupt again: Lightning makes it a SystemExit and goes deaf to it."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+
+
+@contextmanager
 def detached(data: ImageDataModule) -> Iterator[None]:
     """Let go of the Trainer at the end: data sent to processes must not bring it along."""
     try:
@@ -172,15 +190,13 @@ def fit(
     request = method.request(method.stage)
     data.connect(request, terms.budget.batch_size, seed, epochs)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"stage-{os.getpid()}.pt"
     started = time.perf_counter()
-    with quiet(), detached(data):
-        trainer(terms, epochs, devices, [Keeper(path, terms.selection, tell)]).fit(method, data)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".fit-") as private:
+        path = Path(private) / "result.pt"
+        with quiet(), detached(data), interruptible():
+            trainer(terms, epochs, devices, [Keeper(path, terms.selection, tell)]).fit(method, data)
+        result = torch.load(path, weights_only=True)
     seconds = time.perf_counter() - started
-    if not path.exists():
-        raise KeyboardInterrupt  # Lightning swallows the first Ctrl-C and ends fit early.
-    result = torch.load(path, weights_only=True)
-    path.unlink()
     method.load_state_dict(result["state"])
     size = min(terms.budget.batch_size, len(data.rows("train")))
     steps = max(1, len(data.rows("train")) // size) * epochs

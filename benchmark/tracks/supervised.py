@@ -134,7 +134,7 @@ def train(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
         by = stage.by or (cell.method if _is_shared(cell) else None)
         if by:
             fitted, loaded = _shared(by, epochs[number], cell, data, store, devices, tell)
-            method.load_state_dict(fitted.state, strict=False)
+            _take_over(method, fitted.state, by)
         else:
             method.enter(stage)
             seed = stage_seed(cell.seed, number)
@@ -151,10 +151,24 @@ def train(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
                 history=fitted.history,
             )
         )
+    if torch.cuda.is_available():
+        method.cuda()  # the Trainer has put it back on the CPU
     with computing(terms):
         method.eval()
         method.conclude(plain(data, "train", method), plain(data, "val", method))
     return Trained(method, tuple(stages), seconds, images)
+
+
+def _take_over(method: Method, state: dict[str, Any], by: str) -> None:
+    """Load a shared stage; a method that moved the backbone must not keep random weights."""
+    loaded = method.load_state_dict(state, strict=False)
+    lost = [k for k in loaded.missing_keys if k.startswith(("backbone.", "classifier."))]
+    if lost or loaded.unexpected_keys:
+        first = (lost + loaded.unexpected_keys)[0]
+        raise MedtailError(
+            f"{type(method).__name__} does not have the network that {by} trained ({first}): "
+            "keep `backbone` and `classifier` until a stage of its own is entered"
+        )
 
 
 def _words(recipe: Recipe) -> str:
@@ -162,7 +176,7 @@ def _words(recipe: Recipe) -> str:
 
 
 def _is_shared(cell: Cell) -> bool:
-    return not cell.params and cell.method in shared_slugs()
+    return cell.params == methods.defaults(cell.method) and cell.method in shared_slugs()
 
 
 def computing(terms: Terms) -> AbstractContextManager[None]:
