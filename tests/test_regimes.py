@@ -7,13 +7,19 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from twins import isic2018_official
+from twins import aptos2019_twin, isic2018_official, write_csv, write_image
 
 import datamodules
+from datamodules import hyperkvasir, isic2019, medmnist
 from datamodules.core import regimes
+from datamodules.core.card import card
 from datamodules.core.errors import DataError, MedtailError
 
 counts = st.lists(st.integers(1, 3000), min_size=2, max_size=12)
+CLASSES_OF = {
+    "isic2019": isic2019.CLASSES,
+    "hyperkvasir": tuple(hyperkvasir.MONICA14.values()),
+}
 ratios = st.sampled_from([1, 2, 5, 20, 50, 100])
 
 
@@ -51,6 +57,15 @@ def test_long_tail_formula(available, ratio):
 def test_step_formula(available, ratio):
     found = regimes.step_counts(np.array(available), ratio)
     assert found.tolist() == step(available, ratio)
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), ratios)
+@settings(max_examples=60, deadline=None)
+def test_binary_formula(given_images, rest, ratio):
+    """The largest g of the given class for which g // ratio of the rest are there."""
+    found = regimes.binary_counts(np.array([given_images, rest]), ratio)
+    largest = max(g for g in range(given_images + 1) if g // ratio <= rest)
+    assert found.tolist() == [largest, largest // ratio]
 
 
 @given(counts, st.sampled_from(["lt", "step"]), ratios)
@@ -135,10 +150,38 @@ def test_binary_folds_the_classes(tmp_path):
     binary = datamodules.build("isic2018@binary5", **arguments)
     natural.prepare(), binary.prepare()
     assert binary.class_names == ("MEL", "not MEL")  # the twin's most frequent class
-    few, many = sorted(binary.spec.class_counts)
-    assert many // 5 == few
+    given, rest = binary.wanted
+    assert given // 5 == rest
+    assert binary.spec.class_counts[0] > binary.spec.class_counts[1] > 0
     assert (binary.target == (natural.target != 0)).all()
     assert binary.rows("test").tolist() == natural.rows("test").tolist()
+
+
+@pytest.mark.parametrize("frequent", [35, 80])
+def test_binary_counts_the_most_frequent_class_first(tmp_path, frequent):
+    """Whether that class is less or more than half of all images."""
+    labels = ["common"] * frequent + ["rare"] * 30 + ["rarer"] * 25
+    rows = [(f"{n}.png", label) for n, label in enumerate(labels)]
+    write_csv(tmp_path / "images.csv", ("image", "label"), rows)
+    for n, (name, _) in enumerate(rows):
+        write_image(tmp_path / name, n)
+    name, file = "image_table@binary5", tmp_path / "images.csv"
+    module = datamodules.build(name, 8, file=file, cache=tmp_path / "cache")
+    module.prepare()
+    assert module.class_names == ("common", "not common")
+    given, rest = module.spec.class_counts
+    assert given // 5 == rest > 0
+    assert given == (module.split[module.table.target == 0] == "train").sum()  # all there are
+
+
+def test_binary_classes_are_not_ordered(tmp_path):
+    aptos2019_twin(tmp_path)
+    for regime, ordered in (("natural", True), ("lt2", True), ("binary2", False)):
+        name = f"aptos2019@{regime}"
+        module = datamodules.build(name, 8, root=tmp_path, cache=tmp_path / "cache")
+        module.prepare()
+        assert module.spec.ordinal == ordered
+        assert (", ordered" in card(module)) == ordered
 
 
 @pytest.mark.real
@@ -151,11 +194,19 @@ def test_monica_counts_are_the_published_ones(real_data):
     for row in csv.DictReader((folder / "class_counts.csv").open()):
         if row["split"] == "train":
             name = names[row["dataset"], row["label_by_frequency"]]
-            published.setdefault((row["dataset"], row["setting"]), {})[name] = int(row["count"])
-    classes = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC")
-    for ratio in ("100", "200", "500"):
-        found = regimes.published_counts("isic2019", f"monica{ratio}", classes)
-        assert dict(zip(classes, found.tolist(), strict=True)) == published["isic2019", ratio]
+            key = (row["dataset"].replace("kvasir", "hyperkvasir"), row["setting"])
+            published.setdefault(key, {})[name.lower()] = int(row["count"])
+    tables = regimes._monica()
+    setting = {key: key[1].removeprefix("monica").removeprefix("_") for key in tables}
+    assert {(dataset, setting[dataset, regime]) for dataset, regime in tables} == set(published)
+    assert len(tables) == len(published) == 10
+    for dataset, regime in tables:
+        expected = published[dataset, setting[dataset, regime]]
+        classes = CLASSES_OF.get(dataset) or tuple(medmnist.official(dataset)["label"].values())
+        found = regimes.published_counts(dataset, regime, classes).tolist()
+        # MONICA names the classes of MedMNIST by their numbers.
+        keys = [n.lower() if dataset in CLASSES_OF else str(k) for k, n in enumerate(classes)]
+        assert dict(zip(keys, found, strict=True)) == expected, (dataset, regime)
 
 
 @pytest.mark.real
@@ -168,6 +219,9 @@ def test_real_ham10000(real_data, cache_folder, regime):
     assert module.spec.class_counts == tuple(module.wanted)  # exact, as most lesions have one image
     ratio = int(regime.lstrip("abcdefghijklmnopqrstuvwxyz"))
     assert max(module.spec.class_counts) // ratio == min(module.spec.class_counts)
+    if regime == "lt100":  # published with the first leaderboard
+        assert module.spec.class_counts == (778, 1678, 167, 77, 361, 16, 36)
+        assert module.digest == "f1da8195bf78ddfc"
     assert module.rows("train").tolist() == again.rows("train").tolist()
     kept, train = set(module.rows("train").tolist()), set(natural.rows("train").tolist())
     assert kept < train

@@ -126,6 +126,7 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
             given = int(np.bincount(self.target[self.split == "train"]).argmax())
             self.class_names = (self.class_names[given], f"not {self.class_names[given]}")
             self.target = (self.target != given).astype(np.int64)
+            self.ordinal = False
         train = np.flatnonzero(self.split == "train")
         available = np.bincount(self.target[train], minlength=len(self.class_names))
         self.wanted = regimes.wanted_counts(

@@ -16,7 +16,7 @@ KINDS = {
     "natural": "every training image",
     "lt<ratio>": "exponential profile: class i of K by size keeps n_max * ratio^(-i / (K - 1))",
     "step<ratio>": "the commoner half of classes keeps n_max each, the rarer half n_max / ratio",
-    "binary<ratio>": "two classes, the most frequent one against all others, at ratio : 1",
+    "binary<ratio>": "two classes: the most frequent one against all others, at ratio : 1",
     "monica<name>": "the class counts of MONICA's published split (arXiv 2410.02010)",
 }
 
@@ -66,6 +66,20 @@ def step_counts(available: Counts, ratio: float) -> Counts:
     wanted = np.full_like(available, int(largest))
     wanted[minority] = int(largest / ratio)
     return np.minimum(wanted, available)
+
+
+def binary_counts(available: Counts, ratio: int) -> Counts:
+    """The given class against the rest at ``ratio`` : 1, as large as ``available`` allows.
+
+    Args:
+        available: [2] training images of the given class and of all others, whichever is larger.
+        ratio: given over rest, at least 1.
+
+    Returns:
+        [2] counts: g and floor(g / ratio).
+    """
+    given = min(int(available[0]), (int(available[1]) + 1) * ratio - 1)
+    return np.array([given, given // ratio], np.int64)
 
 
 @cache
@@ -138,8 +152,12 @@ def wanted_counts(
         return available.copy()
     if kind == "monica":
         return monica_counts(dataset, regime, class_names, available)
-    rule: Callable[[Counts, float], Counts] = step_counts if kind == "step" else long_tail_counts
-    wanted = rule(available, ratio)
+    rules: dict[str, Callable[[Counts, int], Counts]] = {
+        "lt": long_tail_counts,
+        "step": step_counts,
+        "binary": binary_counts,
+    }
+    wanted = rules[kind](available, ratio)
     if (wanted < 1).any():
         raise DataError(
             f"{dataset}@{regime}: a ratio of {ratio} leaves class "
