@@ -33,6 +33,16 @@ def test_progressive_is_the_mixture(counts, progress):
     assert found == pytest.approx(mixed)
 
 
+@pytest.mark.parametrize("name", [*EXPECTED, "progressive"])
+@pytest.mark.filterwarnings("error")
+def test_a_class_without_images_is_never_drawn(name):
+    found = class_probability(name, np.array([700, 0, 200, 90, 10, 0]), 0.4)
+    assert found[[1, 5]].tolist() == [0, 0]
+    assert found[[0, 2, 3, 4]] == pytest.approx(class_probability(name, np.array(COUNTS), 0.4))
+    sampler = StepSampler(np.where(TARGET > 1, TARGET + 1, TARGET), (name,), 64, 3, 11)
+    assert len(list(sampler)) == 15
+
+
 def steps(name, epoch=0, rank=0, world=1, seed=3, epochs=11, batch_size=64, second=None):
     streams = (name, second) if second else (name,)
     sampler = StepSampler(TARGET, streams, batch_size, seed, epochs, rank, world)

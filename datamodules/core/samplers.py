@@ -26,20 +26,21 @@ class Draw(NamedTuple):
 def class_probability(
     name: SamplerName, counts: NDArray[np.int64], progress: float
 ) -> NDArray[np.float64]:
-    """Probability of drawing each class, [K] summing to 1.
+    """Probability of drawing each class, [K] summing to 1; K counts the classes with an image.
 
     ``instance``: n_c / N. ``class_balanced``: 1 / K. ``square_root``: sqrt(n_c) / sum.
     ``progressive``: (1 - t) n_c / N + t / K with t the share of epochs passed. All four: Kang et
-    al., ICLR 2020, section 4.1 (p_j proportional to n_j^q; q = 1, 0, 1/2, and eq. 2). ``reversed``:
-    proportional to n_max / n_c (Zhou et al., CVPR 2020, section 4.2).
+    al., ICLR 2020, section 3, sampling strategies (p_j proportional to n_j^q; q = 1, 0, 1/2, and
+    eq. 2). ``reversed``: proportional to n_max / n_c (Zhou et al., CVPR 2020, section 4.2). A class
+    without an image is never drawn.
     """
-    n = counts.astype(np.float64)
+    n, present = counts.astype(np.float64), (counts > 0).astype(np.float64)
     weight = {
         "instance": n,
-        "class_balanced": np.ones(len(n)),
+        "class_balanced": present,
         "square_root": np.sqrt(n),
-        "progressive": (1 - progress) * n / n.sum() + progress / len(n),
-        "reversed": 1 / n,
+        "progressive": (1 - progress) * n / n.sum() + progress * present / present.sum(),
+        "reversed": present / np.maximum(n, 1),
     }[name]
     probability: NDArray[np.float64] = weight / weight.sum()
     return probability
@@ -49,10 +50,11 @@ class StepSampler(Sampler[list[Draw]]):
     """Yields the draws of one step of this rank: those of the first stream, then those of the
     second.
 
-    ``instance`` is a permutation without replacement; every other name draws a class, then an image
-    of it, with replacement. An epoch has as many steps for one as for the other: ``len(target) //
-    batch_size``, at least 1. The batch size is global: rank r of k takes the r-th k-th of every
-    batch.
+    ``instance`` is a permutation without replacement, of which an epoch shows each image at most
+    once: what does not fill a last batch is dropped, and is another part each epoch. Every other
+    name draws a class, then an image of it, with replacement. An epoch has as many steps for one as
+    for the other: ``len(target) // batch_size``, at least 1. The batch size is global: rank r of k
+    takes the r-th k-th of every batch.
     """
 
     def __init__(
