@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from .core.base import ImageDataModule
-from .core.labels import class_indices, read_rows
+from .core.labels import by_id, class_indices, read_rows
 from .core.table import SampleTable
 
 GRADES = ("none", "mild", "moderate", "severe", "proliferative")
@@ -13,10 +13,8 @@ GRADES = ("none", "mild", "moderate", "severe", "proliferative")
 
 def read_labels(path: Path) -> dict[str, str]:
     """Grade, ``0`` to ``4``, of each image id."""
-    return {
-        row["id_code"]: row["diagnosis"].strip()
-        for row in read_rows(path, ("id_code", "diagnosis"))
-    }
+    rows = by_id(read_rows(path, ("id_code", "diagnosis")), "id_code")
+    return {name: row["diagnosis"].strip() for name, row in rows.items()}
 
 
 class APTOS2019(ImageDataModule):

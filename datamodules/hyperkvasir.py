@@ -11,7 +11,7 @@ import numpy as np
 
 from .core.base import ImageDataModule
 from .core.errors import DataError
-from .core.labels import class_indices, read_rows
+from .core.labels import by_id, class_indices, read_rows
 from .core.table import SampleTable
 
 SPLIT_FILE = "2_fold_split.csv"
@@ -46,15 +46,16 @@ def read_folds(path: Path) -> dict[str, tuple[str, str]]:
     """Class and fold (``0`` or ``1``) of each image, by file name without suffix.
 
     Raises:
-        DataError: a fold is neither.
+        DataError: a fold is neither, or an image stands twice.
     """
     rows = read_rows(path, ("file-name", "class-name", "split-index"), ";")
     for row in rows:
         if row["split-index"] not in ("0", "1"):
             raise DataError(
-                f"{path}: fold '{row['split-index']}' of {row['file-name']} is not 0 or 1"
+                f"{row.where}: fold '{row['split-index']}' of {row['file-name']} is not 0 or 1"
             )
-    return {Path(r["file-name"]).stem: (r["class-name"], r["split-index"]) for r in rows}
+    named = by_id(rows, "file-name", lambda name: Path(name.strip()).stem)
+    return {name: (row["class-name"], row["split-index"]) for name, row in named.items()}
 
 
 class HyperKvasir(ImageDataModule):

@@ -13,8 +13,8 @@ from pyarrow import ArrowException
 from pyarrow import parquet as pq
 
 from .core.base import ImageDataModule
-from .core.errors import DataError, DataMissingError
-from .core.labels import class_indices, read_rows
+from .core.errors import DataError, DataMissingError, MedtailError
+from .core.labels import Row, by_id, class_indices, read_rows
 from .core.names import DataName
 from .core.table import SampleTable
 
@@ -25,14 +25,14 @@ HELP = (
 )
 
 
-def read_table(path: Path) -> list[dict[str, str]]:
+def read_table(path: Path) -> list[Row]:
     """Rows of a CSV or Parquet file, every value as text (empty where there is none).
 
     Raises:
         DataError: no such table, or one of ``COLUMNS`` is missing.
     """
     if path.suffix.lower() not in (".parquet", ".pq"):
-        return [{k: v or "" for k, v in row.items() if k} for row in read_rows(path, COLUMNS)]
+        return read_rows(path, COLUMNS)
     try:
         table = pq.read_table(path)
     except (OSError, ArrowException) as error:
@@ -42,7 +42,12 @@ def read_table(path: Path) -> list[dict[str, str]]:
         raise DataError(
             f"{path}: no column '{absent[0]}' (there are {', '.join(table.column_names)})"
         )
-    return [{k: "" if v is None else str(v) for k, v in row.items()} for row in table.to_pylist()]
+    if not len(table):
+        raise DataError(f"{path}: no row")
+    return [
+        Row({k: "" if v is None else str(v) for k, v in row.items()}, f"{path}, row {n}")
+        for n, row in enumerate(table.to_pylist(), 1)
+    ]
 
 
 def sorted_labels(labels: list[str]) -> tuple[str, ...]:
@@ -83,6 +88,8 @@ class ImageTable(ImageDataModule):
         **arguments: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(name, image_size, **arguments)
+        if isinstance(classes, str):
+            raise MedtailError(f"image_table: classes='{classes}': give a list of names")
         self.file = Path(file) if file is not None else None
         self.classes = tuple(classes) if classes else None
 
@@ -92,15 +99,15 @@ class ImageTable(ImageDataModule):
             where = f"{self.file} not found" if self.file else "no file given"
             raise self._no_file(where)
         self.source = self.file.name
-        rows = sorted(read_table(self.file), key=lambda row: row["image"])
-        for column in COLUMNS:
-            empty = [row for row in rows if not row[column].strip()]
-            if empty:
-                raise DataError(
-                    f"{self.file}: {len(empty)} rows have an empty {column} (the first is image "
-                    f"'{empty[0]['image']}')"
-                )
-        ids = [row["image"].strip() for row in rows]
+        named = by_id(read_table(self.file), "image")
+        ids = sorted(named)
+        rows = [named[name] for name in ids]
+        empty = [row for row in rows if not row["label"].strip()]
+        if empty:
+            raise DataError(
+                f"{self.file}: {len(empty)} rows have an empty label (the first is image "
+                f"'{empty[0]['image']}')"
+            )
         return SampleTable(
             id=np.array(ids),
             target=self._targets(ids, [row["label"].strip() for row in rows]),
@@ -118,7 +125,7 @@ class ImageTable(ImageDataModule):
             labels = [by_place.get(label, label) for label in labels]
         return class_indices(str(self.file), ids, labels, self.class_names)
 
-    def _groups(self, ids: list[str], rows: list[dict[str, str]]) -> NDArray[np.str_] | None:
+    def _groups(self, ids: list[str], rows: list[Row]) -> NDArray[np.str_] | None:
         if "group" not in rows[0]:
             return None
         groups = [row["group"].strip() for row in rows]

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core.base import ImageDataModule
-from .core.cache import Pixels
+from .core.cache import Pixels, reason
 from .core.errors import DataError, DataMissingError
-from .core.labels import agree, class_indices, one_hot, read_rows
+from .core.labels import Row, agree, by_id, class_indices, one_hot, read_rows
+from .core.npz import load_arrays
 from .core.splits import group_split
 from .core.table import SPLITS, SampleTable
 
@@ -43,13 +44,12 @@ def read_labels(folder: Path) -> dict[str, str]:
     """Class of each image id, from every label file in ``folder``, which must agree."""
     found: dict[Path, dict[str, str]] = {}
     if (path := folder / TRUTH).exists():
-        rows = read_rows(path, ("image", *CLASSES))
-        labels = one_hot(path, rows, CLASSES)
-        found[path] = {row["image"]: label for row, label in zip(rows, labels, strict=True)}
+        rows = by_id(read_rows(path, ("image", *CLASSES)), "image")
+        found[path] = dict(zip(rows, one_hot(rows.values(), CLASSES), strict=True))
     for name in (METADATA, INDEX):
         if (path := folder / name).exists():
-            rows = read_rows(path, ("image_id", "dx"))
-            found[path] = {row["image_id"]: row["dx"].upper() for row in rows}
+            rows = by_id(read_rows(path, ("image_id", "dx")), "image_id")
+            found[path] = {i: row["dx"].upper() for i, row in rows.items()}
     first, *others = found
     for other in others:
         agree(first, found[first], other, found[other])
@@ -60,8 +60,8 @@ def read_lesions(folder: Path, labels: Mapping[str, str]) -> dict[str, str]:
     """Lesion of each image id; raises ``DataError`` where no file knows it."""
     for name, key in ((GROUPINGS, "image"), (METADATA, "image_id"), (INDEX, "image_id")):
         if (path := folder / name).exists():
-            rows = read_rows(path, (key, "lesion_id"))
-            lesions = {row[key]: row["lesion_id"].strip() for row in rows}
+            rows = by_id(read_rows(path, (key, "lesion_id")), key)
+            lesions = {i: row["lesion_id"].strip() for i, row in rows.items()}
             unknown = sorted(i for i in labels if not lesions.get(i))
             if unknown:
                 raise DataError(
@@ -80,8 +80,7 @@ class ISIC2018(ImageDataModule):
 
     slugs = ("isic2018",)
     variants: ClassVar[dict[str, str]] = {
-        "leaky_image": "split by image, as DermaMNIST does: of ham10000_index.csv where it is "
-        "there, else a seeded stratified one",
+        "leaky_image": "split by image, as DermaMNIST does; seeded, stratified by class",
         "leaky_ecl": "the lists of ECL (MICCAI 2023), by image: splits_ecl/ISIC2018_*.csv",
     }
     copies = "exclude"
@@ -126,20 +125,15 @@ class ISIC2018(ImageDataModule):
     def _published_split(
         self, folder: Path, labels: Mapping[str, str], target: NDArray[np.int64]
     ) -> NDArray[np.str_] | None:
-        ids = sorted(labels)
         if self.name.variant == "leaky_ecl":
             return self._ecl_split(folder, labels)
         if self.name.variant == "leaky_image":
-            if (path := folder / INDEX).exists():
-                rows = read_rows(path, ("image_id", "split_image"))
-                place = {row["image_id"]: row["split_image"] for row in rows}
-                return np.array([place[i] for i in ids])
-            return group_split(target, np.array(ids), self.split_seed)
+            return group_split(target, np.array(sorted(labels)), self.split_seed)
         return None
 
     def _ecl_split(self, folder: Path, labels: Mapping[str, str]) -> NDArray[np.str_]:
-        place: dict[str, str] = {}
-        listed: dict[str, str] = {}
+        place: list[str] = []
+        rows: list[Row] = []
         lists = {s: folder / "splits_ecl" / f"ISIC2018_{s}.csv" for s in SPLITS}
         for split, path in lists.items():
             if not path.exists():
@@ -147,36 +141,41 @@ class ISIC2018(ImageDataModule):
                     f"isic2018+leaky_ecl: {path} not found: get ISIC2018_train.csv, ..._val.csv "
                     "and ..._test.csv from the repository zylbuaa/ECL"
                 )
-            for row in read_rows(path, ("image", "category")):
-                place[row["image"]], listed[row["image"]] = split, row["category"].upper()
-        agree(folder, labels, lists["train"].parent, listed)
-        return np.array([place[i] for i in sorted(labels)])
+            rows += read_rows(path, ("image", "category"))
+            place += [split] * (len(rows) - len(place))
+        listed = by_id(rows, "image")
+        said = {i: row["category"].upper() for i, row in listed.items()}
+        agree(folder, labels, lists["train"].parent, said)
+        return np.array([s for _, s in sorted(zip(listed, place, strict=True))])
 
     @cached_property
     def _npz_images(self) -> dict[str, Pixels]:
         """Pixels [28, 28, 3] of each image id; ``DataError`` where npz and index disagree."""
-        rows = read_rows(self._npz.parent / INDEX, ("image_id", "dx", "split_image", "row_in_npz"))
+        columns = ("image_id", "dx", "split_image", "row_in_npz")
+        rows = by_id(read_rows(self._npz.parent / INDEX, columns), "image_id")
+        kinds = ("images", "labels")
+        arrays = load_arrays(self._npz, tuple(f"{s}_{kind}" for s in SPLITS for kind in kinds))
         try:
-            with np.load(self._npz) as arrays:
-                images = {s: arrays[f"{s}_images"] for s in SPLITS}
-                labels = {s: arrays[f"{s}_labels"] for s in SPLITS}
-            place = {r["image_id"]: (r["split_image"], int(r["row_in_npz"])) for r in rows}
-            said = {i: NPZ_CLASSES[int(labels[s][n, 0])] for i, (s, n) in place.items()}
-        except (OSError, ValueError, KeyError, IndexError) as error:
-            raise DataError(f"{self._npz}: not the npz that {INDEX} describes: {error}") from error
-        agree(
-            self._npz.parent / INDEX,
-            {r["image_id"]: r["dx"].upper() for r in rows},
-            self._npz,
-            said,
-        )
-        return {i: images[s][n] for i, (s, n) in place.items()}
+            place = {i: (r["split_image"], int(r["row_in_npz"])) for i, r in rows.items()}
+            said = {i: NPZ_CLASSES[int(arrays[f"{s}_labels"][n, 0])] for i, (s, n) in place.items()}
+            images = {i: arrays[f"{s}_images"][n] for i, (s, n) in place.items()}
+        except (ValueError, LookupError) as error:
+            raise DataError(
+                f"{self._npz}: not the npz that {INDEX} describes: {reason(error)}"
+            ) from error
+        labels = {i: r["dx"].upper() for i, r in rows.items()}
+        agree(self._npz.parent / INDEX, labels, self._npz, said)
+        return images
 
     def read_image(self, row: int) -> Pixels:
         """From the npz, where that is the source, else from the file."""
         if self.source == "npz28":
             return self._npz_images[str(self.table.id[row])]
         return super().read_image(row)
+
+    def close_sources(self) -> None:
+        """Drop the pixels of the npz."""
+        vars(self).pop("_npz_images", None)
 
     def source_key(self) -> str:
         """Size and time of the npz, where that is the source, else of every file."""

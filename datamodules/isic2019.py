@@ -9,7 +9,7 @@ import numpy as np
 
 from .core.base import ImageDataModule
 from .core.errors import DataError
-from .core.labels import class_indices, one_hot, read_rows
+from .core.labels import by_id, class_indices, one_hot, read_rows
 from .core.table import SampleTable
 
 CLASSES = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC")
@@ -21,16 +21,13 @@ def read_labels(folder: Path) -> tuple[list[str], list[str], list[str]]:
     """Ids, sorted, with the class and the lesion of each; an image without lesion is its own.
 
     Raises:
-        DataError: an image has no metadata.
+        DataError: an image has no metadata, or stands twice.
     """
-    rows = read_rows(folder / TRUTH, ("image", *CLASSES))
-    columns = (*CLASSES, *(["UNK"] if "UNK" in rows[0] else []))
-    labels = {
-        row["image"]: label
-        for row, label in zip(rows, one_hot(folder / TRUTH, rows, columns), strict=True)
-    }
-    metadata = read_rows(folder / METADATA, ("image", "lesion_id"))
-    lesions = {row["image"]: row["lesion_id"].strip() for row in metadata}
+    rows = by_id(read_rows(folder / TRUTH, ("image", *CLASSES)), "image")
+    columns = (*CLASSES, *(["UNK"] if "UNK" in next(iter(rows.values())) else []))
+    labels = dict(zip(rows, one_hot(rows.values(), columns), strict=True))
+    metadata = by_id(read_rows(folder / METADATA, ("image", "lesion_id")), "image")
+    lesions = {name: row["lesion_id"].strip() for name, row in metadata.items()}
     unknown = sorted(labels.keys() - lesions.keys())
     if unknown:
         raise DataError(

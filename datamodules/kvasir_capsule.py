@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from .core.base import ImageDataModule
+from .core.errors import DataError
 from .core.labels import class_indices, read_rows
 from .core.splits import few_groups_split
 from .core.table import SampleTable
@@ -23,15 +24,22 @@ CLASSES = (
 
 
 def read_folds(folder: Path) -> dict[str, tuple[str, int]]:
-    """Class and fold of each frame by file name without suffix, without frames of two labels."""
-    found: dict[str, tuple[str, int]] = {}
+    """Class and fold of each frame by file name without suffix, without frames of two labels.
+
+    Raises:
+        DataError: a frame stands twice with the same label.
+    """
+    found: dict[str, tuple[str, int, str]] = {}
     twofold: set[str] = set()
     for fold, name in enumerate(FOLDS):
         for row in read_rows(folder / name, ("filename", "label")):
             frame = Path(row["filename"]).stem
-            if found.setdefault(frame, (row["label"], fold))[0] != row["label"]:
+            label, _, where = found.setdefault(frame, (row["label"], fold, row.where))
+            if label != row["label"]:
                 twofold.add(frame)
-    return {frame: entry for frame, entry in found.items() if frame not in twofold}
+            elif where != row.where:
+                raise DataError(f"{row.where}: '{frame}' stands already in {where}: keep one")
+    return {frame: entry[:2] for frame, entry in found.items() if frame not in twofold}
 
 
 class KvasirCapsule(ImageDataModule):

@@ -19,7 +19,7 @@ from .core.base import ImageDataModule
 from .core.cache import Pixels, resize
 from .core.errors import DataError
 from .core.names import DataName
-from .core.npz import md5, stream_images
+from .core.npz import load_arrays, md5, stream_images
 from .core.table import SPLITS, SampleTable
 
 SIZES = (28, 64, 128, 224)
@@ -95,11 +95,8 @@ class MedMNIST(ImageDataModule):
         self.source = f"{self.file.name}, {self._verify()}"
         if self.file.stem != self.flag or max(self.image_size) not in SIZES:
             self.source += f", reduced to {self.image_size[0]} x {self.image_size[1]}"
-        try:
-            with np.load(self.file) as arrays:
-                labels = [arrays[f"{s}_labels"].reshape(-1).astype(np.int64) for s in SPLITS]
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(f"{self.file}: no MedMNIST file: {error}") from error
+        arrays = load_arrays(self.file, tuple(f"{s}_labels" for s in SPLITS))
+        labels = [a.reshape(-1).astype(np.int64) for a in arrays.values()]
         return SampleTable(
             id=np.array(
                 [f"{s}_{i}" for s, y in zip(SPLITS, labels, strict=True) for i in range(len(y))]
@@ -136,6 +133,10 @@ class MedMNIST(ImageDataModule):
                     Image.fromarray(image), self.image_size, "RGB" if self.in_channels == 3 else "L"
                 )
         raise OSError(f"{self.file}: fewer images than labels")
+
+    def close_sources(self) -> None:
+        """Close the archive."""
+        self._images = None
 
     def source_key(self) -> str:
         """The file's digest."""

@@ -24,9 +24,9 @@ def _private_folders(monkeypatch, tmp_path, cache_folder):
     monkeypatch.setenv("WANDB_MODE", "offline")
 
 
-@pytest.fixture()
+@pytest.fixture
 def real_data() -> Path:
-    """The folder of real data (MEDTAIL_DATA, or shared/data beside the checkout); skips where there is none."""
+    """The folder of real data, MEDTAIL_DATA or shared/data beside the checkout; else skips."""
     if not (REAL_DATA / "ham10000").is_dir():
         pytest.skip(f"no real data in {REAL_DATA}: set MEDTAIL_DATA")
     return REAL_DATA

@@ -1,14 +1,19 @@
 """The image cache: decoded once, shared, and clear about what is wrong."""
 
+import errno
+import os
 import pickle
 from collections import namedtuple
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from datamodules.core.cache import open_store, resize
+from datamodules.core import cache
+from datamodules.core.cache import UNREADABLE, open_store, resize
 from datamodules.core.errors import DataError
 
 SHAPE = (5, 4, 6, 3)
@@ -38,9 +43,31 @@ def test_decoded_once_and_shared(tmp_path):
 def test_decoded_once_by_many_at_a_time(tmp_path):
     reader = Reader()
     with ThreadPoolExecutor(4) as pool:
-        for _ in range(4):
-            pool.submit(open_store, tmp_path, "x", "key", SHAPE, reader)
+        jobs = [pool.submit(open_store, tmp_path, "x", "key", SHAPE, reader) for _ in range(4)]
+        paths = {job.result().path for job in jobs}
+    assert len(paths) == 1
     assert reader.calls == 5
+
+
+def read_and_tell(folder, row):
+    with (folder / "log").open("a") as log:
+        log.write(f"{os.getpid()} {row}\n")
+    return np.full(SHAPE[1:], row, np.uint8)
+
+
+def open_elsewhere(folder):
+    return open_store(folder, "x", "key", SHAPE, partial(read_and_tell, folder)).path
+
+
+@pytest.mark.slow  # two processes import torch
+def test_decoded_once_by_many_processes(tmp_path):
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(open_elsewhere, tmp_path) for _ in range(4)]
+        paths = {job.result() for job in jobs}
+    readers, rows = zip(*(line.split() for line in (tmp_path / "log").open()), strict=True)
+    assert rows == tuple("01234")
+    assert len(set(readers)) == len(paths) == 1
+    assert str(os.getpid()) not in readers
 
 
 def test_key_and_size_make_another_store(tmp_path):
@@ -74,6 +101,94 @@ def test_no_space(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="MEDTAIL_CACHE") as caught:
         open_store(tmp_path, "x", "key", SHAPE, Reader())
     assert "\n" not in str(caught.value)
+
+
+needs_fallocate = pytest.mark.skipif(
+    not hasattr(os, "posix_fallocate"), reason="this system has no posix_fallocate"
+)
+
+
+@needs_fallocate
+@pytest.mark.parametrize(
+    ("code", "why"), [(errno.ENOSPC, "no space left"), (errno.EROFS, "Read-only")]
+)
+def test_a_disk_that_refuses_is_one_clear_line(tmp_path, monkeypatch, code, why):
+    def refuse(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("os.posix_fallocate", refuse)
+    reader = Reader()
+    with pytest.raises(DataError, match=f"{why}.*MEDTAIL_CACHE") as caught:
+        open_store(tmp_path, "x", "key", SHAPE, reader)
+    assert "\n" not in str(caught.value)
+    assert reader.calls == 0
+    assert not [p for p in tmp_path.iterdir() if p.suffix != ".lock"]
+
+
+@needs_fallocate
+def test_a_file_system_without_fallocate_still_serves(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    monkeypatch.setattr("os.posix_fallocate", refuse)
+    assert (open_store(tmp_path, "x", "key", SHAPE, Reader()).images[3] == 3).all()
+
+
+@needs_fallocate
+def test_blocks_are_there_before_the_first_image(tmp_path):
+    def read(row):
+        (part,) = tmp_path.glob("*.part")
+        sizes.append((part.stat().st_blocks * 512, part.stat().st_size))
+        return np.zeros((512, 512, 3), np.uint8)
+
+    sizes: list[tuple[int, int]] = []
+    open_store(tmp_path, "x", "key", (2, 512, 512, 3), read)
+    assert len(sizes) == 2
+    assert all(held >= size > 2 * 512 * 512 * 3 for held, size in sizes)
+
+
+def test_the_decoder_is_part_of_the_key(tmp_path, monkeypatch):
+    first = open_store(tmp_path, "x", "key", SHAPE, Reader())
+    monkeypatch.setattr(cache, "DECODER_VERSION", cache.DECODER_VERSION + 1)
+    assert open_store(tmp_path, "x", "key", SHAPE, Reader()).path != first.path
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_every_unreadable_image_is_one_clear_line(tmp_path, kind):
+    def read(row):
+        raise kind(*([] if kind is EOFError else ["3.jpg:\nbroken"]))
+
+    with pytest.raises(DataError, match=r"x: unreadable image: .*\(and 4 more\)") as caught:
+        open_store(tmp_path, "x", "key", SHAPE, read)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    [(np.uint16, "png"), (np.uint16, "tif"), (np.int32, "tif"), (np.float32, "tif")],
+)
+def test_more_than_8_bits_are_refused(tmp_path, kind, suffix):
+    path = tmp_path / f"deep.{suffix}"
+    Image.fromarray(np.full((8, 8), 3000, kind)).save(path)
+    with Image.open(path) as image, pytest.raises(ValueError, match="convert to 8 bits first"):
+        resize(image, (4, 4), "L")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_images_are_turned_upright(tmp_path, orientation):
+    """A white upper left quarter, stored as EXIF says and shown as it was."""
+    upright = np.zeros((32, 48, 3), np.uint8)
+    upright[:16, :24] = 255
+    stored = {
+        1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1],
+        5: upright.swapaxes(0, 1), 6: upright.swapaxes(0, 1)[::-1],
+        7: upright[::-1, ::-1].swapaxes(0, 1), 8: upright.swapaxes(0, 1)[:, ::-1],
+    }[orientation]  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "x.png", exif=exif)
+    with Image.open(tmp_path / "x.png") as image:
+        assert (resize(image, (32, 48), "RGB") == upright).all()
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("RGB", 3), ("L", 1)])

@@ -1,7 +1,9 @@
 """The other datasets: real label files parsed, published counts, and what each does of its own."""
 
 import csv
+import hashlib
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,6 +142,36 @@ def test_medmnist_wrong_bytes(tmp_path):
         built("bloodmnist", tmp_path)
 
 
+@pytest.mark.parametrize("cut", [0, 50, 3000, -300])
+def test_medmnist_broken_file_of_ones_own(tmp_path, cut):
+    medmnist_twin("bloodmnist")(tmp_path)
+    path = tmp_path / "medmnist" / "bloodmnist.npz"
+    path.write_bytes(path.read_bytes()[:cut])
+    path.with_suffix(".npz.md5").write_text(hashlib.md5(path.read_bytes()).hexdigest())
+    with pytest.raises(DataError, match=r"bloodmnist\.npz: broken") as caught:
+        built("bloodmnist", tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_medmnist_broken_images(tmp_path):
+    """Labels are whole, images are not: fewer, of another kind, or not to be inflated."""
+    medmnist_twin("bloodmnist")(tmp_path)
+    path = tmp_path / "medmnist" / "bloodmnist.npz"
+    arrays = dict(np.load(path))
+    whole = path.read_bytes()
+    images = arrays.pop("train_images")
+    files = [whole[:2000] + bytes(2000) + whole[4000:]]
+    for odd in (images[:-1], images.astype(np.float32), None):
+        np.savez(path, **arrays, **({} if odd is None else {"train_images": odd}))
+        files.append(path.read_bytes())
+    for content in files:
+        path.write_bytes(content)
+        path.with_suffix(".npz.md5").write_text(hashlib.md5(content).hexdigest())
+        with pytest.raises(DataError, match=r"unreadable image: .*bloodmnist\.npz") as caught:
+            built("bloodmnist", tmp_path)
+        assert "\n" not in str(caught.value)
+
+
 def test_medmnist_fetch(tmp_path, monkeypatch):
     def no_network(*_, **__):
         raise OSError("unreachable")
@@ -188,6 +220,16 @@ def test_capsule_official_folds_leak(tmp_path):
     module = built("kvasir_capsule+leaky_official", tmp_path)
     assert "THIS SPLIT LEAKS" in card(module)
     assert "THIS SPLIT LEAKS" not in card(built("kvasir_capsule", tmp_path))
+
+
+def test_a_frame_of_two_labels_is_left_out(tmp_path):
+    kvasir_capsule_twin(tmp_path)
+    path = tmp_path / "kvasir_capsule" / "split_0.csv"
+    frame, _ = path.read_text().splitlines()[1].split(",")
+    before = kvasir_capsule.read_folds(path.parent)
+    with path.open("a") as lines:
+        lines.write(f"{frame},Ulcer\n")
+    assert before.keys() - kvasir_capsule.read_folds(path.parent).keys() == {Path(frame).stem}
 
 
 def test_isic2019_without_metadata_row(tmp_path):

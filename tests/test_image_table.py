@@ -92,13 +92,23 @@ def test_empty_group_is_its_own(table):
 def test_errors_of_the_table(table, tmp_path):
     fails(table(many(), ("image", "class")), "no column 'label'", "images.csv")
     fails(table([*many(), ("x.png", "")]), "empty label", "x.png")
-    fails(table([*many(), many()[0]]), "stands 2 times", "000.png")
+    fails(table([*many(), ("", "a")]), "line 42", "empty image")
+    fails(table([*many(), many()[0]]), "line 42: '000.png' stands already", "line 2: keep one")
+    fails(table([*many(), many()[0]], name="a.parquet"), "row 41: '000.png'", "row 1: keep one")
+    fails(table([*many(), ("x.png",)]), "images.csv, line 42: too few columns")
+    fails(table([*many(), ("x.png", "a", "", "b")]), "line 42: too many columns", "b")
+    table([*many(), ("x.png", "a", "", "")]).prepare()
     fails(table(many(lambda n: "a")), "one class only")
     fails(table([*many(), ("y.png", "c")], classes=("a", "b")), "'c'", "y.png", "out of range")
     fails(table(many(lambda n: n % 3), classes=("a", "b")), "'2'", "out of range")
     rows = [(*row, "training") for row in many()]
     fails(table(rows, ("image", "label", "split")), "split 'training'", "train, val, test")
     fails(table([], images=False), "no row")
+
+
+def test_classes_are_a_list():
+    with pytest.raises(MedtailError, match="classes='ab': give a list"):
+        datamodules.build("image_table", classes="ab")
 
 
 def test_no_file():
@@ -117,6 +127,12 @@ def test_corrupt_image(table, tmp_path):
     fails(module, "unreadable image", "007.png")
     write_image(tmp_path / "007.png", 7)
     module.prepare()
+
+
+def test_image_of_16_bits(table, tmp_path):
+    module = table(many())
+    Image.fromarray(np.full((8, 8), 3000, np.uint16)).save(tmp_path / "007.png")
+    fails(module, "unreadable image", "007.png", "I;16", "convert to 8 bits first")
 
 
 def test_truncated_image(table, tmp_path):
@@ -149,9 +165,9 @@ def test_copies_across_splits_are_refused(table, tmp_path):
 
 
 def test_unknown_regime_and_variant(table):
-    with pytest.raises(MedtailError, match="unknown variant"):
-        table(many(), as_name="image_table+clean")
-    fails(table(many(), as_name="image_table@tail5"), "unknown regime", error=MedtailError)
+    for name, why in (("+clean", "unknown variant"), ("@tail5", "unknown regime")):
+        with pytest.raises(MedtailError, match=why):
+            table(many(), as_name=f"image_table{name}")
     fails(table(many(), as_name="image_table@lt500"), "without a training image", "smaller ratio")
 
 

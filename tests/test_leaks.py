@@ -58,7 +58,6 @@ def example(tmp_path):
 def test_report(tmp_path):
     report = leak_report(*example(tmp_path))
     pairs = ("train", "val"), ("train", "test"), ("val", "test")
-    assert [report.ids[p] for p in pairs] == [0, 0, 0]
     assert [report.groups[p] for p in pairs] == [1, 1, 0]
     assert [report.identical[p] for p in pairs] == [0, 1, 1]
     assert [report.similar[p] for p in pairs] == [1, 1, 1]

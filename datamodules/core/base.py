@@ -102,13 +102,12 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         return self.allow_leaks or self.name.variant.startswith("leaky_")
 
     def _open_store(self) -> ImageStore:
-        return open_store(
-            self.cache,
-            self.name.dataset,
-            "\n".join([self.source, self.source_key(), *self.table.id]),
-            (len(self.table), *self.image_size, self.in_channels),
-            self.read_image,
-        )
+        key = "\n".join([self.source, self.source_key(), *self.table.id])
+        shape = (len(self.table), *self.image_size, self.in_channels)
+        try:
+            return open_store(self.cache, self.name.dataset, key, shape, self.read_image)
+        finally:
+            self.close_sources()
 
     def _settle_copies(self) -> None:
         """Refuse images that stand in several splits, or exclude them from train."""

@@ -1,26 +1,55 @@
 """Decoded images, once per dataset and size, in a mapped file that workers and cells share."""
 
+import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from rich.progress import track
 
 from .errors import DataError
 
 Pixels = NDArray[np.uint8]
+DECODER_VERSION = 2  # part of every key: raise it when ``resize`` gives other pixels
+# What Pillow, NumPy and zipfile raise over broken files (RuntimeError: a bit says "encrypted").
+UNREADABLE = (
+    OSError, ValueError, SyntaxError, LookupError, ArithmeticError, EOFError, RuntimeError,
+    struct.error, zlib.error, zipfile.BadZipFile, Image.DecompressionBombError,
+)  # fmt: skip
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def reason(error: BaseException) -> str:
+    """The text of an error on one line; its kind where it says nothing else."""
+    text = str(error) if not isinstance(error, KeyError) else f"no {error}"
+    return " ".join(text.split()) or type(error).__name__
 
 
 def resize(image: Image.Image, size: tuple[int, int], mode: str) -> Pixels:
-    """Convert to ``mode`` (``RGB`` or ``L``) and resize to (height, width) -> [H, W, C] uint8."""
-    image = image.convert(mode)
+    """Convert to ``mode`` (``RGB`` or ``L``) and resize to (height, width) -> [H, W, C] uint8.
+
+    The image is turned upright as its EXIF orientation says.
+
+    Raises:
+        ValueError: grey of more than 8 bits, which Pillow would clip to white.
+    """
+    if image.mode == "F" or image.mode.startswith("I"):
+        raise ValueError(
+            f"grey levels of more than 8 bits (mode {image.mode}): convert to 8 bits first, as "
+            "the window is your choice"
+        )
+    image = ImageOps.exif_transpose(image).convert(mode)
     if (image.height, image.width) != size:
         image = image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
     pixels = np.asarray(image)
@@ -45,6 +74,30 @@ class ImageStore:
         return {"path": self.path, "_images": None}
 
 
+@contextmanager
+def cache_errors(folder: Path) -> Iterator[None]:
+    """Turn what the disk refuses while the cache is written into a ``DataError``."""
+    try:
+        yield
+    except OSError as error:
+        why = "no space left" if error.errno in FULL else reason(error)
+        raise DataError(
+            f"cannot write the image cache in {folder}: {why}: make space, or point MEDTAIL_CACHE "
+            "to another disk"
+        ) from error
+
+
+def _reserve(part: Path) -> None:
+    """Give a sparse file its blocks: on a full disk an error here, no SIGBUS at a later write."""
+    if hasattr(os, "posix_fallocate"):
+        with part.open("r+b") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, part.stat().st_size)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # not on this file system
+                    raise
+
+
 def _write(path: Path, read: Callable[[int], Pixels], shape: tuple[int, ...], title: str) -> None:
     """Read every image into ``path``, which is renamed into place only when all are good."""
     needed, free = int(np.prod(shape)), shutil.disk_usage(path.parent).free
@@ -57,13 +110,14 @@ def _write(path: Path, read: Callable[[int], Pixels], shape: tuple[int, ...], ti
     bad: list[str] = []
     try:
         images = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+        _reserve(part)
         for row in track(
             range(shape[0]), f"decoding {title}", transient=True, disable=shape[0] < 2000
         ):
             try:
                 images[row] = read(row)
-            except (OSError, ValueError, SyntaxError) as error:
-                bad.append(str(error))
+            except UNREADABLE as error:
+                bad.append(reason(error))
         images.flush()
         del images
         if bad:
@@ -89,17 +143,18 @@ def open_store(
         key: everything that the pixels depend on (source files, their sizes and times, drawing
             version).
         shape: N images of height, width and channels.
-        read: row -> [H, W, C] uint8; raises ``OSError`` or ``ValueError`` naming the file it cannot
-            read.
+        read: row -> [H, W, C] uint8; raises one of ``UNREADABLE`` naming the file it cannot read.
 
     Raises:
-        DataError: an image is unreadable, or the disk is too small.
+        DataError: an image is unreadable, the disk is too small, or refuses to be written.
     """
-    digest = hashlib.sha256(f"{key}|{shape}".encode()).hexdigest()[:12]
+    text = f"decoder {DECODER_VERSION}|{key}|{shape}"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     path = folder / f"{title}-{shape[1]}x{shape[2]}-{digest}.npy"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            if not path.exists():
-                _write(path, read, shape, title)
+        with cache_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(path.with_suffix(".lock")):
+                if not path.exists():
+                    _write(path, read, shape, title)
     return ImageStore(path)

@@ -1,7 +1,7 @@
-"""Reading the label files of published datasets: CSV rows, one-hot tables, images found by name."""
+"""Reading the label files of datasets: CSV rows by id, one-hot tables, images found by name."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,45 +12,85 @@ from .errors import DataError
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 
 
-def read_rows(path: Path, columns: Iterable[str], delimiter: str = ",") -> list[dict[str, str]]:
+class Row(dict[str, str]):
+    """A row of a table by column, and ``where`` it stands, in words, for messages."""
+
+    def __init__(self, values: Mapping[str, str], where: str) -> None:
+        super().__init__(values)
+        self.where = where
+
+
+def read_rows(path: Path, columns: Iterable[str], delimiter: str = ",") -> list[Row]:
     """Rows of a CSV file with a header.
 
     Raises:
-        DataError: the file is no text, has no row, or a column of ``columns`` is missing.
+        DataError: the file is no text, has no row, a column of ``columns`` is missing, or a row has
+            too few or too many columns.
     """
+    rows = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines, delimiter=delimiter)
-            rows = list(reader)
+            reader = csv.DictReader(lines, delimiter=delimiter, restkey="")
             header = reader.fieldnames or []
+            absent = [c for c in columns if c not in header]
+            if absent:
+                raise DataError(
+                    f"{path}: no column '{absent[0]}' (there are {', '.join(header) or 'none'}): "
+                    "is it the right file?"
+                )
+            for values in reader:
+                where = f"{path}, line {reader.line_num}"
+                if None in values.values():
+                    raise DataError(f"{where}: too few columns: is the file cut off?")
+                # Empty columns beyond the header are what spreadsheets leave.
+                if isinstance(rest := values.pop("", ""), list) and any(rest):
+                    raise DataError(f"{where}: too many columns: {', '.join(rest)}")
+                rows.append(Row(values, where))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: {error}") from error
-    absent = [c for c in columns if c not in header]
-    if absent:
-        raise DataError(
-            f"{path}: no column '{absent[0]}' (there are {', '.join(header) or 'none'}): "
-            "is it the right file?"
-        )
     if not rows:
         raise DataError(f"{path}: no row below the header")
     return rows
 
 
-def one_hot(path: Path, rows: Sequence[Mapping[str, str]], classes: Sequence[str]) -> list[str]:
+def by_id(
+    rows: Iterable[Row], column: str, name: Callable[[str], str] = str.strip
+) -> dict[str, Row]:
+    """Each row by its id, in order.
+
+    Args:
+        rows: of one file, or of several that list different images.
+        column: that holds the id.
+        name: value of ``column`` -> id.
+
+    Raises:
+        DataError: an id is empty, or stands twice.
+    """
+    found: dict[str, Row] = {}
+    for row in rows:
+        key = name(row[column])
+        if not key:
+            raise DataError(f"{row.where}: empty {column}")
+        if (first := found.setdefault(key, row)) is not row:
+            raise DataError(f"{row.where}: '{key}' stands already in {first.where}: keep one")
+    return found
+
+
+def one_hot(rows: Iterable[Row], classes: Sequence[str]) -> list[str]:
     """Class of each row, whose columns ``classes`` hold one 1 and else 0.
 
     Raises:
         DataError: a row has no number, or not exactly one 1.
     """
     found = []
-    for line, row in enumerate(rows, 2):
+    for row in rows:
         try:
             hot = [c for c in classes if float(row[c]) == 1]
             total = sum(float(row[c]) for c in classes)
         except (TypeError, ValueError):
             hot, total = [], 0.0
         if len(hot) != 1 or total != 1:
-            raise DataError(f"{path}, line {line}: not exactly one of {', '.join(classes)} is 1")
+            raise DataError(f"{row.where}: not exactly one of {', '.join(classes)} is 1")
         found.append(hot[0])
     return found
 

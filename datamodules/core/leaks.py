@@ -1,4 +1,4 @@
-"""Leaks between splits: ids, groups, identical and nearly identical images."""
+"""Leaks between splits: groups, identical and nearly identical images."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .cache import ImageStore
+from .cache import ImageStore, cache_errors
 from .errors import DataError
 from .table import SPLITS, SampleTable
 
@@ -26,8 +26,9 @@ PAIRS: tuple[Pair, ...] = tuple(combinations(SPLITS, 2))
 class LeakReport:
     """What two splits share; each entry maps ``(split, split)`` to an amount.
 
+    No id can stand in two splits: tables that repeat one are refused (``SampleTable.check``).
+
     Attributes:
-        ids: sample ids in both splits.
         groups: groups with images in both splits.
         identical: images of the second split whose pixels stand in the first, byte for byte.
         similar: images of the second split with an image in the first within ``PERCEPTUAL_BITS`` of
@@ -36,7 +37,6 @@ class LeakReport:
         known_groups: whether the dataset knows groups at all.
     """
 
-    ids: dict[Pair, int]
     groups: dict[Pair, int]
     identical: dict[Pair, int]
     similar: dict[Pair, int]
@@ -45,8 +45,8 @@ class LeakReport:
 
     @property
     def leaks(self) -> bool:
-        """Whether an id, a group or an image stands in two splits."""
-        return any(sum(d.values()) for d in (self.ids, self.groups, self.identical))
+        """Whether a group or an image stands in two splits."""
+        return any(sum(d.values()) for d in (self.groups, self.identical))
 
 
 def leak_report(table: SampleTable, split: NDArray[np.str_], store: ImageStore) -> LeakReport:
@@ -54,7 +54,6 @@ def leak_report(table: SampleTable, split: NDArray[np.str_], store: ImageStore) 
     digests, hashes = pixel_digests(store), perceptual_hashes(store)
     groups = table.group if table.group is not None else table.id
     return LeakReport(
-        ids={pair: len(v) for pair, v in _shared(table.id, split).items()},
         groups={pair: len(v) for pair, v in _shared(groups, split).items()},
         identical={
             (a, b): int(np.isin(digests[split == b], digests[split == a]).sum()) for a, b in PAIRS
@@ -107,9 +106,11 @@ def _beside(store: ImageStore, suffix: str, compute: Callable[[], NDArray[Any]])
     """The array kept beside the store under ``suffix``, computed where it is not there yet."""
     path = store.path.with_suffix(f".{suffix}.npy")
     if not path.exists():
+        found = compute()
         part = path.with_suffix(f".{os.getpid()}.part.npy")
-        np.save(part, compute())
-        part.replace(path)
+        with cache_errors(path.parent):
+            np.save(part, found)
+            part.replace(path)
     kept: NDArray[Any] = np.load(path)
     return kept
 

@@ -4,12 +4,27 @@ import hashlib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .cache import Pixels
+from .cache import UNREADABLE, Pixels, cache_errors, reason
 from .errors import DataError
+
+
+def load_arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """The arrays ``names`` of an archive; raises ``DataError`` where it is broken or lacks one."""
+    try:
+        archive = np.load(path)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it holds one array only")
+        with archive:
+            return {name: archive[name] for name in names}
+    except UNREADABLE as error:
+        raise DataError(
+            f"{path}: broken, or no npz with {', '.join(names)}: {reason(error)}"
+        ) from error
 
 
 def _header(member: IO[bytes]) -> tuple[int, ...]:
@@ -30,18 +45,21 @@ def stream_images(path: Path, members: tuple[str, ...]) -> Iterator[Pixels]:
     """The images [H, W] or [H, W, C] of the arrays ``members`` [N, ...], one after another.
 
     Raises:
-        OSError, ValueError, KeyError, zipfile.BadZipFile: the archive is broken or lacks an array.
+        OSError: the archive is broken, or lacks an array.
     """
-    with zipfile.ZipFile(path) as archive:
-        for name in members:
-            with archive.open(f"{name}.npy") as member:
-                amount, *shape = _header(member)
-                size = int(np.prod(shape))
-                for _ in range(amount):
-                    data = member.read(size)
-                    if len(data) != size:
-                        raise OSError(f"{path}: {name} ends too early")
-                    yield np.frombuffer(data, np.uint8).reshape(shape)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in members:
+                with archive.open(f"{name}.npy") as member:
+                    amount, *shape = _header(member)
+                    size = int(np.prod(shape))
+                    for _ in range(amount):
+                        data = member.read(size)
+                        if len(data) != size:
+                            raise EOFError(f"{name} ends too early")
+                        yield np.frombuffer(data, np.uint8).reshape(shape)
+    except UNREADABLE as error:
+        raise OSError(f"{path}: {reason(error)}") from error
 
 
 def md5(path: Path, memory: Path) -> str:
@@ -54,6 +72,7 @@ def md5(path: Path, memory: Path) -> str:
                 digest = hashlib.file_digest(file, "md5").hexdigest()
         except OSError as error:
             raise DataError(f"{path}: {error}") from error
-        memory.mkdir(parents=True, exist_ok=True)
-        kept.write_text(digest)
+        with cache_errors(memory):
+            memory.mkdir(parents=True, exist_ok=True)
+            kept.write_text(digest)
     return kept.read_text()

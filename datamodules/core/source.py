@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from PIL import Image
 
-from .cache import Pixels, resize
+from .cache import UNREADABLE, Pixels, reason, resize
 from .errors import DataMissingError
 from .labels import images_below
 from .names import DataName
@@ -28,7 +28,7 @@ class Source:
     """Facts, labels and pixels of a dataset.
 
     A dataset overrides ``load_table`` and, where its images are no files, ``read_image`` and
-    ``source_key``.
+    ``source_key``, and ``close_sources`` where reading leaves something behind.
 
     Class attributes:
         slugs: the names this module answers to; usually one, the module's own.
@@ -80,14 +80,17 @@ class Source:
 
     def read_image(self, row: int) -> Pixels:
         """Decode one image -> [H, W, C] uint8 of ``image_size``; ``OSError`` names the file."""
-        path = self.table.path[row] if self.table.path else None
-        if path is None:
-            raise NotImplementedError
+        if self.table.path is None:
+            raise TypeError(f"{type(self).__name__}: the table has no paths: override read_image")
+        path = self.table.path[row]
         try:
             with Image.open(path) as image:
                 return resize(image, self.image_size, "RGB" if self.in_channels == 3 else "L")
-        except (OSError, ValueError, SyntaxError) as error:
-            raise OSError(f"{path}: {error}") from error
+        except UNREADABLE as error:
+            raise OSError(f"{path}: {reason(error)}") from error
+
+    def close_sources(self) -> None:
+        """Drop what ``read_image`` keeps open; called once the image cache is filled."""
 
     def source_key(self) -> str:
         """What the pixels depend on, in words: the cache is made anew when it changes."""
