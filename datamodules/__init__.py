@@ -2,6 +2,7 @@
 
 from functools import cache
 from importlib import import_module
+from inspect import Parameter, signature
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
@@ -28,18 +29,43 @@ def registry() -> dict[str, type[ImageDataModule]]:
     return found
 
 
+def get(name: str) -> type[ImageDataModule]:
+    """The class of a dataset. Raises ``MedtailError`` with the nearest names where none is."""
+    if name not in registry():
+        raise unknown("dataset", name, registry())
+    return registry()[name]
+
+
+def parameters(name: str) -> dict[str, Any]:
+    """A dataset's own arguments with their defaults, and those of every dataset."""
+    return {
+        parameter.name: parameter.default
+        for owner in (get(name), ImageDataModule)
+        for parameter in signature(owner).parameters.values()
+        if parameter.kind is Parameter.KEYWORD_ONLY
+    }
+
+
+def defaults(name: str) -> dict[str, Any]:
+    """The parameters that a dataset has for itself, with their defaults."""
+    common = signature(ImageDataModule).parameters
+    return {key: value for key, value in parameters(name).items() if key not in common}
+
+
 def build(name: str, image_size: int | tuple[int, int] = 28, **arguments: Any) -> ImageDataModule:  # noqa: ANN401
     """The data module of ``name`` (``dataset[+variant][@regime]``), not yet prepared.
 
     Args:
         name: such as ``isic2018@lt100``.
         image_size: (height, width) in pixels, or one number for a square.
-        arguments: further arguments of the data module's class.
+        arguments: further arguments by name, see ``parameters``.
 
     Raises:
-        MedtailError: unknown dataset, variant or regime.
+        MedtailError: unknown dataset, variant, regime or argument, or a bad value.
     """
     parsed = DataName.parse(name)
-    if parsed.dataset not in registry():
-        raise unknown("dataset", parsed.dataset, registry())
-    return registry()[parsed.dataset](parsed, image_size, **arguments)
+    known = parameters(parsed.dataset)
+    for argument in arguments:
+        if argument not in known:
+            raise unknown(f"argument of {parsed.dataset}", argument, known)
+    return get(parsed.dataset)(parsed, image_size, **arguments)

@@ -17,6 +17,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from .core.arguments import whole_number
 from .core.base import ImageDataModule
 from .core.cache import Pixels
 from .core.drawing import ANGLES, DOTS, DRAWING_VERSION, WAVES, Floats, Lesion, Traits, draw
@@ -218,13 +219,12 @@ class Phantom(ImageDataModule):
         **arguments: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(name, image_size, **arguments)
-        self.count, self.draw_seed = count, draw_seed
+        self.count = whole_number(self.name.source, "count", count)
+        self.draw_seed = whole_number(self.name.source, "draw_seed", draw_seed)
         self.place: NDArray[np.int64]  # [N, 3] class, lesion and view of each row
 
     def load_table(self) -> SampleTable:
         """Class by class, lesion by lesion, view by view."""
-        if self.draw_seed < 0:
-            raise DataError(f"phantom: draw_seed={self.draw_seed} is negative: take 0 or more")
         self.place = np.array(
             [
                 (target, number, view)

@@ -1,16 +1,18 @@
 """What every dataset of the registry keeps, on its generated twin or as the project draws it."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
-from twins import ARGUMENTS, TWINS
+from twins import ARGUMENTS, LISTS, TWINS
 
 import datamodules
 from benchmark.cell import Budget, Cell, Terms
 from benchmark.tracks import supervised
 from datamodules.core.card import card
 from datamodules.core.contract import DataRequest
-from datamodules.core.errors import DataError, DataMissingError
+from datamodules.core.errors import DataError, DataMissingError, MedtailError
 from datamodules.core.table import SPLITS
 
 NO_FILES = {"phantom": {"count": 300}}  # drawn by the project, with arguments that keep it small
@@ -26,12 +28,18 @@ def built(tmp_path_factory):
         if name not in made:
             root = tmp_path_factory.mktemp("twin")
             TWINS.get(name, lambda _: None)(root)
-            arguments = ARGUMENTS[name](root) if name in ARGUMENTS else NO_FILES.get(name, {})
-            made[name] = datamodules.build(name, 28, root=root, cache=root / "cache", **arguments)
-            made[name].prepare()
+            made[name] = again(name, root, root / "cache")
         return made[name]
 
     return build
+
+
+def again(name, root, cache, regime="natural"):
+    """Prepared module of a name, on a twin that is written."""
+    arguments = ARGUMENTS[name](root) if name in ARGUMENTS else NO_FILES.get(name, {})
+    module = datamodules.build(f"{name}@{regime}", 28, root=root, cache=cache, **arguments)
+    module.prepare()
+    return module
 
 
 def test_every_dataset_has_a_twin():
@@ -50,6 +58,55 @@ def test_spec_and_table_agree(built, name):
     assert sum(spec.class_counts) == len(module.rows("train"))
     assert module.store.images.shape == (len(table), *spec.image_size, spec.in_channels)
     assert {len(module.rows(s)) > 0 for s in SPLITS} == {True}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_travels_to_another_process(built, name, tmp_path):
+    module = again(name, built(name).root, tmp_path)  # its cache has just been filled
+    text = pickle.dumps(module)
+    assert len(text) < module.store.images.nbytes / 2  # no pixel travels
+    there = pickle.loads(text)
+    there.prepare()
+    assert (there.store.images == module.store.images).all()
+    assert there.rows("train").tolist() == module.rows("train").tolist()
+
+
+BAD = {
+    "split_seed": (-1, 0.5, "0", True),
+    "workers": (-1, None),
+    "augment": ("fancy", None, ["standard"]),
+    "image_size": (0, -3, 2.5, "28", (28, 0), (1, 2, 3), ()),
+    "allow_leaks": (True,),
+    "fancy": (1,),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("argument", BAD)
+def test_bad_arguments_are_one_clear_line(name, argument):
+    for value in BAD[argument]:
+        with pytest.raises(MedtailError, match=argument) as caught:
+            datamodules.build(name, **{argument: value})
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_can_be_given(name):
+    known = datamodules.parameters(name.split("+")[0])
+    assert {"root", "cache", "augment", "split_seed", "workers"} <= set(known)
+    datamodules.build(name, **known)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_binary_is_the_most_frequent_class_against_all_others(built, name):
+    module = built(name)
+    counts = module.spec.class_counts
+    binary = again(name, module.root, module.cache, "binary2")
+    common = module.class_names[counts.index(max(counts))]
+    assert binary.spec.class_names == (common, f"not {common}")
+    given, rest = binary.wanted
+    assert given // 2 == rest > 0
+    assert not binary.spec.ordinal
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -101,6 +158,28 @@ def test_missing_files_are_one_clear_line(name, tmp_path):
     assert str(tmp_path) in text or name == "image_table"
 
 
+@pytest.mark.parametrize("name", LISTS)
+def test_broken_lists_are_one_clear_line(name, tmp_path):
+    """An image that stands twice, and a file that is cut off: each with its line."""
+    TWINS[name](tmp_path)
+    for file in LISTS[name]:
+        (path,) = tmp_path.rglob(file)
+        text = path.read_text()
+        lines = text.splitlines()
+        twice = [*lines[:9], "", lines[3], *lines[9:]]
+        cut = [*lines[:-1], lines[-1][:5]]
+        for rows, why in (
+            (twice, f"{file}, line 11: '.*' stands already in .*{file}, line 4: keep one"),
+            (cut, f"{file}, line {len(lines)}: too few columns"),
+        ):
+            path.write_text("\n".join(rows))
+            with pytest.raises(DataError, match=why) as caught:
+                again(name, tmp_path, tmp_path / "cache")
+            assert "\n" not in str(caught.value)
+        path.write_text(text)
+    again(name, tmp_path, tmp_path / "cache")
+
+
 @pytest.mark.parametrize("name", TWINS)
 def test_fetch_without_a_downloader_says_how(name, tmp_path, monkeypatch):
     module = datamodules.build(name, 28, root=tmp_path)
@@ -116,12 +195,9 @@ def _no_network(*_, **__):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_regime_changes_only_train(built, name, tmp_path_factory):
+def test_a_regime_changes_only_train(built, name):
     module = built(name)
-    arguments = {"root": module.root, "cache": module.cache}
-    arguments |= ARGUMENTS[name](module.root) if name in ARGUMENTS else NO_FILES.get(name, {})
-    cut = datamodules.build(f"{name}@lt5", 28, **arguments)
-    cut.prepare()
+    cut = again(name, module.root, module.cache, "lt5")
     assert cut.store.path == module.store.path
     assert cut.digest == module.digest
     assert set(cut.rows("train")) < set(module.rows("train"))

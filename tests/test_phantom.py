@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from datamodules import build
 from datamodules.core.drawing import DRAWING_VERSION
-from datamodules.core.errors import DataError
+from datamodules.core.errors import MedtailError
 from datamodules.phantom import (
     CLASSES,
     FEWEST,
@@ -86,9 +86,12 @@ def test_small_counts_lift_the_rarest_classes(count):
     assert (np.diff(counts[np.argsort(IMAGES)]) >= 0).all()
 
 
-@pytest.mark.parametrize(("wrong", "said"), [({"count": 104}, "105"), ({"draw_seed": -1}, "-1")])
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"count": 104}, "105"), ({"count": "300"}, "'300'"), ({"draw_seed": -1}, "-1")],
+)
 def test_wrong_arguments_are_one_clear_line(wrong, said):
-    with pytest.raises(DataError, match=f"^phantom: .*{said}[^\n]*$"):
+    with pytest.raises(MedtailError, match=f"^phantom: .*{said}[^\n]*$"):
         build("phantom", **wrong).prepare()
 
 

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.stats import chisquare
 
-from datamodules.core.transforms import Augmenter
+from datamodules.core.errors import MedtailError
+from datamodules.core.transforms import Augmenter, compose
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (28, 28, 3), np.uint8)
 KEYS = [(e, p, s) for e in range(2) for p in range(4) for s in range(2)]
@@ -21,9 +23,42 @@ def test_depends_only_on_the_key(name, channels):
         assert (first[key] == second[key]).all()
 
 
-def test_keys_and_seeds_differ():
-    found = {Augmenter("standard", seed)(IMAGE, key).tobytes() for seed in (1, 2) for key in KEYS}
-    assert len(found) > len(KEYS)
+def places(keys, seed=1, square=True):
+    """Which of its symmetries each key gives, by number."""
+    augment, image = Augmenter("symmetries", seed, square), IMAGE if square else IMAGE[:20]
+    flips = [image, image[:, ::-1], image[::-1], image[::-1, ::-1]]
+    known = [*flips, *(f.swapaxes(0, 1) for f in flips)] if square else flips
+    number = {symmetry.tobytes(): n for n, symmetry in enumerate(known)}
+    return np.array([number[augment(image, key).tobytes()] for key in keys])
+
+
+NEIGHBOURS = {
+    "position": [(3, p, 0) for p in range(2000)],
+    "epoch": [(e, 5, 1) for e in range(2000)],
+    "view": [(e, p, view) for e in range(10) for p in range(50) for view in range(4)],
+}
+
+
+@pytest.mark.parametrize("square", [True, False])
+@pytest.mark.parametrize("keys", NEIGHBOURS.values(), ids=NEIGHBOURS)
+def test_neighbouring_keys_give_every_symmetry_alike(keys, square):
+    amount = 8 if square else 4
+    found = places(keys, square=square)
+    assert chisquare(np.bincount(found, minlength=amount)).pvalue > 1e-3
+    pairs = np.bincount(found[:-1] * amount + found[1:], minlength=amount**2)
+    assert chisquare(pairs).pvalue > 1e-3  # the next one does not follow from this one
+
+
+def test_seeds_are_independent():
+    keys = NEIGHBOURS["position"]
+    pairs = np.bincount(places(keys, 1) * 8 + places(keys, 2), minlength=64)
+    assert chisquare(pairs).pvalue > 1e-3
+
+
+def test_unknown_name_is_refused():
+    for make in (compose, lambda name: Augmenter(name, 0)):
+        with pytest.raises(MedtailError, match=r"unknown augmentation 'fancy'.*standard"):
+            make("fancy")
 
 
 def test_global_random_state_is_left_alone():

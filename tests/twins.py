@@ -176,6 +176,15 @@ TWINS: dict[str, Callable[[Path], None]] = {
     "image_table": image_table_twin,
     **{flag: medmnist_twin(flag) for flag in MEDMNIST},
 }
+# The label files of a twin, by pattern below its root.
+LISTS: dict[str, Sequence[str]] = {
+    "isic2018": (isic2018.TRUTH, isic2018.GROUPINGS),
+    "isic2019": (isic2019.TRUTH, isic2019.METADATA),
+    "aptos2019": ("train.csv",),
+    "hyperkvasir": (hyperkvasir.SPLIT_FILE,),
+    "kvasir_capsule": kvasir_capsule.FOLDS,
+    "image_table": ("images.csv",),
+}
 # Arguments of ``datamodules.build`` for a twin, given its root.
 ARGUMENTS: dict[str, Callable[[Path], dict[str, Path]]] = {
     "image_table": lambda root: {"file": root / "images.csv"},

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from . import leaks, regimes, splits
+from .arguments import height_width, whole_number
 from .cache import ImageStore, open_store
 from .contract import Batch, DataRequest, DataSpec
 from .errors import DataError, unknown
@@ -19,7 +20,7 @@ from .names import DataName
 from .rows import InOrder, Rows
 from .samplers import Draw, StepSampler
 from .source import Source, cache_root, data_root
-from .transforms import Augmentation, Augmenter
+from .transforms import Augmentation, Augmenter, check_name
 
 # ImageNet's constants, which pretrained weights expect; grey images take their mean.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -38,7 +39,6 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         augment: what an augmented training image goes through, see ``transforms.compose``.
         split_seed: of the split and the regime's cut.
         workers: loader processes; 0 reads in the training process. Never changes a number.
-        allow_leaks: only for inspection: build a leaking split without its marked name.
     """
 
     def __init__(
@@ -46,12 +46,11 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         name: str | DataName,
         image_size: int | tuple[int, int] = 28,
         *,
-        root: Path | None = None,
-        cache: Path | None = None,
+        root: Path | str | None = None,
+        cache: Path | str | None = None,
         augment: Augmentation = "symmetries",
         split_seed: int = 0,
         workers: int = 0,
-        allow_leaks: bool = False,
     ) -> None:
         super().__init__()
         self.name = name if isinstance(name, DataName) else DataName.parse(name)
@@ -60,10 +59,11 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         regimes.parse(self.name.dataset, self.name.regime)
         if self.name.source in self.refused:
             raise DataError(f"{self.name.source}: {self.refused[self.name.source]}")
-        self.image_size = (image_size, image_size) if isinstance(image_size, int) else image_size
-        self.root, self.cache = root or data_root(), cache or cache_root()
-        self.split_seed, self.workers, self.allow_leaks = split_seed, workers, allow_leaks
-        self.augment: Augmentation = augment
+        self.image_size = height_width(self.name.source, image_size)
+        self.root, self.cache = Path(root or data_root()), Path(cache or cache_root())
+        self.split_seed = whole_number(self.name.source, "split_seed", split_seed)
+        self.workers = whole_number(self.name.source, "workers", workers)
+        self.augment: Augmentation = check_name(augment)
         self.request, self.batch_size, self.seed, self.epochs = DataRequest(), 128, 0, 1
         self.predicted, self.dtype = "test", torch.float32
         self.split: NDArray[np.str_]
@@ -99,7 +99,7 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
     @property
     def leaks_allowed(self) -> bool:
         """Whether this is a split that leaks, under its marked name."""
-        return self.allow_leaks or self.name.variant.startswith("leaky_")
+        return self.name.variant.startswith("leaky_")
 
     def _open_store(self) -> ImageStore:
         key = "\n".join([self.source, self.source_key(), *self.table.id])

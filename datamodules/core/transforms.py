@@ -1,15 +1,24 @@
 """Augmentation: the only module that imports albumentations."""
 
 import random
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import albumentations as A
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import unknown
+
 Augmentation = Literal["none", "symmetries", "standard"]
 cv2.setNumThreads(1)
+
+
+def check_name(name: Augmentation) -> Augmentation:
+    """``name``, where there is such an augmentation; else raises ``MedtailError``."""
+    if name not in get_args(Augmentation):
+        raise unknown("augmentation", str(name), get_args(Augmentation))
+    return name
 
 
 def compose(name: Augmentation, square: bool = True) -> A.Compose | None:
@@ -18,8 +27,11 @@ def compose(name: Augmentation, square: bool = True) -> A.Compose | None:
     ``symmetries``: one of the eight symmetries of the square (of the four of the rectangle, where
     images are not square). ``standard``: these, a small shift, scale and rotation, and a small
     change of brightness and contrast. Hue stays: colour is diagnostic in skin and fundus images.
+
+    Raises:
+        MedtailError: there is no such augmentation.
     """
-    if name == "none":
+    if check_name(name) == "none":
         return None
     symmetries = [A.D4(p=1.0)] if square else [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)]
     if name == "symmetries":

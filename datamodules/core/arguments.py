@@ -1,0 +1,37 @@
+"""Checks of a data module's arguments: a bad value is one clear line before any file is read."""
+
+from typing import Any
+
+import numpy as np
+
+from .errors import MedtailError
+
+
+def whole_number(owner: str, name: str, value: Any, least: int = 0) -> int:  # noqa: ANN401
+    """``value``, where it is a whole number.
+
+    Args:
+        owner: the data's name, for the message.
+        name: of the argument.
+        value: what was given.
+        least: the smallest that is allowed.
+
+    Raises:
+        MedtailError: it is no whole number, or too small.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise MedtailError(f"{owner}: {name}={value!r}: give a whole number, {least} or more")
+    return int(value)
+
+
+def height_width(owner: str, value: Any) -> tuple[int, int]:  # noqa: ANN401
+    """(height, width) of one number or two.
+
+    Raises:
+        MedtailError: ``value`` is neither, or a number is below 1.
+    """
+    sides = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(sides) != 2:
+        raise MedtailError(f"{owner}: image_size={value!r}: give one number, or (height, width)")
+    height, width = (whole_number(owner, "image_size", side, 1) for side in sides)
+    return height, width
