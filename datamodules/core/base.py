@@ -1,5 +1,6 @@
 """The base of every dataset: a LightningDataModule under an imbalance regime."""
 
+import math
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -214,8 +215,9 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         """Every image of ``split`` once, not augmented, in the table's order."""
         rank, world = self._rank()
         rows = self.rows(split)
+        steps = max(8, min(256, 2**20 // math.prod(self.image_size)))  # memory as in training
         data = Rows(self.store, rows, self.target, Augmenter("none", 0))
-        return self._loader(data, InOrder(len(rows), 256, rank, world))
+        return self._loader(data, InOrder(len(rows), steps, rank, world))
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """The validation split."""

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import mmap
 import os
 import shutil
 import struct
@@ -56,12 +57,16 @@ def resize(image: Image.Image, size: tuple[int, int], mode: str) -> Pixels:
     return pixels if pixels.ndim == 3 else pixels[:, :, None]
 
 
+RESIDENT = 2**25  # bytes of the map that a process keeps before it lets them go
+
+
 class ImageStore:
     """[N, H, W, C] uint8 images in one file, mapped when first read: workers get its path only."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._images: NDArray[np.uint8] | None = None
+        self._touched = 0
 
     @property
     def images(self) -> NDArray[np.uint8]:
@@ -70,8 +75,19 @@ class ImageStore:
             self._images = np.load(self.path, mmap_mode="r")
         return self._images
 
+    def let_go(self, amount: int) -> None:
+        """Count ``amount`` images read; now and then take their pages off this process's memory.
+
+        They stay in the system's page cache, which all workers share.
+        """
+        self._touched += amount * self.images[0].nbytes
+        mapped: mmap.mmap | None = getattr(self.images, "_mmap", None)
+        if self._touched > RESIDENT and mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
+            self._touched = 0
+
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_images": None}
+        return {"path": self.path, "_images": None, "_touched": 0}
 
 
 @contextmanager

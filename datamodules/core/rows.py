@@ -51,6 +51,7 @@ class Rows(Dataset[Batch]):
                 for view in range(self.views)
             ]
         )
+        self.store.let_go(len(index))
         image = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         if self.views > 1:
             image = image.view(len(draws), self.views, *image.shape[1:])
