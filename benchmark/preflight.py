@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 
 from rich.console import Console
+from timm.optim import list_optimizers
+
+from datamodules.core.errors import unknown
 
 from .cell import Cell
 from .run import prepared
@@ -17,6 +20,8 @@ def check(cells: Sequence[Cell], console: Console) -> None:
             for a method's stages.
     """
     for terms in dict.fromkeys(cell.terms for cell in cells):
+        if terms.budget.optimizer not in list_optimizers():
+            raise unknown("optimizer", terms.budget.optimizer, list_optimizers())
         data = prepared(terms)
         pairs = zip(data.spec.class_names, data.spec.class_counts, strict=True)
         counts = ", ".join(f"{name} {count}" for name, count in pairs)

@@ -40,7 +40,18 @@ def test_identity_is_of_the_values():
         Cell(method="erm", terms=Terms(data="phantom@lt100", data_params={"size": 10})),
     ]
     assert len({cell.id, *(c.id for c in others)}) == 7
-    assert Cell(method="mixup", params={"b": 1, "a": 2}, terms=TERMS).row == "mixup(a=2, b=1)"
+
+
+def test_a_label_names_the_row_and_is_no_part_of_the_identity():
+    cell = Cell(method="mixup", terms=TERMS)
+    named = Cell(method="mixup", label="mixup(alpha=0.2)", terms=TERMS)
+    assert (cell.row, named.row) == ("mixup", "mixup(alpha=0.2)")
+    assert cell.id == named.id
+
+
+def test_identity_does_not_depend_on_defaults_being_written():
+    written = Cell(method="erm", terms=Terms(**TERMS.model_dump()), params={}, seed=0)
+    assert written.id == Cell(method="erm", terms=TERMS).id
 
 
 def test_survives_a_file_exactly(tmp_path):

@@ -16,7 +16,7 @@ from ray.cloudpickle import register_pickle_by_value
 from rich.console import Console
 
 import methods
-from benchmark import driver, leaderboard, run
+from benchmark import driver, leaderboard, preflight, run
 from benchmark.cell import Budget, Cell, Terms
 from benchmark.launch import inline, ray
 from benchmark.metrics import score
@@ -399,3 +399,34 @@ def test_a_shared_stage_is_not_reused_for_other_data(tmp_path):
     run.run(store.job(Cell(method="erm", terms=one), 1))
     other = run.run(store.job(Cell(method="ncm", terms=two), 1))
     assert not other.record.stages[0].shared
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"backbone": "resnet81"}, "unknown backbone 'resnet81'"),
+        ({"backbone": "resnet18+big_stem"}, "unknown stem 'big_stem'"),
+        ({"backbone": "vit_tiny_patch16_224+no_pool"}, "only ResNets"),
+        ({"budget": QUICK.model_copy(update={"optimizer": "adamx"})}, "unknown optimizer 'adamx'"),
+        ({"data_params": {"count": 3}}, "count"),
+    ],
+)
+def test_wrong_terms_are_found_before_anything_is_trained(changes, words):
+    console = Console(file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    with pytest.raises(MedtailError) as caught:
+        preflight.check([cell(**changes)], console)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_parameter_is_found_before_anything_is_trained():
+    console = Console(file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    with pytest.raises(MedtailError, match="gamma"):
+        preflight.check([cell("focal", params={"gamma": -1.0})], console)
+
+
+def test_weights_that_cannot_be_had_are_one_clear_line(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    console = Console(file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    with pytest.raises(MedtailError, match="pretrained weights cannot be had"):
+        preflight.check([cell(pretrained=True)], console)

@@ -130,3 +130,40 @@ def test_a_filter_that_matches_nothing_says_what_there_is(suite_file):
         select(cells, method="focal")
     with pytest.raises(MedtailError, match=r"--seed 7.*0, 1"):
         select(cells, seed="7")
+
+
+def test_parameters_are_resolved(suite_file):
+    """A default that is written, or not, is the same cell; another value is another row."""
+    given = "methods: [focal, {name: focal, params: {gamma: 3.0}}]\ndata: [phantom]\n"
+    first, second = load(suite_file(given)).cells()
+    assert first.params == {"gamma": 2.0}
+    assert (first.row, second.row) == ("focal", "focal(gamma=3.0)")
+    assert first.terms.data_params == {"count": 3000, "draw_seed": 0}
+    written = "methods: [{name: focal, params: {gamma: 2.0}}]\ndata: [phantom]\n"
+    assert next(load(suite_file(written)).cells()).id == first.id
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("methods: [erm, erm]\ndata: [phantom]\n", ["method erm stands twice"]),
+        ("methods: [erm]\ndata: [phantom, phantom@natural]\n", ["phantom@natural stands twice"]),
+        ("methods: [erm]\ndata: [{name: phantom, budget: {epochz: 3}}]\n", ["epochz"]),
+        ("methods: [erm]\ndata: [phantom]\nimage_size: 0\n", ["line 3", "image_size"]),
+        ("methods: [erm]\ndata: [{name: phantom, params: {size: 3}}]\n", ["'size'", "phantom"]),
+        ("methods: [erm]\ndata: [phantom]\ntitle: \x07\n", ["no readable YAML"]),
+    ],
+)
+def test_more_mistakes_are_one_clear_line(suite_file, text, words):
+    with pytest.raises(MedtailError) as caught:
+        list(load(suite_file(text)).cells())
+    assert "\n" not in str(caught.value)
+    for word in words:
+        assert word in str(caught.value), str(caught.value)
+
+
+def test_files_that_are_no_text(suite_file, tmp_path):
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("methods: [erm] # gr\xf6\xdfer".encode("latin-1"))
+    with pytest.raises(MedtailError, match=r"latin\.yaml: no readable YAML in UTF-8"):
+        load(str(path))
