@@ -16,7 +16,7 @@ from .data_commands import data_app
 
 if TYPE_CHECKING:
     from .cell import Cell
-    from .record import Record
+    from .store import Store
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -85,7 +85,7 @@ def bench(
 
     A second call does only what is missing; Ctrl-C loses at most the cells that are running.
     """
-    from . import driver, estimate, leaderboard, preflight
+    from . import driver, estimate, preflight
     from .launch import inline, ray
     from .store import Store
     from .suite import select
@@ -116,27 +116,32 @@ def bench(
         try:
             failures = driver.run_missing(missing, store, start, devices, mode, console)
         except KeyboardInterrupt:
-            over = sum(store.done(cell) for cell in cells)
-            kept = f"interrupted: {over} of {len(cells)} cells are done and kept"
-            console.print(f"{kept}; the same command does the rest", highlight=False)
+            over = f"{sum(store.done(cell) for cell in cells)} of {len(cells)} cells"
+            console.print(f"interrupted: {over} are done and kept; the same command does the rest")
             raise typer.Exit(EXIT_INTERRUPTED) from None
-        finished = store.finished(cells)
-        leaderboard.publish(leaderboards, finished)
-    leaderboard.render(leaderboards)
-    _report(cells, [record for record, _ in finished], leaderboards)
+        _publish(store, cells, leaderboards)
+    _complain(failures, len(cells), out)
+
+
+def _complain(failures: list[str], total: int, out: Path) -> None:
+    """Say which cells failed, in the exit status, too."""
     for line in failures:
         console.print(line, style="red", markup=False, highlight=False)
     if failures:
         traces = f"the tracebacks lie in {out}/cells/*/*/traceback.txt"
-        console.print(f"{len(failures)} of {len(cells)} cells failed; {traces}")
+        console.print(f"{len(failures)} of {total} cells failed; {traces}")
         raise typer.Exit(EXIT_FAILED_CELLS)
 
 
-def _report(cells: "list[Cell]", records: "list[Record]", leaderboards: Path) -> None:
-    """The tables in short, and where they are in full."""
+def _publish(store: "Store", cells: "list[Cell]", leaderboards: Path) -> None:
+    """Write the leaderboards; print their tables in short, and where they are in full."""
     from . import leaderboard
     from .run import commit
 
+    finished = store.finished(cells)
+    leaderboard.publish(leaderboards, finished)
+    leaderboard.render(leaderboards)
+    records = [record for record, _ in finished]
     for name in sorted({cell.terms.data for cell in cells}):
         mine = [record for record in records if record.cell.terms.data == name]
         if mine:

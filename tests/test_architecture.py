@@ -88,3 +88,12 @@ def test_torch_and_torchvision_are_pinned_as_a_pair():
         pinned = re.search(rf"^{name}==([\d.]+)$", lock, re.M)
         assert pinned
         assert f'"{name}=={pinned[1]}"' in project
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_functions_are_short(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.body[0].lineno < 60, (
+                node.name
+            )  # a signature may list many
