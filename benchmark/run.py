@@ -1,11 +1,14 @@
 """A cell -> a Record and predictions: what a worker does. Writes no record."""
 
+import ctypes
+import gc
 import platform
 import resource
 import subprocess
 import sys
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -110,6 +113,13 @@ def peak_mib() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
+def give_memory_back() -> None:
+    """Return freed memory to the system, so that a worker does not grow by the cell."""
+    gc.collect()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
 def failed(cell: Cell, error: BaseException) -> Outcome:
     """The outcome of a cell that raised."""
     text = str(error).strip() or type(error).__name__
@@ -146,6 +156,7 @@ def run(job: Job) -> Outcome:
         return failed(job.cell, error)
     finally:
         job.progress.unlink(missing_ok=True)
+        give_memory_back()
 
 
 def _run(job: Job, started: float, tell: supervised.Tell) -> Outcome:

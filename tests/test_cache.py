@@ -197,3 +197,14 @@ def test_resize(mode, channels, given_mode):
     assert resize(Image.new(given_mode, (30, 20)), (8, 12), mode).shape == (8, 12, channels)
     same = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(4, 6, 3)
     assert (resize(Image.fromarray(same), (4, 6), "RGB") == same).all()
+
+
+def test_pages_that_are_let_go_keep_their_pixels(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "RESIDENT", 1000)  # a few images of 4 x 4 x 3 bytes
+    pixels = np.random.default_rng(0).integers(0, 256, (200, 4, 4, 3), np.uint8)
+    store = cache.open_store(tmp_path, "some", "key", pixels.shape, lambda row: pixels[row])
+    for _ in range(2):
+        np.testing.assert_array_equal(np.stack(list(store)), pixels)
+    for row in range(200):
+        np.testing.assert_array_equal(store.images[row], pixels[row])
+        store.let_go(1)

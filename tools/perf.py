@@ -32,7 +32,7 @@ from datamodules.core.contract import DataRequest
 from datamodules.core.transforms import compose
 
 BUDGET = Budget(epochs=1, batch_size=128, optimizer="adamw", lr=0.003, weight_decay=0.05)
-LEAST_RATIO, MOST_MIB, CELLS = 0.9, 1536, 3
+LEAST_RATIO, MOST_MIB, CELLS = 0.9, 1536, 5
 
 
 class Clock(L.Callback):

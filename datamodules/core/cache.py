@@ -60,6 +60,13 @@ def resize(image: Image.Image, size: tuple[int, int], mode: str) -> Pixels:
 RESIDENT = 2**25  # bytes of the map that a process keeps before it lets them go
 
 
+def drop_pages(images: NDArray[np.uint8]) -> None:
+    """Take a mapped file's pages off this process's memory; what was written stays in the file."""
+    mapped: mmap.mmap | None = getattr(images, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
 class ImageStore:
     """[N, H, W, C] uint8 images in one file, mapped when first read: workers get its path only."""
 
@@ -81,10 +88,15 @@ class ImageStore:
         They stay in the system's page cache, which all workers share.
         """
         self._touched += amount * self.images[0].nbytes
-        mapped: mmap.mmap | None = getattr(self.images, "_mmap", None)
-        if self._touched > RESIDENT and mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
-            mapped.madvise(mmap.MADV_DONTNEED)
+        if self._touched > RESIDENT:
+            drop_pages(self.images)
             self._touched = 0
+
+    def __iter__(self) -> Iterator[Pixels]:
+        """Every image [H, W, C], in order."""
+        for image in self.images:
+            yield image
+            self.let_go(1)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path, "_images": None, "_touched": 0}
@@ -134,6 +146,9 @@ def _write(path: Path, read: Callable[[int], Pixels], shape: tuple[int, ...], ti
                 images[row] = read(row)
             except UNREADABLE as error:
                 bad.append(reason(error))
+            if (row + 1) % max(1, RESIDENT // images[0].nbytes) == 0:
+                images.flush()
+                drop_pages(images)
         images.flush()
         del images
         if bad:

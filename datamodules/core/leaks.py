@@ -121,7 +121,7 @@ def pixel_digests(store: ImageStore) -> NDArray[np.str_]:
         store,
         "digests",
         lambda: np.array(
-            [hashlib.blake2b(image.tobytes(), digest_size=8).hexdigest() for image in store.images]
+            [hashlib.blake2b(image.tobytes(), digest_size=8).hexdigest() for image in store]
         ),
     )
 
@@ -130,7 +130,7 @@ def perceptual_hashes(store: ImageStore) -> NDArray[np.uint64]:
     """[N] 64-bit perceptual hashes (``imagehash.phash``), kept beside the store."""
 
     def compute() -> NDArray[np.uint64]:
-        bits = [imagehash.phash(Image.fromarray(i.squeeze())).hash.ravel() for i in store.images]
+        bits = [imagehash.phash(Image.fromarray(i.squeeze())).hash.ravel() for i in store]
         return np.packbits(np.array(bits), axis=1).view(np.uint64).ravel()
 
     return _beside(store, "phash", compute)
