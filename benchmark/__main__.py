@@ -98,7 +98,7 @@ def bench(
     if mode is None:
         raise MedtailError(f"--wandb {wandb}: write {', '.join(MODES)}")
     chosen = load(suite, tuple(settings))
-    cells = select(list(chosen.cells()), method, data, seed)
+    cells = preflight.applicable(select(list(chosen.cells()), method, data, seed), console)
     if settings and leaderboards == BOARDS:
         leaderboards = out / "leaderboards"  # the project's own boards keep to its suites
     store = Store(out)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from datamodules.core.errors import MedtailError
 
+EXTRA = ("episode", "source_class")
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -22,14 +24,19 @@ class Predictions:
     Attributes:
         id: [N] sample ids.
         group: [N] group ids (the sample's id where there is no group).
-        target: [N] int64 classes.
+        target: [N] int64 classes; few-shot: counted within the episode.
         logits: [N, K] float16 log-probabilities.
+        episode: few-shot: [N] int64 number of the episode, else None.
+        source_class: where a regime has classes of its own: [N] int64 class in the dataset (of
+            few-shot among the rare ones, of one-class among all), else None.
     """
 
     id: NDArray[np.str_]
     group: NDArray[np.str_]
     target: NDArray[np.int64]
     logits: NDArray[np.float16]
+    episode: NDArray[np.int64] | None = None
+    source_class: NDArray[np.int64] | None = None
 
     @classmethod
     def of(
@@ -38,6 +45,8 @@ class Predictions:
         group: NDArray[np.str_],
         target: NDArray[np.int64],
         logits: NDArray[np.floating],
+        episode: NDArray[np.int64] | None = None,
+        source_class: NDArray[np.int64] | None = None,
     ) -> "Predictions":
         """Predictions from raw logits [N, K] of any float type.
 
@@ -58,7 +67,8 @@ class Predictions:
         scores = logits.astype(np.float64)
         scores -= scores.max(1, keepdims=True)
         scores -= np.log(np.exp(scores).sum(1, keepdims=True))
-        return cls(id, group, target, np.maximum(scores, -65000).astype(np.float16))
+        rounded = np.maximum(scores, -65000).astype(np.float16)
+        return cls(id, group, target, rounded, episode, source_class)
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
@@ -69,23 +79,29 @@ class Predictions:
 
     @property
     def digest(self) -> str:
-        """16 hex digits over ids, targets and logits."""
+        """16 hex digits over ids, targets, logits, episodes and source classes."""
         sha = hashlib.sha256("\n".join(self.id).encode())
         sha.update(self.target.astype("<i8").tobytes())
         sha.update(np.ascontiguousarray(self.logits.astype("<f2")).tobytes())
+        for column in (self.episode, self.source_class):
+            sha.update(b"" if column is None else column.astype("<i8").tobytes())
         return sha.hexdigest()[:16]
 
     def table(self) -> pa.Table:
-        """Arrow table: ``id``, ``group``, ``target``, ``logits`` as float16 lists of length K."""
+        """Arrow table: ``id``, ``group``, ``target``, ``logits`` as float16 lists of length K, and
+        ``episode`` and ``source_class`` where they are.
+        """
         flat = pa.array(np.ascontiguousarray(self.logits).reshape(-1), pa.float16())
-        return pa.table(
-            {
-                "id": pa.array(self.id.tolist()),
-                "group": pa.array(self.group.tolist()),
-                "target": pa.array(self.target),
-                "logits": pa.FixedSizeListArray.from_arrays(flat, self.logits.shape[1]),
-            }
-        )
+        columns = {
+            "id": pa.array(self.id.tolist()),
+            "group": pa.array(self.group.tolist()),
+            "target": pa.array(self.target),
+            "logits": pa.FixedSizeListArray.from_arrays(flat, self.logits.shape[1]),
+        }
+        for name in EXTRA:
+            if (values := getattr(self, name)) is not None:
+                columns[name] = pa.array(values, pa.int32())
+        return pa.table(columns)
 
     @classmethod
     def from_table(cls, table: pa.Table) -> "Predictions":
@@ -97,6 +113,10 @@ class Predictions:
             np.array(table["group"].to_pylist(), dtype=np.str_),
             table["target"].to_numpy().astype(np.int64),
             logits.reshape(table.num_rows, lists.type.list_size),
+            *(
+                table[name].to_numpy().astype(np.int64) if name in table.column_names else None
+                for name in EXTRA
+            ),
         )
 
     def write(self, path: Path) -> None:

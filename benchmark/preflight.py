@@ -5,11 +5,28 @@ from collections.abc import Sequence
 from rich.console import Console
 from timm.optim import list_optimizers
 
-from datamodules.core.errors import unknown
+import methods
+from datamodules.core.errors import MedtailError, unknown
 
 from .cell import Cell
 from .run import prepared
 from .tracks import supervised
+
+
+def applicable(cells: Sequence[Cell], console: Console) -> list[Cell]:
+    """Those of the cells that make sense; says of the others why they are n/a.
+
+    Raises:
+        MedtailError: wrong data, or none of the cells makes sense.
+    """
+    reasons = {cell: methods.get(cell.method).refuses(prepared(cell.terms).spec) for cell in cells}
+    told = {(c.row, c.terms.data): reason for c, reason in reasons.items() if reason}
+    for (row, data), reason in told.items():
+        console.print(f"n/a: {row} on {data}: {reason}", markup=False, highlight=False)
+    kept = [cell for cell in cells if not reasons[cell]]
+    if cells and not kept:
+        raise MedtailError("none of these methods can run on these data: see the lines above")
+    return kept
 
 
 def check(cells: Sequence[Cell], console: Console) -> None:
@@ -28,5 +45,10 @@ def check(cells: Sequence[Cell], console: Console) -> None:
         console.print(f"{terms.data}: train {counts}", highlight=False)
     for cell in {(c.row, c.terms): c for c in cells}.values():
         data = prepared(cell.terms)
+        if data.spec.withheld and cell.terms.selection != "last":
+            raise MedtailError(
+                f"{cell.terms.data}: no abnormal label may be seen before the test, so no epoch "
+                "can be chosen by validation: write `selection: last`"
+            )
         method = supervised.make(cell.method, cell.params, cell.terms, 0, data)
         supervised.allot(method, cell.method, cell.terms.budget.epochs)

@@ -34,6 +34,20 @@ class Stage(Frozen):
     history: tuple[dict[str, float], ...] = ()
 
 
+class Round(Frozen):
+    """A round of active learning: what was labelled, and how good the learner then was.
+
+    Attributes:
+        labelled: images trained on.
+        picked: K numbers of images of each class that the round before had chosen.
+        metrics: of the test split, by name; see ``benchmark.metrics_active``.
+    """
+
+    labelled: int
+    picked: tuple[int, ...]
+    metrics: Metrics
+
+
 class Cost(Frozen):
     """What a cell cost.
 
@@ -93,6 +107,7 @@ class Record(Frozen):
         balanced: the same with every class weighing the same in the test set.
         fitted: what the method chose on validation, such as tau.
         stages: course of training.
+        rounds: of active learning, the first without a choice.
         cost: time, size, memory.
         provenance: commit, versions, machine, digests.
         predictions: digest of the predictions the metrics were computed from.
@@ -111,6 +126,7 @@ class Record(Frozen):
     balanced: Metrics = {}
     fitted: dict[str, float] = {}
     stages: tuple[Stage, ...] = ()
+    rounds: tuple[Round, ...] = ()
     cost: Cost | None = None
     provenance: Provenance | None = None
     predictions: str = ""

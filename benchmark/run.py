@@ -21,11 +21,11 @@ import datamodules
 from datamodules.core.base import ImageDataModule, cache_root, data_root
 from datamodules.core.errors import MedtailError
 
+from . import tracks
 from .cell import Cell, Terms
-from .metrics import score
 from .predictions import Predictions
 from .record import Cost, Provenance, Record
-from .tracks import supervised
+from .tracks.outcome import Tell
 
 VERSIONS = ("medtail", "torch", "lightning", "timm", "torchmetrics", "albumentations", "numpy")
 
@@ -159,20 +159,16 @@ def run(job: Job) -> Outcome:
         give_memory_back()
 
 
-def _run(job: Job, started: float, tell: supervised.Tell) -> Outcome:
+def _run(job: Job, started: float, tell: Tell) -> Outcome:
     cell = job.cell
     data = prepared(cell.terms)
-    trained = supervised.train(cell, data, job.store, job.devices, tell)
-    method = trained.method
-    val = supervised.predict(method, data, cell.terms, "val")
-    test = supervised.predict(method, data, cell.terms, "test")
-    spec = data.spec
-    support = [int((test.target == c).sum()) for c in range(spec.num_classes)]
+    scored = tracks.loop(data.spec.track).run(cell, data, job.store, job.devices, tell)
+    method, spec = scored.method, data.spec
     cost = Cost(
         seconds=round(time.perf_counter() - started, 2),
-        train_seconds=round(trained.seconds, 2),
+        train_seconds=round(scored.seconds, 2),
         parameters=sum(p.numel() for p in method.parameters()),
-        images=trained.images,
+        images=scored.images,
         peak_mib=round(peak_mib(), 1),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         devices=job.devices,
@@ -184,16 +180,17 @@ def _run(job: Job, started: float, tell: supervised.Tell) -> Outcome:
         provenance_status=method.status,
         class_names=spec.class_names,
         class_counts=spec.class_counts,
-        support=tuple(support),
-        metrics=score(test, val, spec.class_counts, spec.ordinal),
-        balanced=score(test, val, spec.class_counts, spec.ordinal, prior="balanced"),
+        support=scored.support,
+        metrics=scored.metrics,
+        balanced=scored.balanced,
         fitted=method.findings(),
-        stages=trained.stages,
+        stages=scored.stages,
+        rounds=scored.rounds,
         cost=cost,
         provenance=provenance(data),
-        predictions=test.digest,
+        predictions=scored.test.digest,
     )
-    return Outcome(record, test, val)
+    return Outcome(record, scored.test, scored.val)
 
 
 def worker_environment() -> dict[str, str]:

@@ -55,9 +55,10 @@ class Store:
             if self.done(cell):
                 return
             record.write(folder / "traceback.txt", outcome.traceback)
-        if outcome.test is not None and outcome.val is not None:
-            outcome.test.write(folder / "predictions.parquet")
+        if outcome.val is not None:
             outcome.val.write(folder / "val.parquet")
+        if outcome.test is not None:
+            outcome.test.write(folder / "predictions.parquet")
             (folder / "traceback.txt").unlink(missing_ok=True)
         record.write(folder / "record.json", outcome.record.model_dump_json(indent=1) + "\n")
 

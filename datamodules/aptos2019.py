@@ -24,6 +24,7 @@ class APTOS2019(ImageDataModule):
     copies = "exclude"  # the competition's images hold copies of each other
     folders = ("aptos2019", "")
     class_names = GRADES
+    modality = "fundus"
     ordinal = True
     title = "APTOS 2019 blindness detection (training images)"
     licence = "none open (competition rules): do not pass it on"

@@ -86,6 +86,7 @@ class ISIC2018(ImageDataModule):
     copies = "exclude"
     folders = ("ham10000", "isic2018", "")
     class_names = CLASSES
+    modality = "dermoscopy"
     title = "HAM10000 = ISIC 2018 task 3 (training images)"
     licence = "CC BY-NC 4.0 (non-commercial)"
     citation = (

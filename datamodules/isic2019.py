@@ -45,6 +45,7 @@ class ISIC2019(ImageDataModule):
     copies = "exclude"
     folders = ("isic2019", "")
     class_names = CLASSES
+    modality = "dermoscopy"
     title = "ISIC 2019 (training images)"
     licence = "CC BY-NC 4.0 (non-commercial)"
     citation = (

@@ -196,8 +196,7 @@ class Phantom(ImageDataModule):
     """Drawn lesions; see the module.
 
     Args:
-        name: ``phantom[@regime]``.
-        image_size: (height, width) in pixels, or one number for a square.
+        name, image_size: see ``ImageDataModule``.
         count: images; below about 1,300 the rarest classes are lifted above their proportion.
         draw_seed: another seed is another dataset.
         arguments: of ``ImageDataModule``.
@@ -205,6 +204,7 @@ class Phantom(ImageDataModule):
 
     slugs = ("phantom",)
     class_names = tuple(f"phantom_{name}" for name in CLASSES)
+    modality = "dermoscopy"
     title = "Phantom: drawn skin lesions in HAM10000's proportions"
     licence = "the project's own (Apache-2.0)"
     citation = "Proportions: Tschandl et al., Scientific Data 5, 180161, 2018. Drawn by medtail."
@@ -246,5 +246,5 @@ class Phantom(ImageDataModule):
         return image_of(self.draw_seed, target, number, view, self.image_size)
 
     def source_key(self) -> str:
-        """Version of the drawing, count and seed."""
+        """See ``Source``."""
         return f"drawing {DRAWING_VERSION}, count {self.count}, seed {self.draw_seed}"

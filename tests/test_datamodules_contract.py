@@ -104,7 +104,7 @@ def test_binary_is_the_most_frequent_class_against_all_others(built, name):
     binary = again(name, module.root, module.cache, "binary2")
     common = module.class_names[counts.index(max(counts))]
     assert binary.spec.class_names == (common, f"not {common}")
-    given, rest = binary.wanted
+    given, rest = binary.plan.wanted
     assert given // 2 == rest > 0
     assert not binary.spec.ordinal
 

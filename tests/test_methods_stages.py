@@ -10,8 +10,9 @@ from torch.utils.data import DataLoader
 
 import methods
 from datamodules.core.contract import Batch, DataSpec
-from methods.core.base import Method, Recipe, learning_rate_factor
+from methods.core.base import Method, Recipe
 from methods.core.monitor import ValidationMetrics, balanced_accuracy
+from methods.core.stages import learning_rate_factor
 from methods.ncm import class_means
 from methods.tau_norm import norm_count_correlation, tau_normalised
 

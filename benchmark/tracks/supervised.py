@@ -1,7 +1,7 @@
 """The long-tail track: train a method's stages on all classes, predict validation and test."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
@@ -21,10 +21,10 @@ from methods.core.base import Method, Recipe
 
 from .. import record
 from ..cell import Cell, Terms, digest
+from ..metrics import score
 from ..predictions import Predictions
+from .outcome import Scored, Tell
 from .stages import Fitted, detached, fit, quiet, trainer
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,25 @@ def allot(method: Method, slug: str, epochs: int) -> list[int]:
 def stage_seed(seed: int, number: int) -> int:
     """Seed of a stage's order and draws: equal for all methods, and for a shared stage, too."""
     return (seed * 1000 + number) % 2**32
+
+
+def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell) -> Scored:
+    """Train, predict validation and test, score; see ``tracks.Loop``."""
+    trained = train(cell, data, store, devices, tell)
+    val, test = (predict(trained.method, data, cell.terms, split) for split in ("val", "test"))
+    spec = data.spec
+    counts, ordinal = spec.class_counts, spec.ordinal
+    return Scored(
+        trained.method,
+        trained.stages,
+        trained.seconds,
+        trained.images,
+        test,
+        val,
+        score(test, val, counts, ordinal),
+        tuple(np.bincount(test.target, minlength=spec.num_classes).tolist()),
+        score(test, val, counts, ordinal, prior="balanced"),
+    )
 
 
 @cache

@@ -1,33 +1,24 @@
 """The base of every dataset: a LightningDataModule under an imbalance regime."""
 
-import math
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
 
-from . import leaks, regimes, splits
+from . import leaks, plans, regimes, splits
 from .arguments import height_width, whole_number
 from .cache import ImageStore, open_store
-from .contract import Batch, DataRequest, DataSpec
+from .contract import DataSpec
 from .errors import DataError, unknown
+from .loaders import Loaders
 from .names import DataName
-from .rows import InOrder, Rows
-from .samplers import Draw, StepSampler
+from .plan import Facts
 from .source import Source, cache_root, data_root
-from .transforms import Augmentation, Augmenter, check_name
-
-# ImageNet's constants, which pretrained weights expect; grey images take their mean.
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+from .transforms import Augmentation, check_name
 
 
-class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a parsed name
+class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
     """A dataset under an imbalance regime.
 
     A dataset overrides what ``Source`` lists. Nothing is read before ``prepare``.
@@ -65,13 +56,7 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         self.split_seed = whole_number(self.name.source, "split_seed", split_seed)
         self.workers = whole_number(self.name.source, "workers", workers)
         self.augment: Augmentation = check_name(augment)
-        self.request, self.batch_size, self.seed, self.epochs = DataRequest(), 128, 0, 1
-        self.predicted, self.dtype = "test", torch.float32
         self.split: NDArray[np.str_]
-        self.target: NDArray[np.int64]
-        self.store: ImageStore
-        self.kept: NDArray[np.int64]
-        self.wanted: NDArray[np.int64]
         self._ready = False
 
     # What the runner uses.
@@ -121,22 +106,11 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         leaks.forbid_identical_images(source, self.table, self.split, self.store)
 
     def _apply_regime(self) -> None:
-        self.target = self.table.target
-        if regimes.is_binary(self.name.regime):
-            given = int(np.bincount(self.target[self.split == "train"]).argmax())
-            self.class_names = (self.class_names[given], f"not {self.class_names[given]}")
-            self.target = (self.target != given).astype(np.int64)
-            self.ordinal = False
-        train = np.flatnonzero(self.split == "train")
-        available = np.bincount(self.target[train], minlength=len(self.class_names))
-        self.wanted = regimes.wanted_counts(
-            self.name.dataset, self.name.regime, self.class_names, available
-        )
-        self.kept = train
-        if self.name.regime != "natural":
-            group = self.table.group if self.table.group is not None else self.table.id
-            kept = regimes.cut(self.target[train], group[train], self.wanted, self.split_seed)
-            self.kept = train[kept]
+        table = self.table
+        group = table.group if table.group is not None else table.id
+        facts = (self.class_names, self.ordinal, table.target, group, self.split, self.split_seed)
+        self.plan = plans.plan(Facts(self.name, *facts, self.rare_names))
+        self.target, self.kept = self.plan.target, self.plan.train
 
     def _split(self) -> NDArray[np.str_]:
         if self.table.split is None:
@@ -146,18 +120,31 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
             return splits.carve_validation(self.table, self.table.split, self.split_seed)
         return self.table.split
 
-    @cached_property
+    @property
     def spec(self) -> DataSpec:
         """All that a method may know; needs ``prepare``."""
-        counts = np.bincount(self.target[self.kept], minlength=len(self.class_names))
+        plan = self.plan
+        counts, withheld = (
+            tuple(np.bincount(self.target[rows], minlength=len(plan.class_names)).tolist())
+            for rows in (self.kept, plan.withheld)
+        )
         return DataSpec(
             name=str(self.name),
-            class_names=self.class_names,
-            class_counts=tuple(int(c) for c in counts),
+            class_names=plan.class_names,
+            class_counts=counts,
             image_size=self.image_size,
             in_channels=self.in_channels,
-            ordinal=self.ordinal,
+            ordinal=plan.ordinal,
+            track=plan.track,
+            episodes=plan.episodes,
+            withheld=withheld if any(withheld) else (),
+            rare=plan.rare,
+            modality=self.modality,
         )
+
+    def keep(self, rows: NDArray[np.int64]) -> None:
+        """Train on these rows of the table from now on (active: those labelled so far)."""
+        self.kept = np.sort(rows)
 
     @property
     def digest(self) -> str:
@@ -165,82 +152,19 @@ class ImageDataModule(Source, L.LightningDataModule):  # type: ignore[misc]  # a
         return splits.split_digest(self.table, self.split)
 
     def rows(self, split: str) -> NDArray[np.int64]:
-        """Rows of the table in a split; of ``train`` those that the regime keeps."""
-        return self.kept if split == "train" else np.flatnonzero(self.split == split)
-
-    def connect(self, request: DataRequest, batch_size: int, seed: int, epochs: int) -> None:
-        """Say what the next ``train_dataloader`` gives.
-
-        Args:
-            request: what the method asks for.
-            batch_size: global, over all ranks.
-            seed: of the order and the augmentation.
-            epochs: length of the stage, for samplers that change with it.
+        """Rows of the table: of ``train`` those that are kept, of ``val`` or ``test``; active: of
+        ``query`` or ``pool``.
         """
-        self.request, self.batch_size, self.seed, self.epochs = request, batch_size, seed, epochs
+        if split == "train":
+            return self.kept
+        chosen: NDArray[np.int64] = getattr(self.plan, split)
+        return chosen
 
     # Lightning's hooks.
 
     def setup(self, stage: str | None = None) -> None:
         """Lightning's hook; the same as ``prepare``."""
         self.prepare()
-
-    def _rank(self) -> tuple[int, int]:
-        trainer = self.trainer
-        return (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
-
-    def _loader(self, data: Rows, sampler: Sampler[list[Draw]]) -> DataLoader[Batch]:
-        return DataLoader(
-            data,
-            sampler=sampler,
-            batch_size=None,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-            pin_memory=torch.cuda.is_available(),
-        )
-
-    def train_dataloader(self) -> DataLoader[Batch]:
-        """Training batches as ``connect`` asked for."""
-        (rank, world), rows, request = self._rank(), self.rows("train"), self.request
-        streams = (request.sampler, request.second) if request.second else (request.sampler,)
-        square = self.image_size[0] == self.image_size[1]
-        augmenter = Augmenter(self.augment if request.augment else "none", self.seed, square)
-        sampler = StepSampler(
-            self.target[rows], streams, self.batch_size, self.seed, self.epochs, rank, world
-        )
-        data = Rows(self.store, rows, self.target, augmenter, request.views)
-        return self._loader(data, sampler)
-
-    def plain_loader(self, split: str) -> DataLoader[Batch]:
-        """Every image of ``split`` once, not augmented, in the table's order."""
-        rank, world = self._rank()
-        rows = self.rows(split)
-        steps = max(8, min(256, 2**20 // math.prod(self.image_size)))  # memory as in training
-        data = Rows(self.store, rows, self.target, Augmenter("none", 0))
-        return self._loader(data, InOrder(len(rows), steps, rank, world))
-
-    def val_dataloader(self) -> DataLoader[Batch]:
-        """The validation split."""
-        return self.plain_loader("val")
-
-    def predict_dataloader(self) -> DataLoader[Batch]:
-        """The split named by ``predicted``: test, which nothing else opens, or validation."""
-        return self.plain_loader(self.predicted)
-
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Normalise on the device: uint8 -> float."""
-        second = batch.second
-        if second is not None:
-            second = second._replace(image=self.normalise(second.image))
-        return batch._replace(image=self.normalise(batch.image), second=second)
-
-    def normalise(self, image: Tensor) -> Tensor:
-        """[..., C, H, W] uint8 -> float, with the constants above."""
-        mean, std = (MEAN, STD) if self.in_channels == 3 else ((sum(MEAN) / 3,), (sum(STD) / 3,))
-        shape = (-1, 1, 1)
-        scale = image.new_tensor(std, dtype=self.dtype).view(shape) * 255
-        shift = image.new_tensor(mean, dtype=self.dtype).view(shape) * 255
-        return (image.to(self.dtype) - shift) / scale
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing: data is found again by name."""

@@ -30,13 +30,13 @@ def _facts(module: ImageDataModule) -> list[str]:
         groups = "unknown: split by image"
     else:
         groups = f"{len(np.unique(table.group))} of {len(table)} images"
-    order = ", ordered" if module.ordinal else ""
+    order = ", ordered" if module.plan.ordinal else ""
     facts = {
         "licence": module.licence,
         "cite": module.citation,
         "source": module.source,
         "images": f"{height} x {width} pixels, {module.in_channels} channels",
-        "classes": f"{len(module.class_names)}{order}",
+        "classes": f"{len(module.plan.class_names)}{order}",
         "groups": groups,
         "split": f"digest {module.digest}, seed {module.split_seed}",
         "variant": module.variants.get(module.name.variant, ""),
@@ -46,14 +46,20 @@ def _facts(module: ImageDataModule) -> list[str]:
 
 def _counts(module: ImageDataModule) -> list[str]:
     """Images per class: train as the regime leaves it, val and test."""
-    amount = len(module.class_names)
-    columns = [np.bincount(module.target[module.rows(s)], minlength=amount) for s in SPLITS]
-    rows = [(name, *(int(c[k]) for c in columns)) for k, name in enumerate(module.class_names)]
-    lines = _table(("class", *SPLITS), [*rows, ("all", *(int(c.sum()) for c in columns))])
-    largest, smallest = int(columns[0].max()), int(columns[0].min())
+    names = module.plan.names
+    parts = (*SPLITS, "query", "pool") if module.plan.track == "active" else SPLITS
+    columns = [np.bincount(module.target[module.rows(s)], minlength=len(names)) for s in parts]
+    rows = [(name, *(int(c[k]) for c in columns)) for k, name in enumerate(names)]
+    lines = _table(("class", *parts), [*rows, ("all", *(int(c.sum()) for c in columns))])
+    trained = columns[0][columns[0] > 0]
+    largest, smallest = int(trained.max()), int(trained.min())
     lines += ["", f"Imbalance of train: {largest}:{smallest} = {largest / smallest:.1f}."]
-    for split, counts in zip(SPLITS[1:], columns[1:], strict=True):
-        absent = [module.class_names[k] for k in np.flatnonzero(counts == 0)]
+    if module.plan.sought:
+        return [*lines, f"Tested in episodes, never trained: {', '.join(module.plan.sought)}."]
+    if len(module.plan.withheld):
+        return [*lines, f"Withheld from training: {len(module.plan.withheld)} abnormal images."]
+    for split, counts in zip(SPLITS[1:], columns[1:3], strict=True):
+        absent = [names[int(k)] for k in np.flatnonzero(counts == 0)]
         if absent:
             lines.append(f"No {split} image of {', '.join(absent)}: not scored there.")
     return lines
@@ -63,8 +69,8 @@ def _regime(module: ImageDataModule) -> list[str]:
     """What the regime asked for against what was kept."""
     if module.name.regime == "natural":
         return []
-    kept = np.bincount(module.target[module.kept], minlength=len(module.class_names))
-    asked = module.wanted
+    plan = module.plan
+    kept, asked = np.bincount(plan.target[plan.train], minlength=len(plan.wanted)), plan.wanted
     if module.name.regime.startswith("monica"):
         asked = regimes.published_counts(
             module.name.dataset, module.name.regime, module.class_names
@@ -74,7 +80,7 @@ def _regime(module: ImageDataModule) -> list[str]:
     if not len(off):
         return [*lines, "Train has exactly the counts asked for."]
     rows = [
-        (module.class_names[k], int(asked[k]), int(kept[k]), int(kept[k] - asked[k])) for k in off
+        (plan.class_names[k], int(asked[k]), int(kept[k]), int(kept[k] - asked[k])) for k in off
     ]
     return [
         *lines,

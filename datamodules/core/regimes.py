@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .contract import Track
 from .errors import DataError, MedtailError, unknown
 
 Counts = NDArray[np.int64]
@@ -16,7 +17,15 @@ KINDS = {
     "natural": "every training image",
     "lt<ratio>": "exponential profile: class i of K by size keeps n_max * ratio^(-i / (K - 1))",
     "step<ratio>": "the commoner half of classes keeps n_max each, the rarer half n_max / ratio",
-    "binary<ratio>": "two classes: the most frequent one against all others, at ratio : 1",
+    "binary<ratio>": "one-class track, few abnormal labels: the most frequent class (given) "
+    "against all others, at ratio : 1",
+    "oneclass": "one-class track: the most frequent class alone; all others are abnormal",
+    "shot<k>": "few-shot track: train on the common classes, test on 2-way k-shot episodes of the "
+    "rare ones",
+    "shot<k>all": "the same with episodes of all rare classes",
+    "active": "active track: a fifth of train is labelled, the rest is the pool",
+    "activebinary": "active track: rare classes with an eighth of the images of the others, in the "
+    "labelled set and the pool",
     "monica<name>": "the class counts of MONICA's published split (arXiv 2410.02010)",
 }
 
@@ -113,36 +122,49 @@ def monica_counts(
     return np.minimum(published_counts(dataset, regime, class_names), available)
 
 
-def is_binary(regime: str) -> bool:
-    """Whether the regime folds the classes into two."""
-    return regime.startswith("binary")
+def track(regime: str) -> Track:
+    """The problem setting that a regime belongs to."""
+    starts: dict[str, Track] = {
+        "shot": "few_shot",
+        "oneclass": "one_class",
+        "binary": "one_class",
+        "active": "active",
+    }
+    return next((name for start, name in starts.items() if regime.startswith(start)), "long_tail")
 
 
 def parse(dataset: str, regime: str) -> tuple[str, int]:
-    """The kind of a regime (``natural``, ``lt``, ``step``, ``binary``, ``monica``) and its ratio.
+    """The kind of a regime and its number: a ratio, or shots.
+
+    Kinds are ``natural``, ``lt``, ``step``, ``binary``, ``monica``, ``oneclass``, ``shot``,
+    ``shotall``, ``active`` and ``activebinary``.
 
     Raises:
-        MedtailError: unknown regime, or a ratio below 1.
+        MedtailError: unknown regime, or a number below 1.
     """
-    if regime == "natural":
+    if regime in ("natural", "oneclass", "active", "activebinary"):
         return regime, 1
     if regime.startswith("monica"):
         if (dataset, regime) not in _monica():
             known = [r for d, r in _monica() if d == dataset] or [f"{d}@{r}" for d, r in _monica()]
             raise unknown(f"MONICA regime of {dataset}", regime, known)
         return "monica", 1
-    match = re.fullmatch(r"(lt|step|binary)(\d+)", regime)
-    if not match:
-        raise unknown("regime", regime, [*KINDS, "lt100", "step50", "binary20"])
+    match = re.fullmatch(r"(lt|step|binary|shot)(\d+)((?<=\d)all)?", regime)
+    if not match or (match[3] and match[1] != "shot"):
+        raise unknown("regime", regime, [*KINDS, "lt100", "step50", "binary20", "shot5"])
     if int(match[2]) < 1:
-        raise MedtailError(f"regime '{regime}': the ratio is at least 1, such as {match[1]}100")
-    return match[1], int(match[2])
+        what = "number of shots" if match[1] == "shot" else "ratio"
+        example = "5" if match[1] == "shot" else "100"
+        raise MedtailError(
+            f"regime '{regime}': the {what} is at least 1, such as {match[1]}{example}"
+        )
+    return match[1] + (match[3] or ""), int(match[2])
 
 
 def wanted_counts(
     dataset: str, regime: str, class_names: tuple[str, ...], available: Counts
 ) -> Counts:
-    """[K] training counts that ``regime`` asks for.
+    """[K] training counts that a regime of the long-tail track, or ``binary``, asks for.
 
     Raises:
         MedtailError: unknown regime, a ratio below 1, or one that leaves a class without an image.

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from .contract import SamplerName
+from .contract import PK, SamplerName
 from .errors import MedtailError
 
 
@@ -60,7 +60,7 @@ class StepSampler(Sampler[list[Draw]]):
     def __init__(
         self,
         target: NDArray[np.int64],
-        streams: tuple[SamplerName, ...],
+        streams: tuple[SamplerName | PK, ...],
         batch_size: int,
         seed: int,
         epochs: int,

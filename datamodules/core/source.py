@@ -34,8 +34,9 @@ class Source:
         slugs: the names this module answers to; usually one, the module's own.
         variants: other splits than the default one -> one line on what they are. A split that leaks
             can only be had as a variant whose name begins with ``leaky_``.
-        class_names, in_channels, ordinal: facts of the dataset (set per instance where slugs
-            differ).
+        class_names, in_channels, ordinal, modality: facts of the dataset (set per instance where
+            slugs differ); the modality is ``dermoscopy``, ``fundus``, ..., or empty.
+        rare_names: classes that its protocol calls rare; empty for those with fewest images.
         refused: names that cannot be used -> why, and what to use instead.
         copies: what becomes of an image that stands in several splits, pixel for pixel: ``refuse``
             the data, or ``exclude`` it from train (and from val, where it is in test), which the
@@ -55,6 +56,8 @@ class Source:
     class_names: tuple[str, ...] = ()
     in_channels: int = 3
     ordinal: bool = False
+    modality: str = ""
+    rare_names: tuple[str, ...] = ()
     title: str = ""
     licence: str = ""
     citation: str = ""

@@ -1,7 +1,7 @@
 """Augmentation: the only module that imports albumentations."""
 
 import random
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import albumentations as A
 import cv2
@@ -14,11 +14,12 @@ Augmentation = Literal["none", "symmetries", "standard"]
 cv2.setNumThreads(1)
 
 
-def check_name(name: Augmentation) -> Augmentation:
+def check_name(name: str) -> Augmentation:
     """``name``, where there is such an augmentation; else raises ``MedtailError``."""
-    if name not in get_args(Augmentation):
-        raise unknown("augmentation", str(name), get_args(Augmentation))
-    return name
+    for known in get_args(Augmentation):
+        if name == known:
+            return cast(Augmentation, known)
+    raise unknown("augmentation", str(name), get_args(Augmentation))
 
 
 def compose(name: Augmentation, square: bool = True) -> A.Compose | None:

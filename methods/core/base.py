@@ -1,8 +1,6 @@
 """The base of every method: a LightningModule that a paper fills with a loss, a request, stages."""
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Literal, Self, TypedDict
 
 import lightning as L
@@ -11,48 +9,15 @@ from timm.optim import create_optimizer_v2
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataRequest, DataSpec
+from datamodules.core.contract import Batch, DataRequest, DataSpec, Track
 
+from .adapting import logistic_regression
 from .backbones import build_backbone
 from .monitor import ValidationMetrics
+from .scene import Scene
+from .stages import Recipe, Stage, learning_rate_factor
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """The optimiser: a suite has one for all methods of a table.
-
-    Attributes:
-        optimizer: a name of ``timm.optim``; ``sgd`` is Nesterov's, ``momentum`` the plain one.
-        lr: peak learning rate, for the global batch.
-        weight_decay: of weights; biases and norm parameters have none.
-        momentum: of SGD.
-        warmup: share of a stage's steps over which the rate rises linearly; then a half cosine.
-    """
-
-    optimizer: str = "sgd"
-    lr: float = 0.1
-    weight_decay: float = 5e-4
-    momentum: float = 0.9
-    warmup: float = 0.05
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of a method's training.
-
-    Attributes:
-        name: such as ``representation`` or ``classifier``.
-        share: of the budget's epochs; a method's shares sum to 1 at most: equal budgets.
-        by: slug of another method that trains this stage, at this share. Its result is kept by
-            content and shared: cRT, LWS, tau-norm and others begin with the very same stage.
-        recipe: the optimiser of this stage where the paper's stage needs its own; None for the
-            suite's.
-    """
-
-    name: str
-    share: float = 1.0
-    by: str | None = None
-    recipe: Recipe | None = None
+__all__ = ["Common", "Method", "Recipe", "Scene", "Stage"]
 
 
 class Common(TypedDict, total=False):
@@ -62,14 +27,6 @@ class Common(TypedDict, total=False):
     pretrained: bool
 
 
-def learning_rate_factor(step: int, steps: int, warmup: float) -> float:
-    """Share of the peak rate at a step: linear up to the end of the warm-up, then a half cosine."""
-    warm = int(warmup * steps)
-    if step < warm:
-        return (step + 1) / (warm + 1)
-    return 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - warm) / max(1, steps - warm)))
-
-
 class Method(L.LightningModule):
     """A backbone and a linear classifier, trained with cross-entropy; papers override what differs.
 
@@ -77,6 +34,8 @@ class Method(L.LightningModule):
         stages: in order; a method whose stages depend on its arguments sets them when constructed.
         status: ``faithful``, or ``reconstruction`` where the paper leaves a formula open.
         paper: short reference for the leaderboard.
+        tracks: the problem settings it can run in, see ``refuses``.
+        learner: active: slug of the method that is trained on what was labelled; empty for itself.
 
     Args:
         spec: the data.
@@ -87,6 +46,8 @@ class Method(L.LightningModule):
     stages: tuple[Stage, ...] = (Stage("train"),)
     status: ClassVar[Literal["faithful", "reconstruction"]] = "faithful"
     paper: ClassVar[str] = ""
+    tracks: ClassVar[tuple[Track, ...]] = ("long_tail", "few_shot", "one_class", "active")
+    learner: str = ""
 
     def __init__(
         self, spec: DataSpec, *, backbone: str = "test_resnet", pretrained: bool = False
@@ -139,6 +100,52 @@ class Method(L.LightningModule):
         """Scalars that the method chose or learnt, for the record."""
         return {}
 
+    @classmethod
+    def refuses(cls, spec: DataSpec) -> str:
+        """Why it cannot run on this data, as one clause; empty where it can."""
+        if spec.track not in cls.tracks:
+            return f"it is a method of the {' and '.join(cls.tracks).replace('_', '-')} track"
+        if spec.track == "one_class" and 0 in spec.class_counts and "long_tail" in cls.tracks:
+            return "it learns from abnormal labels, of which there are none: take binary<ratio>"
+        return ""
+
+    def adapt(self, support: Batch) -> Callable[[Tensor], Tensor]:
+        """Few-shot: learn the classes of an episode.
+
+        Args:
+            support: image [S, C, H, W], target [S] in 0..N - 1.
+
+        Returns:
+            Query images [Q, C, H, W] -> logits [Q, N]. The method itself is left as it was. By
+            default a logistic regression on the frozen features.
+        """
+        fitted = logistic_regression(self._frozen_features(support.image), support.target)
+        return lambda image: fitted(self._frozen_features(image))
+
+    def abnormality(self, image: Tensor) -> Tensor:
+        """One-class: images [B, C, H, W] -> scores [B], higher for what is less like the given
+        class. By default the log-odds of class 1 against class 0.
+        """
+        logits: Tensor = self(image)
+        return logits[:, 1:].logsumexp(1) - logits[:, 0]
+
+    def acquire(
+        self, learner: "Method", scene: Scene, budget: int, generator: torch.Generator
+    ) -> Tensor:
+        """Active: choose what to label next.
+
+        Args:
+            learner: trained on what is labelled; in evaluation mode.
+            scene: what may be looked at.
+            budget: how many to choose.
+            generator: of whatever is drawn; the same for all methods in a round.
+
+        Returns:
+            [budget] positions in the pool, the first choice first. By default at random.
+        """
+        amount = len(scene.pool.features)
+        return torch.randperm(amount, generator=generator)[:budget]
+
     # What papers use.
 
     def forward(self, image: Tensor) -> Tensor:
@@ -175,6 +182,12 @@ class Method(L.LightningModule):
         self.eval()
         pairs = [(self.features(b.image.to(self.device)).float(), b.target) for b in batches]
         return torch.cat([f for f, _ in pairs]), torch.cat([t for _, t in pairs]).to(self.device)
+
+    @torch.no_grad()
+    def _frozen_features(self, image: Tensor) -> Tensor:
+        self.eval()
+        features: Tensor = self.features(image).float()
+        return features
 
     # Lightning's hooks: written once, here.
 

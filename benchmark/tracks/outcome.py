@@ -1,0 +1,40 @@
+"""What the loop of a track gives back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from methods.core.base import Method
+
+from .. import record
+from ..predictions import Predictions
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A method after its training, its predictions and their metrics.
+
+    Attributes:
+        method: trained; active: the one that acquires, whose findings are kept.
+        stages: course of training.
+        seconds: wall-clock time of training.
+        images: training images seen, all streams and views.
+        test: predictions of the test; active: after the last round.
+        val: predictions of the validation split, where thresholds come from it.
+        metrics: of the test; the track's metrics module names them.
+        balanced: the same with every class weighing the same; empty where that has no meaning.
+        support: numbers of test images of each class; few-shot: of each rare class.
+        rounds: of active learning.
+    """
+
+    method: Method
+    stages: tuple[record.Stage, ...]
+    seconds: float
+    images: int
+    test: Predictions
+    val: Predictions | None
+    metrics: record.Metrics
+    support: tuple[int, ...]
+    balanced: record.Metrics = field(default_factory=dict)
+    rounds: tuple[record.Round, ...] = ()

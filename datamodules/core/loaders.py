@@ -1,0 +1,122 @@
+"""The batches that a dataset gives: Lightning's loaders, for training as a method asks."""
+
+import math
+
+import lightning as L
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Sampler
+
+from .cache import ImageStore
+from .contract import Batch, DataRequest, DataSpec
+from .plan import Plan
+from .rows import InOrder, Rows
+from .samplers import Draw, StepSampler
+from .transforms import Augmentation, Augmenter, check_name
+
+
+class Loaders(L.LightningDataModule):
+    """Loaders over an image store; ``ImageDataModule`` fills what they need."""
+
+    image_size: tuple[int, int]
+    augment: Augmentation
+    workers: int
+    split_seed: int
+    store: ImageStore
+    plan: Plan
+    target: NDArray[np.int64]
+    kept: NDArray[np.int64]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.request, self.batch_size, self.seed, self.epochs = DataRequest(), 128, 0, 1
+        self.predicted, self.dtype = "test", torch.float32
+
+    @property
+    def spec(self) -> DataSpec:
+        """See ``ImageDataModule``."""
+        raise NotImplementedError
+
+    def rows(self, split: str) -> NDArray[np.int64]:
+        """See ``ImageDataModule``."""
+        raise NotImplementedError
+
+    def connect(self, request: DataRequest, batch_size: int, seed: int, epochs: int) -> None:
+        """Say what the next ``train_dataloader`` gives.
+
+        Args:
+            request: what the method asks for.
+            batch_size: global, over all ranks.
+            seed: of the order and the augmentation.
+            epochs: length of the stage, for samplers that change with it.
+        """
+        self.request, self.batch_size, self.seed, self.epochs = request, batch_size, seed, epochs
+
+    def _rank(self) -> tuple[int, int]:
+        trainer = self.trainer
+        return (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
+
+    def _loader(self, data: Rows, sampler: Sampler[list[Draw]]) -> DataLoader[Batch]:
+        return DataLoader(
+            data,
+            sampler=sampler,
+            batch_size=None,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Training batches as ``connect`` asked for."""
+        (rank, world), rows, request = self._rank(), self.rows("train"), self.request
+        if request.withheld:
+            rows = np.union1d(rows, self.plan.withheld)
+        if request.tasks:
+            return self.episode_loader("train")
+        streams = (request.sampler, request.second) if request.second else (request.sampler,)
+        sampler = StepSampler(
+            self.target[rows], streams, self.batch_size, self.seed, self.epochs, rank, world
+        )
+        data = Rows(self.store, rows, self.target, self._augmenter(), request.views)
+        return self._loader(data, sampler)
+
+    def _augmenter(self) -> Augmenter:
+        asked, square = self.request.augment, self.image_size[0] == self.image_size[1]
+        name = asked if isinstance(asked, str) else self.augment if asked else "none"
+        return Augmenter(check_name(name), self.seed, square)
+
+    def episode_loader(self, split: str) -> DataLoader[Batch]:
+        """Meta-batches of episodes: see ``datamodules.core.episodes``."""
+        raise NotImplementedError
+
+    def plain_loader(self, split: str) -> DataLoader[Batch]:
+        """Every image of ``split`` once, not augmented, in the table's order."""
+        rank, world = self._rank()
+        rows = self.rows(split)
+        steps = max(8, min(256, 2**20 // math.prod(self.image_size)))  # memory as in training
+        data = Rows(self.store, rows, self.target, Augmenter("none", 0))
+        return self._loader(data, InOrder(len(rows), steps, rank, world))
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """The validation split, in episodes where the method learns from episodes."""
+        return self.episode_loader("val") if self.request.tasks else self.plain_loader("val")
+
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        """The split named by ``predicted``: test, which nothing else opens, or validation."""
+        return self.plain_loader(self.predicted)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Normalise on the device: uint8 -> float."""
+        second = batch.second
+        if second is not None:
+            second = second._replace(image=self.normalise(second.image))
+        return batch._replace(image=self.normalise(batch.image), second=second)
+
+    def normalise(self, image: Tensor) -> Tensor:
+        """[..., C, H, W] uint8 -> float, with the constants above."""
+        (mean, std), shape = self.spec.normalisation, (-1, 1, 1)
+        scale = image.new_tensor(std, dtype=self.dtype).view(shape) * 255
+        shift = image.new_tensor(mean, dtype=self.dtype).view(shape) * 255
+        return (image.to(self.dtype) - shift) / scale
