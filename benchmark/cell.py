@@ -54,6 +54,9 @@ class Terms(Frozen):
         pretrained: whether timm's weights are the start.
         budget: epochs and optimiser.
         selection: which epoch of every stage is kept, by validation.
+        test_episodes: few-shot: how many make the test.
+        acquire: active: images that are labelled in a round.
+        rounds: active: trainings, the first of them on what is labelled at the start.
     """
 
     data: str
@@ -64,6 +67,9 @@ class Terms(Frozen):
     pretrained: bool = False
     budget: Budget = Budget()
     selection: Selection = "best_balanced_accuracy"
+    test_episodes: PositiveInt = 600
+    acquire: PositiveInt = 20
+    rounds: PositiveInt = 10
 
     def __hash__(self) -> int:
         return hash(digest(self.model_dump(mode="json")))

@@ -102,7 +102,10 @@ class Record(Frozen):
         provenance_status: the method's, ``faithful`` or ``reconstruction``.
         class_names: K names.
         class_counts: K training counts after the regime.
-        support: K test counts.
+        scored_names: names of the classes that ``support`` and per-class metrics are about, where
+            they are not ``class_names``: the rare classes of few-shot, the abnormal ones of
+            one-class.
+        support: test counts of these classes.
         metrics: test metrics by name; see ``benchmark.metrics.score``.
         balanced: the same with every class weighing the same in the test set.
         fitted: what the method chose on validation, such as tau.
@@ -121,6 +124,7 @@ class Record(Frozen):
     provenance_status: Literal["faithful", "reconstruction"] = "faithful"
     class_names: tuple[str, ...] = ()
     class_counts: tuple[int, ...] = ()
+    scored_names: tuple[str, ...] = ()
     support: tuple[int, ...] = ()
     metrics: Metrics = {}
     balanced: Metrics = {}

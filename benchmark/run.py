@@ -180,6 +180,7 @@ def _run(job: Job, started: float, tell: Tell) -> Outcome:
         provenance_status=method.status,
         class_names=spec.class_names,
         class_counts=spec.class_counts,
+        scored_names=scored.scored_names,
         support=scored.support,
         metrics=scored.metrics,
         balanced=scored.balanced,

@@ -38,7 +38,8 @@ class Suite(Frozen):
         methods: slugs, or mappings of ``name`` and ``params``.
         data: names, or mappings of ``name``, ``params`` (of the data module) and ``budget``.
         seeds: of initialisation, order and augmentation.
-        image_size, augment, backbone, pretrained, budget, selection: see ``benchmark.cell.Terms``.
+        image_size, augment, backbone, pretrained, budget, selection, test_episodes, acquire,
+            rounds: see ``benchmark.cell.Terms``.
     """
 
     title: str = ""
@@ -51,6 +52,9 @@ class Suite(Frozen):
     pretrained: bool = False
     budget: Budget = Budget()
     selection: Selection = "best_balanced_accuracy"
+    test_episodes: PositiveInt = 600
+    acquire: PositiveInt = 20
+    rounds: PositiveInt = 10
 
     @field_validator("methods", "data", mode="before")
     @classmethod
@@ -96,6 +100,9 @@ class Suite(Frozen):
                 pretrained=self.pretrained,
                 budget=budget,
                 selection=self.selection,
+                test_episodes=self.test_episodes,
+                acquire=self.acquire,
+                rounds=self.rounds,
             )
             for method in self.methods:
                 params, label = _resolved(method)

@@ -24,7 +24,8 @@ class Scored:
         val: predictions of the validation split, where thresholds come from it.
         metrics: of the test; the track's metrics module names them.
         balanced: the same with every class weighing the same; empty where that has no meaning.
-        support: numbers of test images of each class; few-shot: of each rare class.
+        support: numbers of test images of each scored class.
+        scored_names: names of the scored classes, where they are not those trained on.
         rounds: of active learning.
     """
 
@@ -36,5 +37,6 @@ class Scored:
     val: Predictions | None
     metrics: record.Metrics
     support: tuple[int, ...]
+    scored_names: tuple[str, ...] = ()
     balanced: record.Metrics = field(default_factory=dict)
     rounds: tuple[record.Round, ...] = ()
