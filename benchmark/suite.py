@@ -14,6 +14,8 @@ from datamodules.core.transforms import Augmentation
 
 from .cell import Budget, Cell, Frozen, Selection, Terms
 
+TERMS = ("augment", "backbone", "pretrained", "selection", "test_episodes", "acquire", "rounds")
+
 
 class MethodEntry(Frozen):
     """A method with its parameters."""
@@ -23,11 +25,54 @@ class MethodEntry(Frozen):
 
 
 class DataEntry(Frozen):
-    """A dataset under a regime; ``budget`` changes single values of the suite's budget for it."""
+    """A dataset under a regime, and what its table has otherwise than the rest of the suite.
+
+    Attributes:
+        name: such as ``isic2018@lt100``.
+        params: of the data module.
+        budget: single values that differ.
+        methods: those of this table, instead of the suite's.
+        seeds, augment, backbone, pretrained, selection, test_episodes, acquire, rounds: as in
+            ``Suite``; None for the suite's.
+    """
 
     name: str
     params: dict[str, Any] = {}
     budget: Budget | None = None
+    methods: tuple[MethodEntry, ...] = ()
+    seeds: tuple[int, ...] | None = Field(None, min_length=1)
+    augment: Augmentation | None = None
+    backbone: str | None = None
+    pretrained: bool | None = None
+    selection: Selection | None = None
+    test_episodes: PositiveInt | None = None
+    acquire: PositiveInt | None = None
+    rounds: PositiveInt | None = None
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _names(cls, entries: object) -> object:
+        return _mappings(entries)
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds(cls, seeds: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        return seeds and _checked(seeds)
+
+
+def _mappings(entries: object) -> object:
+    if not isinstance(entries, list):
+        return entries
+    return [{"name": e} if isinstance(e, str) else e for e in entries]
+
+
+def _checked(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    for seed in seeds:
+        if not 0 <= seed < 2**31:
+            raise ValueError(f"seed {seed}: a seed is a whole number from 0 to 2147483647")
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("a seed stands twice")
+    return seeds
 
 
 class Suite(Frozen):
@@ -35,15 +80,15 @@ class Suite(Frozen):
 
     Attributes:
         title: one line, shown when it runs.
-        methods: slugs, or mappings of ``name`` and ``params``.
-        data: names, or mappings of ``name``, ``params`` (of the data module) and ``budget``.
+        methods: slugs, or mappings of ``name`` and ``params``; for data without their own.
+        data: names, or mappings, see ``DataEntry``.
         seeds: of initialisation, order and augmentation.
         image_size, augment, backbone, pretrained, budget, selection, test_episodes, acquire,
             rounds: see ``benchmark.cell.Terms``.
     """
 
     title: str = ""
-    methods: tuple[MethodEntry, ...] = Field(min_length=1)
+    methods: tuple[MethodEntry, ...] = ()
     data: tuple[DataEntry, ...] = Field(min_length=1)
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     image_size: PositiveInt | tuple[PositiveInt, PositiveInt] = 28
@@ -59,54 +104,51 @@ class Suite(Frozen):
     @field_validator("methods", "data", mode="before")
     @classmethod
     def _names(cls, entries: object) -> object:
-        if not isinstance(entries, list):
-            return entries
-        return [{"name": e} if isinstance(e, str) else e for e in entries]
+        return _mappings(entries)
 
     @field_validator("seeds")
     @classmethod
     def _seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        for seed in seeds:
-            if not 0 <= seed < 2**31:
-                raise ValueError(f"seed {seed}: a seed is a whole number from 0 to 2147483647")
-        if len(set(seeds)) < len(seeds):
-            raise ValueError("a seed stands twice")
-        return seeds
+        return _checked(seeds)
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        rows = [f"method {m.name} {m.params}" for m in self.methods]
-        data = [f"data {DataName.parse(d.name)} {d.params} {d.budget}" for d in self.data]
-        for entry in rows + data:
-            if (rows + data).count(entry) > 1:
-                raise ValueError(f"the {' '.join(entry.split()[:2])} stands twice")
+        data = [
+            f"data {DataName.parse(d.name)} {d.model_dump(exclude={'name'})}" for d in self.data
+        ]
+        lists = [data, *([f"method {m.name} {m.params}" for m in ms] for ms in self._rows())]
+        for entries in lists:
+            for text in entries:
+                if entries.count(text) > 1:
+                    raise ValueError(f"the {' '.join(text.split()[:2])} stands twice")
+        for entry, rows in zip(self.data, self._rows(), strict=True):
+            if not rows:
+                raise ValueError(f"no methods for {entry.name}: list them under methods")
         return self
+
+    def _rows(self) -> list[tuple[MethodEntry, ...]]:
+        """The methods of each data entry."""
+        return [entry.methods or self.methods for entry in self.data]
 
     def cells(self) -> Iterator[Cell]:
         """The grid, method by method; ``MedtailError`` for an unknown method, dataset or regime."""
         size = self.image_size if isinstance(self.image_size, tuple) else (self.image_size,) * 2
         for entry in self.data:
             datamodules.build(entry.name, size, **entry.params)
-        for entry in self.data:
+        for entry, rows in zip(self.data, self._rows(), strict=True):
             name = DataName.parse(entry.name)
             given = entry.budget.model_dump(exclude_unset=True) if entry.budget else {}
-            budget = Budget.model_validate(self.budget.model_dump() | given)
+            own = {f: getattr(entry, f) for f in TERMS if getattr(entry, f, None) is not None}
             terms = Terms(
                 data=str(name),
                 data_params=datamodules.defaults(name.dataset) | entry.params,
                 image_size=size,
-                augment=self.augment,
-                backbone=self.backbone,
-                pretrained=self.pretrained,
-                budget=budget,
-                selection=self.selection,
-                test_episodes=self.test_episodes,
-                acquire=self.acquire,
-                rounds=self.rounds,
+                budget=Budget.model_validate(self.budget.model_dump() | given),
+                **{field: getattr(self, field) for field in TERMS} | own,
             )
-            for method in self.methods:
+            for method in rows:
                 params, label = _resolved(method)
-                for seed in self.seeds:
+                for seed in entry.seeds or self.seeds:
                     yield Cell(
                         method=method.name, params=params, label=label, seed=seed, terms=terms
                     )

@@ -16,7 +16,8 @@ from methods.core.base import Method, Recipe, Stage
 
 HAM10000 = (778, 4693, 359, 228, 769, 80, 98)
 SPEC = DataSpec("fake", ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"), HAM10000, (16, 16))
-EVERY = pytest.mark.parametrize("name", sorted(methods.registry()))
+LONG_TAIL = {n: m for n, m in methods.registry().items() if not m.refuses(SPEC)}
+EVERY = pytest.mark.parametrize("name", sorted(LONG_TAIL))
 
 
 class TinyData(L.LightningDataModule):
@@ -120,7 +121,7 @@ def images() -> torch.Tensor:
     return TinyData(SPEC, DataRequest()).plain(1)[0].image
 
 
-@pytest.mark.parametrize("name", sorted(n for n, m in methods.registry().items() if m.stages[0].by))
+@pytest.mark.parametrize("name", sorted(n for n, m in LONG_TAIL.items() if m.stages[0].by))
 def test_a_stage_by_another_method_loads_completely(name, erm_state):
     method = build(name)
     missing, unexpected = method.load_state_dict(erm_state, strict=False)

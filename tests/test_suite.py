@@ -167,3 +167,35 @@ def test_files_that_are_no_text(suite_file, tmp_path):
     path.write_bytes("methods: [erm] # gr\xf6\xdfer".encode("latin-1"))
     with pytest.raises(MedtailError, match=r"latin\.yaml: no readable YAML in UTF-8"):
         load(str(path))
+
+
+def test_a_data_entry_has_methods_and_terms_of_its_own(suite_file):
+    text = """
+methods: [erm, focal]
+data:
+  - phantom
+  - name: phantom@shot1
+    methods: [{name: erm}, crt]
+    seeds: [4, 5]
+    backbone: resnet18
+    selection: last
+    test_episodes: 7
+    budget: {epochs: 3}
+seeds: [0]
+rounds: 2
+"""
+    cells = list(load(suite_file(text)).cells())
+    first = [c for c in cells if c.terms.data == "phantom@natural"]
+    other = [c for c in cells if c.terms.data == "phantom@shot1"]
+    assert [(c.method, c.seed) for c in first] == [("erm", 0), ("focal", 0)]
+    assert [(c.method, c.seed) for c in other] == [("erm", 4), ("erm", 5), ("crt", 4), ("crt", 5)]
+    assert {c.terms.backbone for c in first} == {"test_resnet"}
+    terms = other[0].terms
+    assert (terms.backbone, terms.selection, terms.test_episodes) == ("resnet18", "last", 7)
+    assert (terms.budget.epochs, first[0].terms.budget.epochs) == (3, 15)
+    assert {c.terms.rounds for c in cells} == {2}
+
+
+def test_data_without_methods_is_a_mistake(suite_file):
+    with pytest.raises(MedtailError, match="no methods for phantom"):
+        load(suite_file("data: [phantom]\n"))
