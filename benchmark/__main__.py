@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from datamodules.core.errors import MedtailError
 
@@ -166,57 +165,41 @@ def leaderboards(folder: Boards = BOARDS) -> None:
 
 
 @app.command()
+def compare(
+    new: Annotated[str, typer.Argument(help="A row of the board, such as proco.")],
+    base: Annotated[list[str], typer.Argument(help="Rows it is compared with.")],
+    data: Annotated[str, typer.Option("--data", help="The board, such as isic2018@natural.")],
+    folder: Boards = BOARDS,
+) -> None:
+    """Compare a method with others: paired differences on the same samples, with intervals."""
+    from . import comparison
+
+    for name in base:
+        found = comparison.compare(folder, data, new, name)
+        console.print(comparison.table(data, new, name, found))
+    console.print(
+        "Intervals: bootstrap over training seeds and test groups (few-shot: episodes); active: "
+        "Student's t over seeds. No correction for many comparisons.",
+        highlight=False,
+    )
+
+
+@app.command()
 def status(suite: SuiteName = "quick", settings: Settings = [], out: Out = Path("runs")) -> None:  # noqa: B006
     """Show what of a suite is done, failed or missing."""
+    from . import overview
     from .store import Store
     from .suite_files import load
 
-    store, table = (
-        Store(out),
-        Table("data", "method", "seed", "state", "macro AUC", "balanced accuracy"),
-    )
-    for cell in load(suite, tuple(settings)).cells():
-        record = store.read(cell)
-        state = (
-            "missing"
-            if record is None
-            else record.status
-            if record.status == "ok"
-            else f"✗ {record.reason}"
-        )
-        scores = [
-            record.metrics.get(k) if record else None for k in ("macro_auc", "balanced_accuracy")
-        ]
-        shown = [f"{s:.3f}" if isinstance(s, float) else "" for s in scores]
-        table.add_row(cell.terms.data, cell.row, str(cell.seed), state, *shown)
-    console.print(table)
+    console.print(overview.status(load(suite, tuple(settings)), Store(out)))
 
 
 @app.command("list")
 def list_all() -> None:
     """List methods, datasets, regimes and suites."""
-    import datamodules
-    import methods
-    from datamodules.core.regimes import KINDS
+    from . import overview
 
-    from .suite_files import FOLDER, load, suite_names
-
-    first = Table("method", "what it is", title="methods", title_justify="left")
-    for name, family in sorted(methods.registry().items()):
-        card = sys.modules[family.__module__].__doc__ or ""
-        first.add_row(name, card.splitlines()[0])
-    second = Table("dataset", "what it is", "variants", title="datasets", title_justify="left")
-    for name, module in sorted(datamodules.registry().items()):
-        card = (sys.modules[module.__module__].__doc__ or "").splitlines()[0]
-        what = module.refused.get(name) or module.title or card
-        second.add_row(name, what, ", ".join(f"+{v}" for v in module.variants))
-    third = Table("regime", "what it keeps", title="regimes (dataset@regime)", title_justify="left")
-    for name, text in KINDS.items():
-        third.add_row(name, text)
-    fourth = Table("suite", "what it is", title=f"suites ({FOLDER.name}/)", title_justify="left")
-    for name in suite_names():
-        fourth.add_row(name, load(name).title)
-    for table in (first, second, third, fourth):
+    for table in overview.tables():
         console.print(table)
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from .cell import Cell
 from .launch import Launcher
+from .leaderboard_columns import headline
 from .run import Outcome
 from .store import Store
 from .tracking import Mode, mirror
@@ -57,10 +58,8 @@ class Board:
         record = outcome.record
         if record.status == "ok":
             self.done += 1
-            auc, accuracy = (record.metrics.get(k) for k in ("macro_auc", "balanced_accuracy"))
             took = clock(record.cost.seconds) if record.cost else "?"
-            shown = [f"{v:.3f}" if isinstance(v, float) else "n/a" for v in (auc, accuracy)]
-            line = f"✓ {record.cell}: AUC {shown[0]}, balanced accuracy {shown[1]}, {took}"
+            line = f"✓ {record.cell}: {headline(record)}, {took}"
         else:
             line = f"✗ {record.cell}: {record.reason}"
             self.failures.append(line)

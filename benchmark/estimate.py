@@ -1,76 +1,186 @@
-"""How long cells would take here: the backbone's pace, scaled by images and epochs."""
+"""How long cells would take here: a few steps of each method's own loss, times the steps it has."""
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
 from torch.nn import functional as F
 
-import methods
-from datamodules.core.contract import DataSpec
+from datamodules.core.base import ImageDataModule
+from datamodules.core.contract import Batch, DataRequest, DataSpec, EpisodeShape
 from datamodules.core.errors import DataError
+from datamodules.core.samplers import stream_size
+from methods.core.base import Method, Stage
 
-from .cell import Cell
+from .cell import Cell, Terms, digest
 from .driver import clock
 from .run import prepared
 from .tracks import supervised
+from .tracks.stages import quiet, trainer
 
-STEPS = 4
-OVERHEAD = 1.5
+STEPS, ENOUGH = 3, 0.5  # calls that are timed, and seconds of one that needs no other
+OVERHEAD = 1.8  # augmentation, validation, loading; from the 132 records of HAM10000 at 28 px
+FORWARD = 1 / 3  # of a training step: a forward pass alone
 
 
-def seconds_per_image(cell: Cell, spec: DataSpec) -> float:
-    """Seconds of a training image: forward, backward and step, the best of a few batches."""
-    torch.set_num_threads(1)
-    terms = cell.terms
-    method = supervised.make(cell.method, cell.params, terms, 0, prepared(terms))
-    optimizer = torch.optim.SGD(method.parameters(), 1e-4)
-    amount = min(terms.budget.batch_size, sum(spec.class_counts))
-    image = torch.randn(amount, spec.in_channels, *spec.image_size)
-    image = image.to(memory_format=torch.channels_last)
-    target = torch.zeros(amount, dtype=torch.long)
+@dataclass(frozen=True)
+class Pace:
+    """Seconds of a training step, and the images of the training split that it stands for."""
+
+    seconds: float
+    images: int
+
+    def over(self, images: int) -> float:
+        """Seconds of an epoch of so many images."""
+        return max(1, images // min(self.images, images)) * self.seconds
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Seconds of processor time of a call, the best of a few: others may be at work here."""
     best = float("inf")
     for _ in range(STEPS):
-        started = time.perf_counter()
-        with supervised.computing(terms):
-            loss = F.cross_entropy(method(image), target)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        best = min(best, (time.perf_counter() - started) / amount)
+        started = time.process_time()
+        call()
+        best = min(best, time.process_time() - started)
+        if best > ENOUGH:
+            break
     return best
 
 
-def estimate(cells: Sequence[Cell]) -> dict[str, float]:
-    """Seconds of each cell by id, on one worker; a stage that cells share is counted once.
+def made_up(spec: DataSpec, request: DataRequest, size: int) -> Batch:
+    """A batch of random pixels in the shape that a request gives."""
+    pixels, shape = (spec.in_channels, *spec.image_size), spec.episodes
+    if request.tasks and shape:
+        target = episode_labels(shape).repeat(request.tasks, 1)
+        return Batch(torch.randn(*target.shape, *pixels), target, target)
+    present = torch.tensor([k for k, count in enumerate(spec.class_counts) if count])
 
-    ``OVERHEAD`` stands for augmentation, validation and start-up.
-    """
-    pace: dict[int, float] = {}
-    seconds: dict[str, float] = {}
-    seen: set[object] = set()
-    for cell in cells:
-        terms = cell.terms
-        data = prepared(terms)
-        if hash(terms) not in pace:
-            pace[hash(terms)] = seconds_per_image(cell, data.spec)
-        method = methods.build(cell.method, data.spec, backbone=terms.backbone, **cell.params)
-        total = 0.0
-        for stage in method.stages:
-            request = method.request(stage)
-            streams = request.views * (2 if request.second else 1)
-            shared = stage.by or (cell.method if cell.method in supervised.shared_slugs() else None)
-            key = (shared, stage.share, cell.seed, hash(terms))
-            if shared and key in seen:
-                continue
-            seen.add(key)
-            images = sum(data.spec.class_counts) * terms.budget.epochs * stage.share
-            total += images * streams * pace[hash(terms)] * OVERHEAD
-        seconds[cell.id] = total
-    return seconds
+    def stream(amount: int) -> Batch:
+        target = present[torch.arange(amount) % len(present)]
+        views = (request.views,) if request.views > 1 else ()
+        image = torch.randn(amount, *views, *pixels)
+        image = image if views else image.to(memory_format=torch.channels_last)
+        return Batch(image, target, torch.arange(amount))
+
+    second = stream(stream_size(request.second, size, len(present))) if request.second else None
+    return stream(size)._replace(second=second)
+
+
+def episode_labels(shape: EpisodeShape) -> torch.Tensor:
+    """[M] labels of an episode, the support first."""
+    ways = torch.arange(shape.n_way)
+    each = ways.repeat_interleave(shape.k_shot), ways.repeat_interleave(shape.n_query)
+    return torch.cat(each)
+
+
+def pace(method: Method, stage: Stage, terms: Terms) -> Pace:
+    """The pace of a stage: of the method's own loss, else of cross-entropy on as many images."""
+    spec, request = method.spec, method.request(stage)
+    size = min(terms.budget.batch_size, sum(spec.class_counts))
+    batch = made_up(spec, request, size)
+    method.stage = stage
+    method.enter(stage)
+    with quiet():
+        method.trainer = trainer(terms, 10, 1, [])  # for losses that ask how far training is
+    trained = [p for p in method.parameters() if p.requires_grad]
+
+    def step(batch: Batch, loss: Callable[[Batch], Tensor]) -> None:
+        with supervised.computing(terms):
+            value = loss(batch)
+        torch.autograd.grad(value, trained, allow_unused=True)
+
+    try:
+        seconds = timed(lambda: step(batch, method.loss))
+    except Exception:  # whatever made-up pixels are no good for: an estimate stops nobody
+        plain = made_up(spec, DataRequest(), size)
+        streams = request.views * (2 if request.second else 1)
+        seconds = streams * timed(lambda: step(plain, lambda b: cross_entropy(method, b)))
+    return Pace(seconds, batch.target.numel() if request.tasks else size)
+
+
+def cross_entropy(method: Method, batch: Batch) -> Tensor:
+    """What stands for a loss that cannot be timed."""
+    return F.cross_entropy(method(batch.image), batch.target)
+
+
+def testing(method: Method, terms: Terms) -> float:
+    """Few-shot: seconds of the test's episodes."""
+    shape = method.spec.episodes
+    if shape is None:
+        return 0.0
+    episode = made_up(method.spec, DataRequest(tasks=1), 1)
+    image, target = episode.image[0], episode.target[0]
+    support = Batch(image[: shape.support], target[: shape.support], target[: shape.support])
+    try:
+        seconds = timed(lambda: method.adapt(support)(image[shape.support :]))
+    except Exception:  # as above
+        seconds = 0.0
+    return terms.test_episodes * seconds
+
+
+class Estimate:
+    """Seconds of cells, one after the other; what they share is measured and counted once."""
+
+    def __init__(self) -> None:
+        self.paces: dict[str, list[tuple[Stage, Pace]]] = {}
+        self.tests: dict[str, float] = {}
+        self.seen: set[object] = set()
+
+    def seconds(self, cell: Cell) -> float:
+        """Of a cell on one worker."""
+        data, terms = prepared(cell.terms), cell.terms
+        acquirer = supervised.make(cell.method, cell.params, terms, 0, data)
+        slug, params = cell.method, cell.params
+        active = data.spec.track == "active"
+        if active and acquirer.learner:
+            slug, params = acquirer.learner, {}
+        stages = self._stages(slug, params, terms)
+        total = self.tests[digest([slug, params, terms.model_dump()])]
+        for number, images in enumerate(trainings(terms, data)):
+            for stage, pace in stages:
+                by = stage.by or (slug if slug in supervised.shared_slugs() else None)
+                if number == 0 and (by or active):
+                    key = (by or slug, stage.share, cell.seed, hash(terms))
+                    if key in self.seen:
+                        continue
+                    self.seen.add(key)
+                total += pace.over(images) * terms.budget.epochs * stage.share * OVERHEAD
+            if active:
+                total += stages[-1][1].over(len(data.rows("pool"))) * FORWARD
+        return total
+
+    def _stages(self, slug: str, params: dict[str, Any], terms: Terms) -> list[tuple[Stage, Pace]]:
+        key = digest([slug, params, terms.model_dump()])
+        if key not in self.paces:
+            method = supervised.make(slug, params, terms, 0, prepared(terms))
+            self.paces[key] = [
+                (s, self._stages(s.by, {}, terms)[0][1] if s.by else pace(method, s, terms))
+                for s in method.stages
+            ]
+            self.tests[key] = testing(method, terms)
+        return self.paces[key]
+
+
+def trainings(terms: Terms, data: ImageDataModule) -> list[int]:
+    """Images of each training: one, of active learning one in every round."""
+    first = len(data.rows("train"))
+    if data.spec.track != "active":
+        return [first]
+    most = first + len(data.rows("pool"))
+    return [min(first + n * terms.acquire, most) for n in range(terms.rounds)]
+
+
+def estimate(cells: Sequence[Cell]) -> dict[str, float]:
+    """Seconds of each cell by id, on one worker; a stage that cells share is counted once."""
+    torch.set_num_threads(1)
+    made = Estimate()
+    return {cell.id: made.seconds(cell) for cell in cells}
 
 
 def show(cells: Sequence[Cell], missing: Sequence[Cell], workers: int, console: Console) -> None:

@@ -2,7 +2,7 @@
 
 ``records/<data@regime>.jsonl`` holds the evidence and ``predictions/<data@regime>.parquet`` what it
 was computed from; ``render`` makes everything else from the records alone, so that the same records
-give the same bytes. (A link to ``../docs/<dataset>.md`` appears where that file exists.)
+give the same bytes. (Links to notes in ``../docs/`` appear where there are any.)
 """
 
 import os
@@ -19,11 +19,15 @@ from rich.table import Table
 from datamodules.core.errors import MedtailError
 
 from . import leaderboard_pages as pages
+from .leaderboard_facts import describe
 from .leaderboard_front import front
-from .leaderboard_plots import heat_map
+from .leaderboard_plots import picture
 from .leaderboard_rows import Section, sections
-from .predictions import Predictions
+from .predictions import EXTRA, Predictions
 from .record import Record, read_lines, write, write_lines
+
+# The first line of a page of notes, such as <!-- boards: name@lt100 name@shot5 -->.
+BOARDS = re.compile(r"<!-- *boards: *(.*?) *-->")
 
 
 def publish(root: Path, finished: list[tuple[Record, Predictions | None]]) -> list[str]:
@@ -66,17 +70,19 @@ def read_predictions(root: Path, slug: str) -> dict[str, Predictions]:
     except (OSError, pa.ArrowInvalid) as error:
         raise MedtailError(f"{path}: no readable predictions ({error}); restore it") from error
     cells = stored["cell_id"]
+    parts = {cell: stored.filter(pc.equal(cells, cell)) for cell in pc.unique(cells).to_pylist()}
     return {
-        cell: Predictions.from_table(stored.filter(pc.equal(cells, cell)))
-        for cell in pc.unique(cells).to_pylist()
+        cell: Predictions.from_table(
+            part.select([name for name in part.column_names if not part[name].null_count])
+        )
+        for cell, part in parts.items()
     }
 
 
 def render(root: Path) -> list[Path]:
-    """Write every page, CSV and heat map from ``records/`` alone.
+    """Write every page, CSV and picture from ``records/`` alone.
 
-    Beside the records only one thing counts: whether ``../docs/<dataset>.md`` exists, to which the
-    boards of that dataset link.
+    Beside the records only one thing counts: which notes on a board lie in ``../docs/``.
 
     Pages of boards that have no records any more are removed; files that this function did not
     write, records and predictions stay.
@@ -91,7 +97,7 @@ def render(root: Path) -> list[Path]:
         parts = sections(read_lines(root / "records" / f"{slug}.jsonl"))
         if not parts:
             continue
-        image = heat_map(slug, parts, [pages.describe(s.terms) for s in parts])
+        image = picture(slug, parts, [describe(s.terms) for s in parts])
         page = pages.board(slug, parts, image is not None, _notes(root, slug))
         files = {"md": page, "csv": pages.table(parts)}
         for suffix, text in files.items():
@@ -133,11 +139,21 @@ def _merge(root: Path, slug: str, entries: list[tuple[Record, Predictions | None
     write_lines(path, list(records.values()))
 
 
-def _notes(root: Path, slug: str) -> str:
-    """Where notes on the results of a board's dataset lie, seen from its page; empty if nowhere."""
+def _notes(root: Path, slug: str) -> list[tuple[str, str]]:
+    """Titles and links of what was written by hand about a board, seen from its page.
+
+    That is ``../docs/<dataset>.md``, and every other page there whose first line names the board.
+    """
     dataset = re.split(r"[+@]", slug)[0]
-    link = f"../docs/{dataset}.md"
-    return link if (root / link).exists() else ""
+    found: list[tuple[str, str]] = []
+    for path in sorted((root / "../docs").glob("*.md")):
+        with path.open() as lines:
+            named = BOARDS.fullmatch(lines.readline().strip())
+        if path.stem == dataset:
+            found.insert(0, ("Notes on these results", f"../docs/{path.name}"))
+        elif named and slug in named[1].split():
+            found.append((f"Notes: {path.stem}", f"../docs/{path.name}"))
+    return found
 
 
 def _fits(predictions: Predictions, record: Record | None) -> bool:
@@ -157,16 +173,18 @@ def _write_predictions(root: Path, slug: str, scores: dict[str, Predictions]) ->
         scores[cell].table().add_column(0, "cell_id", pa.array([cell] * len(scores[cell].id)))
         for cell in sorted(scores)
     ]
-    whole = pa.concat_tables(tables)
+    whole = pa.concat_tables(tables, promote_options="default")  # not all may have episodes
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    # Splitting the bytes of a float16 puts the exponents side by side, which then compress.
+    # Splitting the bytes of a float16 puts the exponents side by side, which then compress; pages
+    # of many cells let their common ids be compressed to next to nothing.
     pq.write_table(
         whole,
         part,
         compression="zstd",
         compression_level=9,
-        use_dictionary=["cell_id", "id", "group", "target"],
+        use_dictionary=["cell_id", "id", "group", "target", *EXTRA],
+        max_rows_per_page=len(whole),
         column_encoding={"logits.list.element": "BYTE_STREAM_SPLIT"},
     )
     part.replace(path)

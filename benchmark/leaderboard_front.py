@@ -1,47 +1,65 @@
-"""The front page of the leaderboards: all boards, and all methods over all boards."""
+"""The front page of the leaderboards: all boards by track, and methods over a track's boards."""
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping
 
-from . import leaderboard_pages as pages
-from .leaderboard_columns import PRIMARY, column
-from .leaderboard_rows import Row, Section
+from datamodules.core.contract import Track
+
+from .leaderboard_columns import VIEWS, Column, column
+from .leaderboard_facts import INTERVAL, PLUS_MINUS
+from .leaderboard_pages import MARK
+from .leaderboard_row import Row
+from .leaderboard_rows import Section
+from .leaderboard_text import code, markdown, row_name, row_seeds, shown
 
 FRONT = """# Leaderboards
 
-Each page is one dataset with one regime; a table on it holds methods trained on equal terms.
+Each page is one dataset with one regime; a table on it holds methods trained on equal terms. The \
+tracks are different problems: their numbers cannot be compared.
 
 {boards}
 
-{overall}## How to read it
+## How to read it
 
-- **Balanced accuracy** is the mean recall of the classes; it orders the tables. **AUC** is the \
-mean one-vs-rest area under the ROC curve on softmax probabilities; a class without test images is \
-left out and counted. **Macro F1** is the mean F1 of the classes present in the test set.
-- **Head, medium and tail** are classes with more than 4/3, between, and fewer than 2/3 of the \
-mean *training* count of a class. A group without classes is n/a.
+{tracks}
 - {plus_minus} With one seed there is none.
 - A leader on this page is the best mean, not a proof that it is better than the next.
 - ✗ marks failures, with their reasons at the foot of a page; n/a is what is not defined. A row \
-without all seeds of its table is shown, never ranked or bold.
+without all seeds of its table is shown, never ranked or bold. † is a reconstruction of what a \
+paper leaves open, ‡ had more than its table's terms.
 - Each CSV has a line per method and terms: `<metric>_mean` and `<metric>_sd` over its seeds as \
 fractions, empty where undefined; `balanced_prior_<metric>` weighs every class of the test set the \
 same; `recall[<class>]` and its like are per class.
 - `records/` holds every cell with its provenance, `predictions/` the scores of every test image; \
 the pages follow from the records by `medtail leaderboards`.
-- Sensitivity at 95 % specificity uses thresholds taken from validation predictions, which stay in \
-`runs/` and are not published; every other metric follows from `predictions/`.
+- Sensitivity at 95 % specificity (and F1 of one-class) uses thresholds taken from validation \
+predictions, which stay in `runs/` and are not published; every other metric of the last training \
+follows from `predictions/`.
 """
-HEAD = (
-    "Board",
-    "Classes",
-    "Imbalance",
-    "Test images",
-    "Methods",
-    "Seeds",
-    "Best balanced accuracy, %",
-    "Best AUC, %",
-)
+READING: dict[Track, str] = {
+    "long_tail": "- **Balanced accuracy** is the mean recall of the classes; it orders the tables. "
+    "**AUC** is the mean one-vs-rest area under the ROC curve on softmax probabilities; a class "
+    "without test images is left out and counted. **Macro F1** is the mean F1 of the classes "
+    "present in the test set.\n"
+    "- **Head, medium and tail** are classes with more than 4/3, between, and fewer than 2/3 of "
+    "the mean *training* count of a class. A group without classes is n/a.",
+    "few_shot": "- **Few-shot**: common classes are trained on, rare ones tested, in episodes of a "
+    "few labelled images of each class and others to classify. **AUC** and **accuracy** are means "
+    f"over episodes; the AUC orders the tables. {INTERVAL}",
+    "one_class": "- **One-class**: the most frequent class is given, every other is abnormal. "
+    "**AUROC** of the abnormality score orders the tables, **AUPRC** is its average precision, "
+    "whose chance is the prevalence.",
+    "active": "- **Active**: a small labelled set grows by images that a method chooses; after "
+    "each choice a learner is trained anew. **Rare accuracy** is the mean recall of the rare "
+    "classes; its **area**, the mean height of its curve, orders the tables.",
+}
+HEADS: dict[Track, tuple[str, str, str]] = {
+    "long_tail": ("Classes", "Imbalance", "Test images"),
+    "few_shot": ("Common classes", "Rare classes", "Rare test images"),
+    "one_class": ("Training images", "Abnormal classes", "Abnormal test images"),
+    "active": ("Classes", "Labelled images", "Test images"),
+}
 
 
 def front(boards: Mapping[str, list[Section]]) -> str:
@@ -50,27 +68,41 @@ def front(boards: Mapping[str, list[Section]]) -> str:
     Args:
         boards: sections by ``data@regime``, each with at least one.
     """
-    lines = []
+    by_track: dict[Track, dict[str, list[Section]]] = defaultdict(dict)
+    for slug, parts in boards.items():
+        by_track[parts[0].track][slug] = parts
+    there = [track for track in VIEWS if track in by_track]
+    text = FRONT.format(
+        boards="\n\n".join(_track(track, by_track[track]) for track in there)
+        or "No records yet: `make bench`.",
+        tracks="\n".join(READING[track] for track in there or VIEWS),
+        plus_minus=PLUS_MINUS,
+    )
+    return f"{MARK}\n\n{text}"
+
+
+def _track(track: Track, boards: Mapping[str, list[Section]]) -> str:
+    """The boards of a track, and its methods over them."""
+    view, lines = VIEWS[track], []
     for slug, parts in boards.items():
         for number, part in enumerate(parts, 1):
             title = f"[{slug}]({slug}.md)" + (f", table {number}" if len(parts) > 1 else "")
             lines.append([title, *_summary(part)])
-    listed = (
-        pages.markdown([list(HEAD), *lines], left=0) if lines else "No records yet: `make bench`."
-    )
+    best = [f"Best {column(key).words}, %" for key in (view.primary, view.second)]
+    head = ["Board", *HEADS[track], "Methods", "Seeds", *best]
     largest = {}
     for slug, parts in boards.items():
         finished = [part for part in parts if part.example]
         if finished:
             largest[slug] = finished[0]
-    text = FRONT.format(
-        boards=listed, overall=_overall(largest) if largest else "", plus_minus=pages.PLUS_MINUS
-    )
-    return f"{pages.MARK}\n\n{text}"
+    found = [f"## {view.title}", markdown([head, *lines], left=0)]
+    return "\n\n".join(found + ([_overall(largest, column(view.primary))] if largest else []))
 
 
-def mean_ranks(boards: Mapping[str, Section], methods: list[str]) -> tuple[dict[str, float], int]:
-    """Mean rank by balanced accuracy over the boards on which all methods are complete.
+def mean_ranks(
+    boards: Mapping[str, Section], methods: list[str], primary: Column
+) -> tuple[dict[str, float], int]:
+    """Mean rank by the primary column over the boards on which all methods are complete.
 
     Equal means share the mean of their ranks.
 
@@ -79,7 +111,7 @@ def mean_ranks(boards: Mapping[str, Section], methods: list[str]) -> tuple[dict[
     """
     ranks: dict[str, list[float]] = {name: [] for name in methods}
     for section in boards.values():
-        stats = {r.name: r.stat(column(PRIMARY)) for r in section.rows if r.complete}
+        stats = {r.name: r.stat(primary) for r in section.rows if r.complete}
         means = {name: s.mean for name in methods if (s := stats.get(name))}
         if len(means) < len(methods):
             continue
@@ -91,58 +123,70 @@ def mean_ranks(boards: Mapping[str, Section], methods: list[str]) -> tuple[dict[
     return {n: math.fsum(r) / over for n, r in ranks.items()} if over else {}, over
 
 
-def _overall(boards: Mapping[str, Section]) -> str:
+def _overall(boards: Mapping[str, Section], primary: Column) -> str:
     rows = {slug: {row.name: row for row in part.rows} for slug, part in boards.items()}
     every = dict.fromkeys(name for part in rows.values() for name in sorted(part))
     methods = [n for n in every if any(n in part and part[n].done for part in rows.values())]
-    ranks, over = mean_ranks(boards, methods)
-    best = {slug: part.best(column(PRIMARY)) for slug, part in boards.items()}
+    ranks, over = mean_ranks(boards, methods, primary)
+    best = {slug: part.best(primary) for slug, part in boards.items()}
     lines = [["Method", *boards, "Mean rank"]]
     for name in sorted(methods, key=lambda n: (ranks.get(n, math.inf), n)):
-        cells = [_cell(part.get(name), best[slug]) for slug, part in rows.items()]
+        cells = [_cell(part.get(name), primary, best[slug]) for slug, part in rows.items()]
         rank = f"{ranks[name]:.1f}" if ranks else "n/a"
-        lines.append([pages.code(name), *cells, rank])
+        lines.append([code(name), *cells, rank])
     on = f"the {over} board{'s' if over != 1 else ''}" if over else "no board: there is none"
     notes = [
-        "Mean balanced accuracy in %, of each board's largest table; the best of a board is "
+        f"Mean {primary.words} in %, of each board's largest table; the best of a board is "
         "**bold**, n/a was not run; a mean without all seeds says so, neither bold nor ranked.",
         f"The mean rank is over {on} on which every method listed is complete. It is a plain mean "
         "of ranks, no test of significance, and boards of one dataset are not independent.",
     ]
-    if lost := [pages.code(n) for n in every if n not in methods]:
+    if lost := [code(n) for n in every if n not in methods]:
         notes.append(f"Not listed, because nothing finished: {', '.join(lost)}.")
-    return f"## Overall\n\n{' '.join(notes)}\n\n{pages.markdown(lines, left=0)}\n\n"
+    return f"### Overall\n\n{' '.join(notes)}\n\n{markdown(lines, left=0)}"
 
 
-def _cell(row: Row | None, best: float | None) -> str:
+def _cell(row: Row | None, primary: Column, best: float | None) -> str:
     if row is None:
         return "n/a"
-    stat = row.stat(column(PRIMARY))
+    stat = row.stat(primary)
     if stat is None:
         return "n/a" if row.done else "✗"
     text = f"{100 * stat.mean:.1f}"
     if not row.complete:
-        return f"{text} ({pages.row_seeds(row)})"
+        return f"{text} ({row_seeds(row)})"
     return f"**{text}**" if stat.mean == best else text
 
 
-def _summary(section: Section) -> list[str]:
-    """Cells of a board: classes, imbalance, test images, methods, seeds, the leaders."""
+def _size(section: Section) -> list[str]:
+    """Three cells on the data of a board, as ``HEADS`` names them."""
     record = section.example
     if record is None:
-        return ["n/a"] * 3 + [f"{len(section.rows)}, all failed"] + ["n/a"] * 3
-    counts = [n for n in record.class_counts if n]
+        return ["n/a"] * 3
+    counts, tested = [n for n in record.class_counts if n], f"{sum(record.support):,}"
+    if section.track == "few_shot":
+        return [str(len(record.class_names)), str(len(record.scored_names)), tested]
+    if section.track == "one_class":
+        return [f"{sum(counts):,}", str(len(record.scored_names)), tested]
+    if section.track == "active" and record.rounds:
+        first, last = record.rounds[0].labelled, record.rounds[-1].labelled
+        return [str(len(record.class_names)), f"{first:,} to {last:,}", tested]
+    return [str(len(record.class_names)), f"{max(counts) / min(counts):,.0f} : 1", tested]
+
+
+def _summary(section: Section) -> list[str]:
+    """Cells of a board: its data, methods, seeds, the leaders."""
+    if section.example is None:
+        return [*_size(section), f"{len(section.rows)}, all failed"] + ["n/a"] * 3
     failed = sum(bool(row.failed) for row in section.rows)
     cells = [
-        str(len(record.class_names)),
-        f"{max(counts) / min(counts):,.0f} : 1",
-        f"{sum(record.support):,}",
+        *_size(section),
         f"{len(section.rows)}" + (f", ✗ {failed}" if failed else ""),
         str(len(section.seeds)),
     ]
-    for name in (PRIMARY, "macro_auc"):
-        stats = [(row, row.stat(column(name))) for row in section.rows if row.complete]
+    for key in (section.view.primary, section.view.second):
+        stats = [(row, row.stat(column(key))) for row in section.rows if row.complete]
         known = [(s.mean, row, s) for row, s in stats if s]
         first = max(known, key=lambda entry: entry[0], default=None)
-        cells.append(f"{pages.percent(first[2])} {pages.row_name(first[1])}" if first else "n/a")
+        cells.append(f"{shown(first[2])} {row_name(first[1])}" if first else "n/a")
     return cells

@@ -1,4 +1,4 @@
-"""The heat map of a leaderboard: recall of every class by every method."""
+"""The picture of a leaderboard: recall of every class, means with intervals, or learning curves."""
 
 import io
 
@@ -8,93 +8,152 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from .leaderboard_columns import PRIMARY, column
-from .leaderboard_rows import Row, Section
+from datamodules.core.contract import Track
+
+from . import leaderboard_curves, leaderboard_dots
+from .leaderboard_columns import column
+from .leaderboard_rows import Section
+from .leaderboard_text import short_name
 
 ROW, LEFT, TITLE = 0.30, 2.9, 0.95  # inches
-LONGEST = 36  # letters of a row's name that fit into LEFT
+DOTS = 3.6  # inches of the axes with dots, a margin to its right included
 STYLE = {"font.family": "DejaVu Sans", "font.size": 10, "axes.unicode_minus": False}
+SUBJECTS: dict[Track, str] = {
+    "long_tail": "Recall per class",
+    "few_shot": "AUC over episodes and per rare class",
+    "one_class": "AUROC, overall and per abnormal class",
+    "active": "Learning curves",
+}
+FEET: dict[Track, str] = {
+    "long_tail": "Recall in %, mean over seeds, from 0 (dark) to 100 (light); rows sorted by "
+    "balanced accuracy, classes by training images.\n"
+    "† reconstruction   ✗ seeds failed or missing, not ranked",
+    "few_shot": "In %. Filled: mean over seeds, its bar ± sd over seeds; rings: the seeds; band: "
+    "95 % interval over a seed's episodes.\nCells: from 40 (dark) to 100 (light), classes by test "
+    "images. † reconstruction   ✗ seeds failed or missing, not ranked",
+    "one_class": "In %. Filled: mean over seeds, its bar ± sd over seeds; rings: the seeds.\n"
+    "Cells: from 40 (dark) to 100 (light), classes by test images. "
+    "† reconstruction   ✗ seeds failed or missing, not ranked",
+    "active": "Mean over seeds, band ± sd over seeds; labels sorted by the last value. "
+    "† reconstruction   ✗ seeds failed or missing",
+}
 
 
-def heat_map(data: str, sections: list[Section], terms: list[list[str]]) -> bytes | None:
+def picture(data: str, sections: list[Section], terms: list[list[str]]) -> bytes | None:
     """PNG, a panel per section; None where no section has a finished row.
 
     The same input gives the same bytes: the file carries no date and no version.
 
     Args:
         data: name with regime.
-        sections: of the board.
+        sections: of the board, all of one track.
         terms: of each section, in lines.
     """
     shown = [(s, lines) for s, lines in zip(sections, terms, strict=True) if s.example]
     if not shown:
         return None
+    with matplotlib.style.context(["default", STYLE]):
+        draw = _curves if sections[0].track == "active" else _tables
+        figure = draw(data, shown)
+        file = io.BytesIO()
+        FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
+    return file.getvalue()
+
+
+def _curves(data: str, shown: list[tuple[Section, list[str]]]) -> Figure:
+    """Learning curves below each other, a block per section."""
+    blocks = [leaderboard_curves.height(section) for section, _ in shown]
+    across, tall = leaderboard_curves.WIDTH, 0.55 + sum(blocks) + TITLE * len(shown)
+    figure, top = Figure((across, tall), dpi=130), tall
+    for (section, lines), block in zip(shown, blocks, strict=True):
+        _title(figure, data, section, lines, top - TITLE)
+        top -= TITLE + block
+        leaderboard_curves.draw(figure, section, top)
+    _foot(figure, shown[0][0])
+    return figure
+
+
+def _tables(data: str, shown: list[tuple[Section, list[str]]]) -> Figure:
+    """A row per method: a cell per class, and dots with intervals where the track has them."""
     heads = [_head(section) for section, _ in shown]
+    left = LEFT + (0 if shown[0][0].track == "long_tail" else DOTS)
     sizes = [
         (cell * (1 + len(s.by_count)), ROW * sum(bool(r.done) for r in s.rows))
         for (s, _), (_, cell, _) in zip(shown, heads, strict=True)
     ]
-    across = max(8.5, LEFT + max(width for width, _ in sizes) + 0.5)
+    across = max(8.5, left + max(width for width, _ in sizes) + 0.5)
     tall = 0.55 + sum(
         rows + head + TITLE for (_, rows), (*_, head) in zip(sizes, heads, strict=True)
     )
-    with matplotlib.style.context(["default", STYLE]):
-        figure, top = Figure((across, tall), dpi=130), tall
-        for (section, lines), (names, _, head), (width, rows) in zip(
-            shown, heads, sizes, strict=True
-        ):
-            top -= TITLE + head + rows
-            area = (LEFT / across, top / tall, width / across, rows / tall)
-            axes = figure.add_axes(area)
-            _cells(axes, section)
-            _label(axes, section, names)
-            seeds = len(section.seeds)
-            title = f"Recall per class: {data}, {seeds} seed{'s' if seeds != 1 else ''}"
-            edge, x = (top + rows + head) / tall, 0.15 / across
-            figure.text(x, edge + 0.5 / tall, title, fontsize=13, weight="bold")
-            figure.text(x, edge + 0.1 / tall, "\n".join(lines), fontsize=8.5, color="0.35")
-        figure.text(
-            0.15 / across,
-            0.12 / tall,
-            "Recall in %, mean over seeds, from 0 (dark) to 100 (light); rows sorted by balanced "
-            "accuracy, classes by training images.\n"
-            "† reconstruction   ✗ seeds failed or missing, not ranked",
-            fontsize=8.5,
-            color="0.35",
-        )
-        file = io.BytesIO()
-        FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
-    return file.getvalue()
+    figure, top = Figure((across, tall), dpi=130), tall
+    for (section, lines), (names, _, head), (width, rows) in zip(shown, heads, sizes, strict=True):
+        top -= TITLE + head + rows
+        axes = figure.add_axes((left / across, top / tall, width / across, rows / tall))
+        _cells(axes, section)
+        _label(axes, section, names)
+        if left > LEFT:
+            area = (LEFT / across, top / tall, (DOTS - 0.3) / across, rows / tall)
+            dots = figure.add_axes(area)
+            leaderboard_dots.draw(dots, section)
+            axes.set_yticks([])
+            _names(dots, section)
+        _title(figure, data, section, lines, top + rows + head)
+    _foot(figure, shown[0][0])
+    return figure
+
+
+def _title(figure: Figure, data: str, section: Section, lines: list[str], edge: float) -> None:
+    """The head of a section above ``edge`` (inches from below)."""
+    across, tall = figure.get_size_inches()
+    seeds = len(section.seeds)
+    subject = SUBJECTS[section.track]
+    title = f"{subject}: {data}, {seeds} seed{'s' if seeds != 1 else ''}"
+    edge, x = edge / tall, 0.15 / across
+    figure.text(x, edge + 0.5 / tall, title, fontsize=13, weight="bold")
+    figure.text(x, edge + 0.1 / tall, "\n".join(lines), fontsize=8.5, color="0.35")
+
+
+def _foot(figure: Figure, section: Section) -> None:
+    across, tall = figure.get_size_inches()
+    x, y = 0.15 / across, 0.12 / tall
+    figure.text(x, y, FEET[section.track], fontsize=8.5, color="0.35")
 
 
 def _head(section: Section) -> tuple[list[str], float, float]:
     """Labels of the columns, their width and height in inches; many or long ones stand upright."""
     record = section.example
     assert record is not None  # the caller shows finished sections only
+    of = "train" if section.track == "long_tail" else "test"
+    counts = record.class_counts if of == "train" else record.support
+    groups = section.class_groups if of == "train" else ()
     facts = [
-        (record.class_names[k], section.class_groups[k], f"{record.class_counts[k]:,}")
+        (section.names[k], *([groups[k]] if groups else []), f"{counts[k]:,}")
         for k in section.by_count
     ]
+    words = column(section.view.primary).words
     longest = max(len(name) for name, *_ in facts)
     if longest <= 12 and len(facts) <= 10:
-        return ["balanced\naccuracy\ntrain images:", *map("\n".join, facts)], 0.95, 0.7
-    names = [f"{name} ({group}, {count})" for name, group, count in facts]
-    return ["balanced accuracy", *names], 0.5, 0.2 + 0.075 * max(18, *map(len, names))
+        lines = [*words.split(" "), f"{of} images:"]
+        return ["\n".join(lines), *map("\n".join, facts)], 0.95, 0.7
+    names = [f"{name} ({', '.join(rest)})" for name, *rest in facts]
+    return [words, *names], 0.5, 0.2 + 0.075 * max(18, *map(len, names))
 
 
 def _cells(axes: Axes, section: Section) -> None:
-    order = section.by_count
+    order, low = section.by_count, 0 if section.track == "long_tail" else 40
+    metric = next(iter(section.view.classes))
     rows = [row for row in section.rows if row.done]
     means = np.full((len(rows), len(order) + 1), np.nan)
     for i, row in enumerate(rows):
-        stats = [row.stat(column(PRIMARY)), *(row.of_class("recall", k) for k in order)]
+        primary = row.stat(column(section.view.primary))
+        stats = [primary, *(row.of_class(metric, k) for k in order)]
         means[i] = [100 * s.mean if s else np.nan for s in stats]
     image = np.ma.masked_invalid(means)
-    axes.imshow(image, cmap="viridis", vmin=0, vmax=100, aspect="auto")
+    axes.imshow(image, cmap="viridis", vmin=low, vmax=100, aspect="auto")
     axes.set_facecolor("0.9")
     for (i, j), value in np.ndenumerate(means):
         undefined = np.isnan(value)
-        text, light = ("n/a", True) if undefined else (f"{value:.0f}", value > 50)
+        text, light = ("n/a", True) if undefined else (f"{value:.0f}", value > (low + 100) / 2)
         weight = "bold" if j == 0 else "normal"
         axes.text(
             j, i, text, ha="center", va="center", weight=weight, color="black" if light else "white"
@@ -109,12 +168,11 @@ def _label(axes: Axes, section: Section, names: list[str]) -> None:
     axes.xaxis.tick_top()
     upright = 90 if "\n" not in names[0] else 0
     axes.set_xticks(range(len(names)), names, rotation=upright)
-    rows = [row for row in section.rows if row.done]
-    axes.set_yticks(range(len(rows)), [_name(row) for row in rows])
-    axes.tick_params(length=0)
+    _names(axes, section)
     axes.spines[:].set_visible(False)
 
 
-def _name(row: Row) -> str:
-    name = row.name if len(row.name) <= LONGEST else f"{row.name[: LONGEST - 1]}…"
-    return name + " †" * row.reconstruction + " ✗" * (not row.complete)
+def _names(axes: Axes, section: Section) -> None:
+    rows = [row for row in section.rows if row.done]
+    axes.set_yticks(range(len(rows)), [short_name(row) for row in rows])
+    axes.tick_params(length=0)

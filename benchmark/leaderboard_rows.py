@@ -1,83 +1,19 @@
-"""What stands in a leaderboard: columns, rows over seeds, and sections of equal terms."""
+"""What stands in a table of a leaderboard: rows that may be compared."""
 
-import math
-import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from datamodules.core.contract import Track
+
 from .cell import Cell, Terms, digest
-from .leaderboard_columns import COLUMNS, PRIMARY, Column, column
+from .leaderboard_columns import COLUMNS, VIEWS, Column, View, column, track
+from .leaderboard_row import Row
 from .metrics import groups
 from .record import Record
 
-
-@dataclass(frozen=True)
-class Stat:
-    """Mean and sample standard deviation (n - 1) over seeds; ``sd`` is None for one seed."""
-
-    mean: float
-    sd: float | None
-
-
-def stat(values: Sequence[float | None]) -> Stat | None:
-    """Mean and spread; None where a seed's value is undefined, or without seeds."""
-    defined = [float(v) for v in values if v is not None]
-    if not defined or len(defined) < len(values):
-        return None
-    return Stat(
-        math.fsum(defined) / len(defined),
-        statistics.stdev(defined) if len(defined) > 1 else None,
-    )
-
-
-@dataclass(frozen=True)
-class Row:
-    """A method with its parameters, over its seeds.
-
-    Attributes:
-        name: see ``Cell.row``; where rows share one, with the parameters that differ.
-        done: records of seeds that finished.
-        failed: records of seeds that did not.
-        expected: the seeds of any row of its section.
-    """
-
-    name: str
-    done: tuple[Record, ...]
-    failed: tuple[Record, ...]
-    expected: frozenset[int]
-
-    @property
-    def complete(self) -> bool:
-        """Whether it finished all seeds of its section; a mean over some of them is not ranked."""
-        return bool(self.done) and {r.cell.seed for r in self.done} == self.expected
-
-    @property
-    def reconstruction(self) -> bool:
-        """Whether the method's paper leaves a formula open."""
-        return any(r.provenance_status == "reconstruction" for r in self.done)
-
-    @property
-    def extras(self) -> list[str]:
-        """What the method had beyond the terms of its table: images, optimisers of its own."""
-        if not self.done:
-            return []
-        record, budget = self.done[0], self.done[0].cell.terms.budget
-        size = min(sum(record.class_counts), budget.batch_size)
-        usual = sum(record.class_counts) // size * size * budget.epochs
-        times = record.cost.images / usual if record.cost else 1
-        more = [f"{times:.1f} times the training images"] if times > 1.01 else []
-        return more + [f"{s.own_optimizer} in {s.name}" for s in record.stages if s.own_optimizer]
-
-    def stat(self, column: Column) -> Stat | None:
-        """A column over seeds."""
-        return stat([_number(r, column) for r in self.done])
-
-    def of_class(self, name: str, index: int) -> Stat | None:
-        """An entry of a per-class metric over seeds."""
-        lists = [r.metrics.get(name) for r in self.done]
-        return stat([v[index] if isinstance(v, list) else None for v in lists])
+__all__ = ["Row", "Section", "sections"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +22,8 @@ class Section:
 
     Attributes:
         terms: shared.
-        rows: ranked first by balanced accuracy, then without all seeds, then failed altogether.
+        rows: ranked first by the track's primary column, then without all seeds, then failed
+            altogether.
         example: a finished record, which names the classes and counts; None if all failed.
     """
 
@@ -104,10 +41,27 @@ class Section:
         """All seeds of any row."""
         return sorted({r.cell.seed for r in self.records})
 
+    @property
+    def track(self) -> Track:
+        """Its problem setting."""
+        return track(self.terms.data)
+
+    @property
+    def view(self) -> View:
+        """What the tables of its track show."""
+        return VIEWS[self.track]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the classes that per-class metrics are about."""
+        record = self.example
+        return (record.scored_names or record.class_names) if record else ()
+
     @cached_property
     def by_count(self) -> list[int]:
-        """Class indices, most training images first."""
-        counts = self.example.class_counts if self.example else ()
+        """Indices of these, most training images first; where none is trained on, test images."""
+        record = self.example
+        counts = (record.support if record.scored_names else record.class_counts) if record else ()
         return sorted(range(len(counts)), key=lambda k: (-counts[k], k))
 
     @property
@@ -115,13 +69,25 @@ class Section:
         """``head``, ``medium`` or ``tail`` per class."""
         return groups(self.example.class_counts) if self.example else []
 
-    def columns(self, table: str) -> list[Column]:
-        """The columns of a table: those with a place in it, some only if a row has a value."""
-        return [
-            c
-            for c in COLUMNS
-            if table in c.on or (f"{table}-if-any" in c.on and any(r.stat(c) for r in self.rows))
-        ]
+    @property
+    def rare(self) -> tuple[int, ...]:
+        """Active: indices of the classes that are sought."""
+        return self.example.rare if self.example else ()
+
+    @property
+    def rounds(self) -> int:
+        """Active: trainings of a row."""
+        return len(self.example.rounds) if self.example else 0
+
+    def columns(self, keys: Sequence[str]) -> list[Column]:
+        """Columns by key, some only if a row has a value."""
+        known = map(column, keys)
+        return [c for c in known if not c.if_any or any(r.stat(c) for r in self.rows)]
+
+    @property
+    def every_column(self) -> list[Column]:
+        """Those of its track."""
+        return [c for c in COLUMNS if self.track in c.tracks]
 
     def best(self, column: Column) -> float | None:
         """The best mean among complete rows, None where there is nothing to compare."""
@@ -167,8 +133,10 @@ def _section(records: list[Record]) -> Section:
         for part in by_row.values()
     ]
 
+    primary = column(VIEWS[track(cells[0].terms.data)].primary)
+
     def place(row: Row) -> tuple[int, float, str]:
-        value = row.stat(column(PRIMARY))
+        value = row.stat(primary)
         return (0 if row.complete else 1 if row.done else 2, -value.mean if value else 0, row.name)
 
     example = next((r for r in records if r.status == "ok"), None)
@@ -193,15 +161,10 @@ def _terms(record: Record) -> str:
 def _comparable(record: Record) -> str:
     origin = record.provenance
     files = [origin.split_digest, origin.source] if origin else ["", ""]
-    facts = [record.class_names, record.class_counts, record.support]
+    facts: list[object] = [record.class_names, record.class_counts, record.support]
+    # Absent in the long tail, whose digests stay as they were.
+    facts += [f for f in (record.scored_names, record.metrics.get("episode_list")) if f]
     return digest([_terms(record), *facts, *files])
-
-
-def _number(record: Record, column: Column) -> float | None:
-    if column.source == "cost":
-        return getattr(record.cost, column.name, None)
-    value = (record.metrics if column.source == "metrics" else record.balanced).get(column.name)
-    return None if isinstance(value, list) else value
 
 
 def _best(means: list[float], direction: str) -> float | None:

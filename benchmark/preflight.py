@@ -6,9 +6,11 @@ from rich.console import Console
 from timm.optim import list_optimizers
 
 import methods
-from datamodules.core.errors import MedtailError, unknown
+from datamodules.core.contract import DataSpec
+from datamodules.core.errors import DataError, MedtailError, unknown
 
-from .cell import Cell
+from .cell import Cell, Terms
+from .leaderboard_columns import track
 from .run import prepared
 from .tracks import supervised
 
@@ -16,10 +18,13 @@ from .tracks import supervised
 def applicable(cells: Sequence[Cell], console: Console) -> list[Cell]:
     """Those of the cells that make sense; says of the others why they are n/a.
 
+    Without the data, a method's tracks decide alone: the grid can be read on any machine.
+
     Raises:
         MedtailError: wrong data, or none of the cells makes sense.
     """
-    reasons = {cell: methods.get(cell.method).refuses(prepared(cell.terms).spec) for cell in cells}
+    specs = {terms: _spec(terms) for terms in dict.fromkeys(cell.terms for cell in cells)}
+    reasons = {cell: methods.get(cell.method).refuses(specs[cell.terms]) for cell in cells}
     told = {(c.row, c.terms.data): reason for c, reason in reasons.items() if reason}
     for (row, data), reason in told.items():
         console.print(f"n/a: {row} on {data}: {reason}", markup=False, highlight=False)
@@ -27,6 +32,13 @@ def applicable(cells: Sequence[Cell], console: Console) -> list[Cell]:
     if cells and not kept:
         raise MedtailError("none of these methods can run on these data: see the lines above")
     return kept
+
+
+def _spec(terms: Terms) -> DataSpec:
+    try:
+        return prepared(terms).spec
+    except DataError:  # which is said where the data is needed
+        return DataSpec(terms.data, ("", ""), (1, 1), terms.image_size, track=track(terms.data))
 
 
 def check(cells: Sequence[Cell], console: Console) -> None:
@@ -51,4 +63,8 @@ def check(cells: Sequence[Cell], console: Console) -> None:
                 "can be chosen by validation: write `selection: last`"
             )
         method = supervised.make(cell.method, cell.params, cell.terms, 0, data)
-        supervised.allot(method, cell.method, cell.terms.budget.epochs)
+        slug = cell.method
+        if data.spec.track == "active" and method.learner:  # which is what is trained
+            slug = method.learner
+            method = supervised.make(slug, {}, cell.terms, 0, data)
+        supervised.allot(method, slug, cell.terms.budget.epochs)

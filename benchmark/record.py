@@ -106,6 +106,8 @@ class Record(Frozen):
             they are not ``class_names``: the rare classes of few-shot, the abnormal ones of
             one-class.
         support: test counts of these classes.
+        rare: active: indices of the classes that are sought.
+        pool: active: images that might be labelled at the start.
         metrics: test metrics by name; see ``benchmark.metrics.score``.
         balanced: the same with every class weighing the same in the test set.
         fitted: what the method chose on validation, such as tau.
@@ -126,6 +128,8 @@ class Record(Frozen):
     class_counts: tuple[int, ...] = ()
     scored_names: tuple[str, ...] = ()
     support: tuple[int, ...] = ()
+    rare: tuple[int, ...] = ()
+    pool: int = 0
     metrics: Metrics = {}
     balanced: Metrics = {}
     fitted: dict[str, float] = {}

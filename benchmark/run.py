@@ -162,8 +162,10 @@ def run(job: Job) -> Outcome:
 def _run(job: Job, started: float, tell: Tell) -> Outcome:
     cell = job.cell
     data = prepared(cell.terms)
-    scored = tracks.loop(data.spec.track).run(cell, data, job.store, job.devices, tell)
-    method, spec = scored.method, data.spec
+    data.keep(data.plan.train)  # a cell before may have labelled more
+    spec = data.spec
+    scored = tracks.loop(spec.track).run(cell, data, job.store, job.devices, tell)
+    method = scored.method
     cost = Cost(
         seconds=round(time.perf_counter() - started, 2),
         train_seconds=round(scored.seconds, 2),
@@ -182,6 +184,8 @@ def _run(job: Job, started: float, tell: Tell) -> Outcome:
         class_counts=spec.class_counts,
         scored_names=scored.scored_names,
         support=scored.support,
+        rare=spec.rare,
+        pool=len(data.plan.pool),
         metrics=scored.metrics,
         balanced=scored.balanced,
         fitted=method.findings(),

@@ -13,6 +13,8 @@ MODES: tuple[Mode, ...] = ("offline", "online", "disabled")
 def mirror(record: Record, folder: Path, mode: Mode) -> None:
     """Write one run: the cell as its configuration, every epoch, the test metrics as its summary.
 
+    The rounds of active learning follow the epochs, ``round/labelled`` being their axis.
+
     Args:
         record: of a finished cell.
         folder: in which ``wandb/`` lies.
@@ -41,6 +43,13 @@ def mirror(record: Record, folder: Path, mode: Mode) -> None:
         for epoch in stage.history:
             step += 1
             run.log({f"{stage.name}/{key}": value for key, value in epoch.items()}, step=step)
+    run.define_metric("round/*", step_metric="round/labelled")
+    for place in record.rounds:
+        step += 1
+        values = {f"round/{k}": v for k, v in place.metrics.items() if isinstance(v, float | int)}
+        names = zip(record.class_names, place.picked, strict=False)
+        picked = {f"round/picked/{name}": amount for name, amount in names}
+        run.log({"round/labelled": place.labelled, **values, **picked}, step=step)
     run.summary["status"] = record.status
     run.summary.update(
         {f"test/{k}": v for k, v in record.metrics.items() if isinstance(v, float | int)}

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 import methods
-from datamodules.core.contract import Batch, DataRequest, DataSpec, SamplerName
+from datamodules.core.contract import PK, Batch, DataRequest, DataSpec, SamplerName
 from datamodules.core.samplers import class_probability
 from methods.core.base import Method, Recipe, Stage
 
@@ -27,8 +27,9 @@ class TinyData(L.LightningDataModule):
         super().__init__()
         self.spec, self.asked, self.batches, self.size = spec, request, batches, size
 
-    def batch(self, sampler: SamplerName, seed: int, views: int = 1) -> Batch:
+    def batch(self, sampler: SamplerName | PK, seed: int, views: int = 1) -> Batch:
         rng = np.random.default_rng(seed)
+        sampler = "class_balanced" if isinstance(sampler, PK) else sampler
         probability = class_probability(sampler, np.array(self.spec.class_counts), 0.5)
         target = rng.choice(self.spec.num_classes, self.size, p=probability)
         colour = np.random.default_rng(0).normal(size=(self.spec.num_classes, 1, 3, 1, 1))
@@ -251,9 +252,10 @@ def test_other_data(name, spec):
     method = build(name, spec=spec)
     method.trainer = L.Trainer(max_epochs=10, logger=False, accelerator="cpu", barebones=True)
     for stage in method.stages:
-        batch = TinyData(spec, DataRequest()).batch("instance", 0)
-        second = batch._replace(image=batch.image.flip(0), target=batch.target.flip(0))
-        assert method.loss(batch._replace(second=second)).isfinite(), stage
+        if not stage.by:
+            method.enter(stage)
+        batch = TinyData(spec, method.request(stage)).train_batches()[0]
+        assert method.loss(batch).isfinite(), stage
     data = TinyData(spec, DataRequest())
     method.conclude([data.batch("instance", 1)], [data.batch("instance", 2)])
     assert method.eval()(data.batch("instance", 3).image).isfinite().all()

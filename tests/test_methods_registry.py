@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 import methods
-from datamodules.core.contract import DataSpec, SamplerName
+from datamodules.core.contract import PK, DataSpec, SamplerName
 from datamodules.core.errors import MedtailError
 
 HAM10000 = (778, 4693, 359, 228, 769, 80, 98)
@@ -53,7 +53,7 @@ def test_requests_are_known(name):
     for stage in method.stages:
         asked = method.request(stage)
         assert asked.sampler in get_args(SamplerName)
-        assert asked.second is None or asked.second in get_args(SamplerName)
+        assert isinstance(asked.second, PK | None) or asked.second in get_args(SamplerName)
 
 
 @EVERY

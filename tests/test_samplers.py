@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datamodules.core.contract import PK
 from datamodules.core.errors import MedtailError
 from datamodules.core.rows import InOrder
-from datamodules.core.samplers import StepSampler, class_probability
+from datamodules.core.samplers import StepSampler, class_probability, stream_size
 
 COUNTS = [700, 200, 90, 10]
 TARGET = np.random.default_rng(0).permutation(np.repeat(np.arange(4), COUNTS))
@@ -109,3 +110,69 @@ def test_batch_size_and_devices():
 def test_in_order_gives_every_row_once(world):
     places = [d.row for r in range(world) for step in InOrder(100, 16, r, world) for d in step]
     assert sorted(places) == list(range(100))
+
+
+@given(
+    st.lists(st.integers(0, 9), min_size=2, max_size=7).filter(any),
+    st.integers(1, 8),
+    st.integers(1, 6),
+    st.integers(0, 3),
+)
+def test_pk_draws_classes_once_and_images_apart(counts, classes, images, epoch):
+    target = np.random.default_rng(1).permutation(np.repeat(np.arange(len(counts)), counts))
+    sampler = StepSampler(target, ("instance", PK(classes, images)), 4, 3, 11)
+    sampler.set_epoch(epoch)
+    present = sum(n > 0 for n in counts)
+    for step in sampler:
+        drawn = np.array([d.row for d in step if d.stream == 1]).reshape(-1, images)
+        assert len(drawn) == min(classes, present)
+        of_class = target[drawn]
+        assert (of_class == of_class[:, :1]).all()  # class after class
+        assert len(set(of_class[:, 0])) == len(drawn)
+        for rows_, c in zip(drawn, of_class[:, 0], strict=True):
+            shown = np.bincount(rows_)[np.unique(rows_)]
+            assert len(shown) == min(images, counts[c])
+            assert shown.max() - shown.min() <= 1  # all of them before one comes again
+
+
+def test_pk_draws_every_class_and_image_alike():
+    drawn = np.concatenate([rows(steps("instance", e, second=PK(3, 4)), 1) for e in range(40)])
+    share = np.bincount(TARGET[drawn], minlength=4) / len(drawn)
+    assert share == pytest.approx([0.25] * 4, abs=0.02)
+    each = np.bincount(drawn, minlength=1000)[TARGET == 3]
+    assert each == pytest.approx(np.full(10, each.mean()), rel=0.2)
+    # Every draw has a place of its own, hence an augmentation of its own.
+    places = [d.position for step in steps("instance", second=PK(3, 4)) for d in step if d.stream]
+    assert places == list(range(15 * 12))
+
+
+@pytest.mark.parametrize(("world", "shape"), [(2, PK(4, 3)), (4, PK(3, 3))])
+def test_pk_ranks_see_together_what_one_sees(world, shape):
+    whole = steps("instance", 2, second=shape)
+    parts = [steps("instance", 2, rank, world, second=shape) for rank in range(world)]
+    for step, *shares in zip(whole, *parts, strict=True):
+        for stream in (0, 1):
+            joined = [d for share in shares for d in share if d.stream == stream]
+            assert joined == [d for d in step if d.stream == stream]
+        sizes = [len(share) for share in shares]
+        assert max(sizes) - min(sizes) <= 1
+
+
+def test_pk_depends_on_seed_and_epoch():
+    def drawn(**changes):
+        return rows(steps("instance", second=PK(4, 4), **changes), 1).tolist()
+
+    assert drawn(epoch=4) == drawn(epoch=4)
+    assert drawn(epoch=4) != drawn(epoch=5)
+    assert drawn(epoch=4) != drawn(epoch=4, seed=4)
+
+
+def test_fewer_images_than_devices_are_refused():
+    with pytest.raises(MedtailError, match="2 images a step are too few for 4 devices"):
+        steps("instance", world=4, second=PK(2, 1))
+
+
+def test_size_of_a_stream():
+    assert stream_size("reversed", 64, 7) == 64
+    assert stream_size(PK(8, 4), 64, 7) == 28
+    assert stream_size(PK(3, 4), 64, 7) == 12

@@ -12,7 +12,7 @@ KEYS = [(e, p, s) for e in range(2) for p in range(4) for s in range(2)]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("name", ["standard", "symmetries"])
+@pytest.mark.parametrize("name", ["standard", "symmetries", "contrastive"])
 def test_depends_only_on_the_key(name, channels):
     image = IMAGE[:, :, :channels]
     there, back = Augmenter(name, 1), Augmenter(name, 1)
@@ -75,3 +75,26 @@ def test_none_is_the_image_itself():
 def test_brightness_stays_near():
     means = [Augmenter("standard", 1)(IMAGE, (0, p, 0)).mean() for p in range(50)]
     assert np.mean(means) == pytest.approx(IMAGE.mean(), abs=10)
+
+
+def test_views_keep_their_hue():
+    """Colour is diagnostic: brightness and contrast change, red stays red, none turns grey."""
+    red = np.full((28, 28, 3), (180, 90, 100), np.uint8)
+    views = [Augmenter("contrastive", 1)(red, (0, p, 0)).astype(int) for p in range(50)]
+    means = np.array([view.mean((0, 1)) for view in views])
+    assert np.ptp(means[:, 0]) > 60
+    assert (means[:, 0] - means[:, 1:].max(1) > 15).all()
+    # Without clipping, channels differ by one factor and one shift.
+    inside = [m for m, v in zip(means, views, strict=True) if v.min() > 0 and v.max() < 255]
+    slope = [(m[0] - m[1]) / (m[2] - m[1]) for m in inside]
+    assert slope == pytest.approx([9.0] * len(slope), rel=0.3)
+
+
+def test_views_show_parts_of_the_image():
+    """A dark spot in the middle, a tenth of the area, is enlarged and stays in sight."""
+    image = np.full((28, 28, 3), 200, np.uint8)
+    image[10:19, 10:19] = 20
+    views = [Augmenter("contrastive", 1)(image, (0, p, 0)).astype(int) for p in range(100)]
+    dark = [(view < (view.min() + view.max()) / 2).all(2).mean() for view in views]
+    assert min(dark) > 0.08
+    assert 0.13 < np.mean(dark) < 0.25

@@ -6,13 +6,23 @@ of a real image is in them. Labels are drawn so that every class has images in e
 
 import csv
 import hashlib
+import shutil
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from datamodules import aptos2019, hyperkvasir, isic2018, isic2019, kvasir_capsule, medmnist
+from datamodules import (
+    aptos2019,
+    dermofit,
+    hyperkvasir,
+    isic2018,
+    isic2019,
+    kvasir_capsule,
+    medmnist,
+)
 
 PER_CLASS = 16  # images of each class, before the first classes get more
 SIDE = 32
@@ -165,6 +175,20 @@ def image_table_twin(root: Path) -> None:
         write_image(root / name, n, 3 * ("common", "rare", "rarer").index(label))
 
 
+def dermofit_twin(root: Path) -> None:
+    """Folders of classes, one of them packed as an archive; a folder and a mask for each lesion."""
+    folder = root / "dermofit"
+    for n, label in enumerate(labelled(tuple(dermofit.CLASSES))):
+        lesion = folder / label / f"{label[0]}{n}" / f"{label[0]}{n}.png"
+        write_image(lesion, n, tuple(dermofit.CLASSES).index(label))
+        Image.new("L", (SIDE, SIDE), 255).save(lesion.with_name(f"{lesion.stem}mask.png"))
+    packed = folder / "SCC"
+    with zipfile.ZipFile(packed.with_suffix(".zip"), "w") as archive:
+        for path in sorted(packed.rglob("*.png")):
+            archive.write(path, path.relative_to(folder))
+    shutil.rmtree(packed)
+
+
 MEDMNIST = [s for s in medmnist.MedMNIST.slugs if s not in ("chestmnist", "dermamnist")]
 TWINS: dict[str, Callable[[Path], None]] = {
     "isic2018": isic2018_official,
@@ -173,6 +197,7 @@ TWINS: dict[str, Callable[[Path], None]] = {
     "hyperkvasir": hyperkvasir_twin,
     "kvasir_capsule": kvasir_capsule_twin,
     "dermamnist+leaky_official": medmnist_twin("dermamnist"),
+    "dermofit": dermofit_twin,
     "image_table": image_table_twin,
     **{flag: medmnist_twin(flag) for flag in MEDMNIST},
 }

@@ -20,6 +20,7 @@ from lightning.pytorch.strategies import DDPStrategy
 
 from datamodules.core.base import ImageDataModule
 from datamodules.core.errors import MedtailError
+from datamodules.core.samplers import stream_size
 from methods.core.base import Method
 
 from ..cell import Terms
@@ -160,6 +161,7 @@ def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]
         enable_model_summary=False,
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
+        inference_mode=False,  # a validation may have to learn from a support set
         **several,
     )
 
@@ -200,11 +202,13 @@ def fit(
     method.load_state_dict(result["state"])
     size = min(terms.budget.batch_size, len(data.rows("train")))
     steps = max(1, len(data.rows("train")) // size) * epochs
-    streams = request.views * (2 if request.second else 1)
+    streams = [stream for stream in (request.sampler, request.second) if stream]
+    present = sum(count > 0 for count in data.spec.class_counts)
+    images = request.views * sum(stream_size(stream, size, present) for stream in streams)
     return Fitted(
         result["state"],
         tuple(result["history"]),
         result["selected"],
         seconds,
-        steps * size * streams,
+        steps * images,
     )

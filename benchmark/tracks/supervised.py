@@ -90,7 +90,7 @@ def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
         val,
         score(test, val, counts, ordinal),
         tuple(np.bincount(test.target, minlength=spec.num_classes).tolist()),
-        score(test, val, counts, ordinal, prior="balanced"),
+        balanced=score(test, val, counts, ordinal, prior="balanced"),
     )
 
 

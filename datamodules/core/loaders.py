@@ -1,25 +1,42 @@
 """The batches that a dataset gives: Lightning's loaders, for training as a method asks."""
 
 import math
+from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from .cache import ImageStore
 from .contract import Batch, DataRequest, DataSpec
+from .episodes import (
+    TEST,
+    VALIDATION,
+    VALIDATION_EPISODES,
+    Episode,
+    FixedTasks,
+    Tasks,
+    TaskSampler,
+    Urn,
+    urn,
+)
+from .errors import MedtailError
+from .names import DataName
 from .plan import Plan
 from .rows import InOrder, Rows
-from .samplers import Draw, StepSampler
+from .samplers import StepSampler
+from .table import SampleTable
 from .transforms import Augmentation, Augmenter, check_name
 
 
 class Loaders(L.LightningDataModule):
     """Loaders over an image store; ``ImageDataModule`` fills what they need."""
 
+    name: DataName  # type: ignore[assignment]  # a parsed name
+    table: SampleTable
     image_size: tuple[int, int]
     augment: Augmentation
     workers: int
@@ -58,7 +75,7 @@ class Loaders(L.LightningDataModule):
         trainer = self.trainer
         return (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
 
-    def _loader(self, data: Rows, sampler: Sampler[list[Draw]]) -> DataLoader[Batch]:
+    def _loader(self, data: Dataset[Batch], sampler: Sampler[Any]) -> DataLoader[Batch]:
         return DataLoader(
             data,
             sampler=sampler,
@@ -87,9 +104,35 @@ class Loaders(L.LightningDataModule):
         name = asked if isinstance(asked, str) else self.augment if asked else "none"
         return Augmenter(check_name(name), self.seed, square)
 
+    def _urn(self, split: str) -> Urn:
+        shape, table = self.plan.episodes, self.table
+        if shape is None:
+            raise MedtailError(f"{self.name} has no episodes: take a regime such as shot5")
+        _, group = np.unique(table.id if table.group is None else table.group, return_inverse=True)
+        what = f"{self.name}, {split}"
+        return urn(what, self.rows(split), self.target, group, shape, complete=split == "test")
+
+    def test_episodes(self, amount: int) -> list[Episode]:
+        """The first episodes of the frozen test list: the same for all methods and seeds."""
+        return self._urn("test").fixed(amount, self.split_seed, TEST)
+
+    def _tasks(self, augmenter: Augmenter) -> Tasks:
+        every = np.arange(len(self.target))
+        return Tasks(Rows(self.store, every, self.target, augmenter))
+
+    def fixed_loader(self, episodes: list[Episode], tasks: int = 1) -> DataLoader[Batch]:
+        """Episodes in order, not augmented, so many a step."""
+        sampler = FixedTasks(episodes, tasks, *self._rank())
+        return self._loader(self._tasks(Augmenter("none", 0)), sampler)
+
     def episode_loader(self, split: str) -> DataLoader[Batch]:
-        """Meta-batches of episodes: see ``datamodules.core.episodes``."""
-        raise NotImplementedError
+        """Meta-batches: of ``train`` new ones each epoch, of ``val`` a frozen list."""
+        drawn, tasks = self._urn(split), self.request.tasks
+        if split == "val":
+            fixed = drawn.fixed(VALIDATION_EPISODES, self.split_seed, VALIDATION)
+            return self.fixed_loader(fixed, tasks)
+        sampler = TaskSampler(drawn, len(self.rows(split)), tasks, self.seed, *self._rank())
+        return self._loader(self._tasks(self._augmenter()), sampler)
 
     def plain_loader(self, split: str) -> DataLoader[Batch]:
         """Every image of ``split`` once, not augmented, in the table's order."""

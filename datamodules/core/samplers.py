@@ -46,15 +46,27 @@ def class_probability(
     return probability
 
 
+def stream_size(stream: SamplerName | PK, batch_size: int, classes: int) -> int:
+    """Images that a step takes from a stream, over all ranks.
+
+    Args:
+        stream: its sampler.
+        batch_size: of samplers that are named.
+        classes: how many have an image.
+    """
+    return min(stream.classes, classes) * stream.images if isinstance(stream, PK) else batch_size
+
+
 class StepSampler(Sampler[list[Draw]]):
     """Yields the draws of one step of this rank: those of the first stream, then those of the
     second.
 
     ``instance`` is a permutation without replacement, of which an epoch shows each image at most
     once: what does not fill a last batch is dropped, and is another part each epoch. Every other
-    name draws a class, then an image of it, with replacement. An epoch has as many steps for one as
-    for the other: ``len(target) // batch_size``, at least 1. The batch size is global: rank r of k
-    takes the r-th k-th of every batch.
+    name draws a class, then an image of it, with replacement. ``PK`` draws P classes and K images
+    of each, class after class; of a class with fewer, all of them before one comes again. An epoch
+    has as many steps for one as for the other: ``len(target) // batch_size``, at least 1. The batch
+    size is global: rank r of k takes the r-th k-th of every batch (of ``PK``, to within an image).
     """
 
     def __init__(
@@ -74,6 +86,10 @@ class StepSampler(Sampler[list[Draw]]):
             self.batch_size -= self.batch_size % world
         self.seed, self.epochs, self.rank, self.world = seed, epochs, rank, world
         self.epoch = 0
+        present = len(np.unique(target))
+        self.sizes = [stream_size(stream, self.batch_size, present) for stream in streams]
+        if min(self.sizes) < world:
+            raise MedtailError(f"{min(self.sizes)} images a step are too few for {world} devices")
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this at the start of each epoch."""
@@ -83,29 +99,49 @@ class StepSampler(Sampler[list[Draw]]):
         return max(1, len(self.target) // self.batch_size)
 
     def rows(self, stream: int) -> NDArray[np.int64]:
-        """The rows of one epoch of one stream, in order: [steps * batch_size]."""
+        """The rows of one epoch of one stream, in order: [steps * images a step]."""
         rng = np.random.default_rng((self.seed, self.epoch, stream))
-        amount = len(self) * self.batch_size
-        if self.streams[stream] == "instance":
+        name, amount = self.streams[stream], len(self) * self.sizes[stream]
+        if name == "instance":
             return rng.permutation(len(self.target))[:amount]
         counts = np.bincount(self.target)
-        progress = self.epoch / max(1, self.epochs - 1)
-        probability = class_probability(self.streams[stream], counts, progress)
-        drawn = rng.choice(len(counts), amount, p=probability)
         by_class = np.argsort(self.target, kind="stable")
         first = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        if isinstance(name, PK):
+            return by_class[self._class_by_class(name, counts, first, rng)]
+        progress = self.epoch / max(1, self.epochs - 1)
+        probability = class_probability(name, counts, progress)
+        drawn = rng.choice(len(counts), amount, p=probability)
         chosen: NDArray[np.int64] = by_class[
             first[drawn] + (rng.random(amount) * counts[drawn]).astype(np.int64)
         ]
         return chosen
 
+    def _class_by_class(
+        self,
+        shape: PK,
+        counts: NDArray[np.int64],
+        first: NDArray[np.int64],
+        rng: np.random.Generator,
+    ) -> NDArray[np.int64]:
+        """Places in the order of classes, of P classes and K images of each, step after step."""
+        present = np.flatnonzero(counts)
+        each = min(shape.classes, len(present))
+        drawn = [rng.choice(present, each, replace=False) for _ in range(len(self))]
+        places = [
+            first[c] + np.resize(rng.permutation(counts[c])[: shape.images], shape.images)
+            for c in np.concatenate(drawn)
+        ]
+        return np.concatenate(places)
+
     def __iter__(self) -> Iterator[list[Draw]]:
         rows = [self.rows(stream) for stream in range(len(self.streams))]
-        share = self.batch_size // self.world
         for step in range(len(self)):
-            start = step * self.batch_size + self.rank * share
             yield [
                 Draw(int(chosen[p]), self.epoch, p, stream)
-                for stream, chosen in enumerate(rows)
-                for p in range(start, start + share)
+                for stream, (chosen, size) in enumerate(zip(rows, self.sizes, strict=True))
+                for p in range(
+                    step * size + self.rank * size // self.world,
+                    step * size + (self.rank + 1) * size // self.world,
+                )
             ]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .errors import unknown
 
-Augmentation = Literal["none", "symmetries", "standard"]
+Augmentation = Literal["none", "symmetries", "standard", "contrastive"]
 cv2.setNumThreads(1)
 
 
@@ -27,7 +27,9 @@ def compose(name: Augmentation, square: bool = True) -> A.Compose | None:
 
     ``symmetries``: one of the eight symmetries of the square (of the four of the rectangle, where
     images are not square). ``standard``: these, a small shift, scale and rotation, and a small
-    change of brightness and contrast. Hue stays: colour is diagnostic in skin and fundus images.
+    change of brightness and contrast. ``contrastive``, for views: the symmetries, a part of the
+    image enlarged, and a large change of brightness and contrast. Hue stays, and none turns grey:
+    colour is diagnostic in skin and fundus images.
 
     Raises:
         MedtailError: there is no such augmentation.
@@ -37,19 +39,26 @@ def compose(name: Augmentation, square: bool = True) -> A.Compose | None:
     symmetries = [A.D4(p=1.0)] if square else [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)]
     if name == "symmetries":
         return A.Compose(symmetries)
-    return A.Compose(
-        [
-            *symmetries,
-            A.Affine(
-                scale=(0.9, 1.1),
-                translate_percent=(-0.08, 0.08),
-                rotate=(-20, 20),
-                border_mode=cv2.BORDER_REFLECT_101,
-                p=0.5,
-            ),
-            A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.15, p=0.5),
-        ]
+    if name == "contrastive":
+        # A part of 0.3 to 1 of the area (SimCLR's 0.08 may show no lesion), enlarged to the whole,
+        # and the 0.4 of MoCo v2's jitter without its saturation and hue.
+        part = A.Affine(
+            scale=(1.0, 0.3**-0.5),
+            translate_percent=(-0.15, 0.15),
+            border_mode=cv2.BORDER_REFLECT_101,
+            p=1.0,
+        )
+        light = A.RandomBrightnessContrast(brightness_limit=0.4, contrast_limit=0.4, p=0.8)
+        return A.Compose([*symmetries, part, light])
+    shifted = A.Affine(
+        scale=(0.9, 1.1),
+        translate_percent=(-0.08, 0.08),
+        rotate=(-20, 20),
+        border_mode=cv2.BORDER_REFLECT_101,
+        p=0.5,
     )
+    light = A.RandomBrightnessContrast(brightness_limit=0.15, contrast_limit=0.15, p=0.5)
+    return A.Compose([*symmetries, shifted, light])
 
 
 class Augmenter:

@@ -1,0 +1,108 @@
+"""A row of a leaderboard: a method over its seeds."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .leaderboard_columns import Column
+from .record import Record
+
+
+@dataclass(frozen=True)
+class Stat:
+    """Mean and sample standard deviation (n - 1) over seeds; ``sd`` is None for one seed."""
+
+    mean: float
+    sd: float | None
+
+
+def stat(values: Sequence[float | None]) -> Stat | None:
+    """Mean and spread; None where a seed's value is undefined, or without seeds."""
+    defined = [float(v) for v in values if v is not None]
+    if not defined or len(defined) < len(values):
+        return None
+    return Stat(
+        math.fsum(defined) / len(defined),
+        statistics.stdev(defined) if len(defined) > 1 else None,
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method with its parameters, over its seeds.
+
+    Attributes:
+        name: see ``Cell.row``; where rows share one, with the parameters that differ.
+        done: records of seeds that finished.
+        failed: records of seeds that did not.
+        expected: the seeds of any row of its section.
+    """
+
+    name: str
+    done: tuple[Record, ...]
+    failed: tuple[Record, ...]
+    expected: frozenset[int]
+
+    @property
+    def complete(self) -> bool:
+        """Whether it finished all seeds of its section; a mean over some of them is not ranked."""
+        return bool(self.done) and {r.cell.seed for r in self.done} == self.expected
+
+    @property
+    def reconstruction(self) -> bool:
+        """Whether the method's paper leaves a formula open."""
+        return any(r.provenance_status == "reconstruction" for r in self.done)
+
+    @property
+    def extras(self) -> list[str]:
+        """What the method had beyond the terms of its table: images, optimisers of its own."""
+        if not self.done:
+            return []
+        record = self.done[0]
+        labels = int(record.fitted.get("withheld_labels", 0))
+        more = [f"saw {labels:,} abnormal labels"] if labels else []
+        times = record.cost.images / _usual_images(record, labels) if record.cost else 1
+        if times > 1.01:
+            more.append(f"{times:.1f} times the training images")
+        return more + [f"{s.own_optimizer} in {s.name}" for s in record.stages if s.own_optimizer]
+
+    def stat(self, column: Column) -> Stat | None:
+        """A column over seeds."""
+        return stat([_number(r, column) for r in self.done])
+
+    def values(self, column: Column) -> list[float]:
+        """A column of each seed that has it."""
+        return [v for r in self.done if (v := _number(r, column)) is not None]
+
+    def of_class(self, name: str, index: int) -> Stat | None:
+        """An entry of a per-class metric over seeds."""
+        lists = [r.metrics.get(name) for r in self.done]
+        return stat([v[index] if isinstance(v, list) else None for v in lists])
+
+    def of_round(self, name: str, number: int) -> Stat | None:
+        """Active: a metric of a round (from 0) over seeds."""
+        values = [r.rounds[number].metrics.get(name) for r in self.done if number < len(r.rounds)]
+        return stat([v if isinstance(v, float | int) else None for v in values])
+
+    def picked(self, classes: Sequence[int], rounds: int) -> Stat | None:
+        """Active: images of some classes chosen in the first ``rounds`` choices, over seeds."""
+        made = [[t.picked for t in r.rounds[: rounds + 1] if t.picked] for r in self.done]
+        return stat([sum(picked[k] for picked in seed for k in classes) for seed in made])
+
+
+def _usual_images(record: Record, labels: int) -> int:
+    """Training images that the terms of a table stand for."""
+    budget = record.cell.terms.budget
+    trained = [r.labelled for r in record.rounds] or [sum(record.class_counts) + labels]
+    sizes = [min(n, budget.batch_size) for n in trained]
+    return sum(n // size * size for n, size in zip(trained, sizes, strict=True)) * budget.epochs
+
+
+def _number(record: Record, column: Column) -> float | None:
+    if column.source == "cost":
+        return getattr(record.cost, column.name, None)
+    if column.source == "fitted":
+        return record.fitted.get(column.name)
+    value = (record.metrics if column.source == "metrics" else record.balanced).get(column.name)
+    return None if isinstance(value, list) else value

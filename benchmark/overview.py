@@ -1,0 +1,59 @@
+"""What there is and how far it is: the tables of ``medtail list`` and ``medtail status``."""
+
+import sys
+from collections.abc import Iterator
+
+from rich.table import Table
+
+import datamodules
+import methods
+from datamodules.core.regimes import KINDS
+
+from .cell import Cell
+from .leaderboard_columns import VIEWS, headline, track
+from .store import Store
+from .suite import Suite
+from .suite_files import FOLDER, load, suite_names
+
+
+def status(suite: Suite, store: Store) -> Table:
+    """A line per cell of a suite: done with its scores, failed, missing, or n/a."""
+    table = Table("data", "method", "seed", "state", "scores")
+    for cell in suite.cells():
+        table.add_row(cell.terms.data, cell.row, str(cell.seed), *_state(cell, store))
+    return table
+
+
+def _state(cell: Cell, store: Store) -> tuple[str, str]:
+    record = store.read(cell)
+    if record is None:
+        fits = track(cell.terms.data) in methods.get(cell.method).tracks
+        return ("missing" if fits else "n/a: not a method of this track"), ""
+    if record.status == "ok":
+        return "ok", headline(record)
+    return f"✗ {record.reason}", ""
+
+
+def tables() -> Iterator[Table]:
+    """Methods, datasets, regimes, suites."""
+    table = Table("method", "what it is", "tracks", title="methods", title_justify="left")
+    for name, family in sorted(methods.registry().items()):
+        card = sys.modules[family.__module__].__doc__ or ""
+        every = len(family.tracks) == len(VIEWS)
+        tracks = "all" if every else ", ".join(VIEWS[t].title.lower() for t in family.tracks)
+        table.add_row(name, card.splitlines()[0], tracks)
+    yield table
+    table = Table("dataset", "what it is", "variants", title="datasets", title_justify="left")
+    for name, module in sorted(datamodules.registry().items()):
+        card = (sys.modules[module.__module__].__doc__ or "").splitlines()[0]
+        what = module.refused.get(name) or module.title or card
+        table.add_row(name, what, ", ".join(f"+{v}" for v in module.variants))
+    yield table
+    table = Table("regime", "what it keeps", title="regimes (dataset@regime)", title_justify="left")
+    for name, text in KINDS.items():
+        table.add_row(name, text)
+    yield table
+    table = Table("suite", "what it is", title=f"suites ({FOLDER.name}/)", title_justify="left")
+    for name in suite_names():
+        table.add_row(name, load(name).title)
+    yield table

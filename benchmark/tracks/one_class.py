@@ -1,0 +1,92 @@
+"""The one-class track: train on the given class, score every image by how abnormal it is."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from datamodules.core.base import ImageDataModule
+from datamodules.core.errors import MedtailError
+from methods.core.base import Method
+
+from .. import metrics_one_class as metrics
+from ..cell import Cell, Terms
+from ..predictions import Predictions
+from . import supervised
+from .outcome import Scored, Tell
+
+Floats = NDArray[np.float64]
+
+
+def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell) -> Scored:
+    """Train as in the long-tail track, then score by ``abnormality``; see ``tracks.Loop``."""
+    trained = supervised.train(cell, data, store, devices, tell)
+    raw = {split: scores(trained.method, data, cell.terms, split) for split in ("val", "test")}
+    given = raw["val"][data.target[data.rows("val")] == 0]
+    val, test = (predictions(data, split, standardised(raw[split], given)) for split in raw)
+    names = data.class_names
+    return Scored(
+        trained.method,
+        trained.stages,
+        trained.seconds,
+        trained.images,
+        test,
+        val,
+        metrics.score(test, val, names),
+        metrics.support(test, names),
+        scored_names=tuple(names[k] for k in metrics.abnormal_classes(test, names)),
+    )
+
+
+@torch.no_grad()
+def scores(method: Method, data: ImageDataModule, terms: Terms, split: str) -> Floats:
+    """[N] abnormality of the rows of a split, in their order, in one process.
+
+    Raises:
+        MedtailError: a score is missing or not finite.
+    """
+    method.eval()
+    with supervised.computing(terms):
+        parts = [
+            method.abnormality(batch.image).double().cpu()
+            for batch in supervised.plain(data, split, method)
+        ]
+    found: Floats = torch.cat(parts).numpy()
+    rows = len(data.rows(split))
+    if found.shape != (rows,) or not np.isfinite(found).all():
+        raise MedtailError(
+            f"{split}: {int(np.isfinite(found).sum())} finite scores of shape {found.shape} for "
+            f"{rows} images: abnormality must give one each, or the training diverged"
+        )
+    return found
+
+
+def standardised(values: Floats, given: Floats) -> Floats:
+    """Scores as logits of abnormal against given: a monotone map, so that float16 keeps the order.
+
+    asinh of (score - median) / (interquartile range) of the given validation images: linear around
+    them, logarithmic far off, where a probability would round to 1 and scores tie.
+
+    Args:
+        values: [N].
+        given: [V] scores of the given validation images.
+    """
+    low, middle, high = np.quantile(given, [0.25, 0.5, 0.75])
+    scale = high - low or given.std() or 1.0
+    logits: Floats = np.arcsinh((values - middle) / scale)
+    return logits
+
+
+def predictions(data: ImageDataModule, split: str, logits: Floats) -> Predictions:
+    """Predictions of a split from its logits [N] of abnormal against given."""
+    rows, table = data.rows(split), data.table
+    group = table.group if table.group is not None else table.id
+    made = Predictions.of(
+        table.id[rows],
+        group[rows],
+        data.target[rows],
+        np.stack([np.zeros_like(logits), logits], 1),
+    )
+    return replace(made, source_class=table.target[rows].astype(np.int64))

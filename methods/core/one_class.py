@@ -1,0 +1,58 @@
+"""The base of one-class methods: what is learnt from given images alone; its score is a logit."""
+
+from typing import ClassVar, Unpack
+
+import torch
+from torch import Tensor, nn
+
+from datamodules.core.contract import Batch, DataSpec, Track
+
+from .base import Common, Method
+
+
+class OneClass(Method):
+    """Learns from the given class (target 0) alone, wherever abnormal labels are known or not.
+
+    A paper overrides ``given_loss`` and ``abnormality``. Under ``binary<ratio>`` the abnormal
+    images of a batch are left out.
+    """
+
+    tracks: ClassVar[tuple[Track, ...]] = ("one_class",)
+
+    def __init__(self, spec: DataSpec, **common: Unpack[Common]) -> None:
+        super().__init__(spec, **common)
+        self.classifier = nn.Identity()  # a paper's head takes its place
+
+    def given_loss(self, image: Tensor) -> Tensor:
+        """Mean loss of given images [B, C, H, W] ([B, V, C, H, W] of several views), a scalar."""
+        raise NotImplementedError
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The loss of the given images of a batch; 0 where it has none."""
+        given = batch.target == 0
+        if given.any():
+            return self.given_loss(batch.image if given.all() else batch.image[given])
+        return sum((0 * p.sum() for p in self.parameters() if p.requires_grad), torch.zeros(()))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Images [B, C, H, W] -> logits (0, abnormality) [B, 2], float32."""
+        abnormality = self.abnormality(image).float()
+        return torch.stack([torch.zeros_like(abnormality), abnormality], 1)
+
+    def pixels(self, image: Tensor) -> Tensor:
+        """Normalised images [..., C, H, W] -> values in [0, 1]."""
+        mean, std = self._constants(image)
+        return (image * std + mean).clamp(0, 1)
+
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """The inverse of ``pixels``."""
+        mean, std = self._constants(pixels)
+        return (pixels - mean) / std
+
+    def _constants(self, like: Tensor) -> list[Tensor]:
+        return [like.new_tensor(values).view(-1, 1, 1) for values in self.spec.normalisation]
+
+
+def one_against_rest(logits: Tensor) -> Tensor:
+    """Log-odds of all other classes against class 0, [B] from logits [B, K]."""
+    return logits[:, 1:].logsumexp(1) - logits[:, 0]

@@ -1,0 +1,46 @@
+"""A problem of ``methods.core.submodular``, as its two engines get it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from .similarity import Parts, inner_products, take
+
+Function = Literal["flqmi", "flvmi", "gcmi", "logdetmi", "com", "facility_location"]
+Greedy = tuple[list[int], list[float]]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is maximised.
+
+    Attributes:
+        function: see ``methods.core.submodular``.
+        pool: N vectors, of norm 1 where similarities are cosines.
+        query: Q vectors.
+        eta: weight of the similarities to the query.
+        ridge: added to the diagonal in ``logdetmi``.
+    """
+
+    function: Function
+    pool: Parts
+    query: Parts
+    eta: float = 1.0
+    ridge: float = 1.0
+
+    def __len__(self) -> int:
+        return len(self.pool[0])
+
+    def to_query(self) -> Tensor:
+        """S between pool and query, [N, Q]; of ``com`` without the negative ones."""
+        found = inner_products(self.pool, self.query)
+        return found.clamp_(min=0) if self.function == "com" else found
+
+    def within_pool(self, rows: Tensor | slice, columns: Tensor | slice = slice(None)) -> Tensor:
+        """Some of S within the pool."""
+        return inner_products(take(self.pool, rows), take(self.pool, columns))
+
+    def within_query(self) -> Tensor:
+        """S within the query, [Q, Q]."""
+        return inner_products(self.query, self.query)

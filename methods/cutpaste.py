@@ -1,0 +1,109 @@
+"""CutPaste: given images against copies with a patch or a scar of their own pasted elsewhere.
+
+Paper: Li et al., "CutPaste: self-supervised learning for anomaly detection and localization", CVPR
+    2021. Values of the patches as in an unofficial code (Runinho/pytorch-cutpaste).
+Equations: cross-entropy of three classes, normal, patch and scar, each batch in all three; score:
+    the squared Mahalanobis distance of f(x) to the given training features (a Gaussian density,
+    its constants left out). Patch: 2 to 15 % of the area, aspect 0.3 to 3.3; scar: 2 to 16 x 10 to
+    25 pixels of 256, turned by up to 45 degrees; colours multiplied by 0.9 to 1.1.
+Deviations: a linear head in place of the paper's projection; the covariance is shrunk after Ledoit
+    and Wolf; a scar is never smaller than 1 x 3 pixels; each step shows the batch three times; both
+    pastes stay inside the image. The paper's text was not at hand.
+Status: reconstruction.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Unpack
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from datamodules.core.contract import Batch, DataSpec
+
+from .core.base import Common
+from .core.middle_classes_image import Rng, places, sample, uniform
+from .core.one_class import OneClass
+from .core.one_class_density import Gaussian, given_features
+
+SIZE = 256
+
+
+def _pasted(image: Tensor, width: Tensor, height: Tensor, turn: Tensor, rng: Rng) -> Tensor:
+    """A rectangle [B, 1, 1] wide and high from anywhere, turned, and pasted anywhere else."""
+    batch, (rows, columns) = len(image), image.shape[-2:]
+    reach_x = (width * turn.cos() + height * turn.sin().abs()) / 2
+    reach_y = (height * turn.cos() + width * turn.sin().abs()) / 2
+    centre = []
+    for half_x, half_y in ((width / 2, height / 2), (reach_x, reach_y)):
+        for half, size in ((half_x, columns), (half_y, rows)):
+            free = (size - 2 * half).clamp(min=0)
+            centre.append(half - 0.5 + free * uniform(0, 1, (batch, 1, 1), image, rng))
+    from_x, from_y, to_x, to_y = centre
+    x, y = places(image)
+    dx, dy = x - to_x, y - to_y
+    u, v = dx * turn.cos() + dy * turn.sin(), dy * turn.cos() - dx * turn.sin()
+    inside = (u.abs() <= width / 2) & (v.abs() <= height / 2)
+    jitter = uniform(0.9, 1.1, (batch, image.shape[1], 1, 1), image, rng)
+    content = (jitter * sample(image, from_x + u, from_y + v)).clamp(0, 1)
+    return torch.where(inside[:, None], content, image)
+
+
+def cut_patch(image: Tensor, rng: Rng = None) -> Tensor:
+    """A rectangle of each image [B, C, H, W] in [0, 1], pasted elsewhere."""
+    shape, (rows, columns) = (len(image), 1, 1), image.shape[-2:]
+    area = uniform(0.02, 0.15, shape, image, rng) * rows * columns
+    aspect = torch.exp(uniform(math.log(0.3), math.log(3.3), shape, image, rng))
+    width = (area * aspect).sqrt().clamp(1, columns)
+    return _pasted(image, width, (area / width).clamp(1, rows), torch.zeros_like(width), rng)
+
+
+def cut_scar(image: Tensor, rng: Rng = None) -> Tensor:
+    """A thin rectangle of each image [B, C, H, W] in [0, 1], turned and pasted elsewhere."""
+    shape, scale = (len(image), 1, 1), min(image.shape[-2:]) / SIZE
+    width = (scale * uniform(2, 16, shape, image, rng)).clamp(min=1)
+    height = (scale * uniform(10, 25, shape, image, rng)).clamp(min=3)
+    turn = uniform(-math.pi / 4, math.pi / 4, shape, image, rng)
+    return _pasted(image, width, height, turn, rng)
+
+
+class CutPaste(OneClass):
+    """Three-way classification of own patches, then a Gaussian of the given features.
+
+    Args:
+        spec: the data.
+        common: see ``Method``.
+    """
+
+    paper = "Li et al. 2021"
+    status = "reconstruction"
+
+    def __init__(self, spec: DataSpec, **common: Unpack[Common]) -> None:
+        super().__init__(spec, **common)
+        self.classifier = nn.Linear(self.num_features, 3)
+        self.density = Gaussian(self.num_features)
+
+    @torch.no_grad()
+    def generated(self, image: Tensor) -> Tensor:
+        """Normalised images [B, ...] -> [3B, ...]: as they are, with a patch, with a scar."""
+        with torch.autocast(image.device.type, enabled=False):
+            pixels = self.pixels(image.float())
+            made = torch.cat([pixels, cut_patch(pixels), cut_scar(pixels)])
+            return self.normalised(made).to(image.dtype)
+
+    def given_loss(self, image: Tensor) -> Tensor:
+        """Cross-entropy of normal, patch and scar."""
+        target = torch.arange(3, device=image.device).repeat_interleave(len(image))
+        return F.cross_entropy(self.score(self.features(self.generated(image))), target)
+
+    def abnormality(self, image: Tensor) -> Tensor:
+        """Squared Mahalanobis distance to the given features."""
+        scores: Tensor = self.density(self.features(image))
+        return scores
+
+    @torch.no_grad()
+    def conclude(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
+        """Fit the Gaussian."""
+        self.eval()
+        self.density.fit(given_features(self.features, train, self.device))

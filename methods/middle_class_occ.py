@@ -1,0 +1,146 @@
+"""Medical-knowledge-guided one-class classification: middle classes made from the given class.
+
+Paper: Gao et al., "Medical knowledge-guided deep learning for imbalanced medical image
+    classification", arXiv 2111.10620 (2021). Only its abstract was read: one-class classification
+    in which the knowledge of each task is used "by generating additional middle classes". Which
+    classes, which loss and which score is not known to us.
+Equations: ours: L = sum_{j=0..m} w_j E[ -log softmax_j h(f(g_j(x))) ], x given, g_0 = id, w_0 = 1,
+    w_j = 1/m. Scores: ``log_odds`` logsumexp(z_1..z_m) - z_0; ``softmax`` 1 - p_0, in the same
+    order until it saturates; ``density`` the squared Mahalanobis distance of f(x) to the given
+    training features, as CutPaste scores.
+Deviations: all of it is our reconstruction. Every image of a batch is given, and 1/m of them stand
+    for each middle class: that is w_j, at twice the cost of plain training. So the network sees
+    twice the images. Of the given images half (``identity``) are identity controls, so that a seam
+    or a resampling does not tell the classes apart; the finding ``identity_auroc`` (wanted: 0.5)
+    is the AUROC of controls against plain given validation images. The suite's augmentation comes
+    before generation, none after. Knowledge is chosen by the data's modality. Its constants
+    were set by looking at generated images of the given class, before any score was seen.
+Status: reconstruction.
+"""
+
+from collections.abc import Iterable
+from typing import Unpack
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from datamodules.core.contract import Batch, DataSpec
+from datamodules.core.errors import MedtailError, unknown
+
+from .core.base import Common
+from .core.checks import check_interval
+from .core.middle_classes import GENERATORS, chosen, controls, partners
+from .core.one_class import OneClass, one_against_rest
+from .core.one_class_density import Gaussian, auroc, given_features
+
+SCORES = ("log_odds", "softmax", "density")
+
+
+def middle_class_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Sum over classes of w_j (mean cross-entropy of class j), w_0 = 1 and w_j = 1/m.
+
+    Args:
+        logits: [N, m + 1].
+        target: [N]; a class without an image is left out.
+    """
+    middle = logits.shape[1] - 1
+    counts = target.bincount(minlength=middle + 1).clamp(min=1)
+    weight = 1 / (counts * middle)
+    weight[0] = 1 / counts[0]
+    return (weight[target] * F.cross_entropy(logits, target, reduction="none")).sum()
+
+
+class MiddleClassOCC(OneClass):
+    """A classifier of the given class against middle classes that knowledge makes from it.
+
+    Args:
+        spec: the data.
+        knowledge: ``auto`` (by modality), ``dermoscopy``, ``fundus``, ``generic``, or a list of
+            generators' names.
+        score: ``log_odds``, ``softmax`` or ``density``.
+        identity: share of the given images that are replaced by identity controls.
+        common: see ``Method``.
+    """
+
+    paper = "Gao et al. 2021, abstract only"
+    status = "reconstruction"
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        knowledge: str | list[str] = "auto",
+        score: str = "log_odds",
+        identity: float = 0.5,
+        **common: Unpack[Common],
+    ) -> None:
+        if score not in SCORES:
+            raise unknown("score of middle_class_occ", str(score), SCORES)
+        if not isinstance(knowledge, str | list | tuple):
+            raise MedtailError(
+                f"middle_class_occ: knowledge must be a name or names: {knowledge!r}"
+            )
+        check_interval(self, "[0, 1]", identity=identity)
+        super().__init__(spec, **common)
+        self.names, self.scored_by, self.identity = (
+            chosen(knowledge, spec.modality),
+            score,
+            identity,
+        )
+        self.classifier = nn.Linear(self.num_features, len(self.names) + 1)
+        self.density = Gaussian(self.num_features)
+        self.identity_auroc: Tensor
+        self.register_buffer("identity_auroc", torch.tensor(0.5, dtype=torch.float64))
+
+    @torch.no_grad()
+    def generated(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised given images [B, ...] -> about [2B, ...] of all classes, and their targets."""
+        with torch.autocast(image.device.type, enabled=False):
+            given = self.pixels(image.float())
+            bank = partners(given)
+            chance = torch.rand(len(given), device=given.device)
+            replaced = (chance < self.identity)[:, None, None, None]
+            parts = [torch.where(replaced, controls(given, self.names), given)]
+            for number, name in enumerate(self.names):
+                rows = slice(number, None, len(self.names))
+                parts.append(GENERATORS[name](given[rows], bank[rows], None))
+            amounts = torch.tensor([len(part) for part in parts], device=given.device)
+            target = torch.arange(len(parts), device=given.device).repeat_interleave(amounts)
+            return self.normalised(torch.cat(parts)).to(image.dtype), target
+
+    def given_loss(self, image: Tensor) -> Tensor:
+        """Weighted cross-entropy of the given and the middle classes."""
+        made, target = self.generated(image)
+        return middle_class_loss(self.score(self.features(made)), target)
+
+    def abnormality(self, image: Tensor) -> Tensor:
+        """How much like a middle class, or how far from the given features."""
+        features = self.features(image)
+        if self.scored_by == "density":
+            distance: Tensor = self.density(features)
+            return distance
+        logits = self.score(features)
+        if self.scored_by == "softmax":
+            return 1 - logits.softmax(1)[:, 0]
+        return one_against_rest(logits)
+
+    @torch.no_grad()
+    def conclude(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
+        """Fit the density of the given features; score the identity controls."""
+        self.eval()
+        if self.scored_by == "density":
+            self.density.fit(given_features(self.features, train, self.device))
+        rng = torch.Generator(self.device).manual_seed(0)
+        plain, copies = [], []
+        for batch in val:
+            image = batch.image.to(self.device)[batch.target.to(self.device) == 0]
+            if len(image):
+                pixels = controls(self.pixels(image.float()), self.names, rng)
+                plain.append(self.abnormality(image))
+                copies.append(self.abnormality(self.normalised(pixels).to(image.dtype)))
+        self.identity_auroc.fill_(auroc(torch.cat(copies), torch.cat(plain)))
+
+    def findings(self) -> dict[str, float]:
+        """AUROC of identity controls against plain given images."""
+        return {"identity_auroc": float(self.identity_auroc)}

@@ -1,0 +1,44 @@
+"""Supervised control of the one-class track: it sees the abnormal labels that others do not.
+
+Paper: none; weighted cross-entropy on all labels, so that readers see the price of one class.
+Equations: those of ``weighted_ce``, with the counts of all training images, the withheld too.
+Deviations: it breaks the rule of its table on purpose. The finding ``withheld_labels`` says how
+    many abnormal labels it was given beyond the regime; under ``binary<ratio>`` none are withheld,
+    and it is ``weighted_ce``.
+Status: faithful.
+"""
+
+from dataclasses import replace
+from typing import ClassVar, Unpack
+
+from datamodules.core.contract import DataRequest, DataSpec, Track
+
+from .core.base import Common, Stage
+from .weighted_ce import WeightedCE
+
+
+class SupervisedControl(WeightedCE):
+    """Weighted cross-entropy on all training labels.
+
+    Args:
+        spec: the data.
+        common: see ``Method``.
+    """
+
+    paper = "control: all labels"
+    tracks: ClassVar[tuple[Track, ...]] = ("one_class",)
+
+    def __init__(self, spec: DataSpec, **common: Unpack[Common]) -> None:
+        more = spec.withheld or (0,) * spec.num_classes
+        counts = tuple(a + b for a, b in zip(spec.class_counts, more, strict=True))
+        super().__init__(replace(spec, class_counts=counts), **common)
+        self.spec = spec
+        self.withheld = sum(more)
+
+    def request(self, stage: Stage) -> DataRequest:
+        """The withheld images, too."""
+        return DataRequest(withheld=True)
+
+    def findings(self) -> dict[str, float]:
+        """Abnormal labels it has seen that the regime withholds."""
+        return {"withheld_labels": float(self.withheld)}

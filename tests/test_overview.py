@@ -1,0 +1,84 @@
+"""What is told while and after cells run: lines, the tables of status, the mirror's rounds."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+from boards import COST, active, done, failed, few_shot
+from rich.console import Console
+
+from benchmark import overview, tracking
+from benchmark.driver import Board
+from benchmark.run import Outcome
+from benchmark.store import Store
+from benchmark.suite import Suite
+
+
+def printed(table):
+    console = Console(width=200, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    console.print(table)
+    return console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (few_shot, "fake@shot5, seed 0: AUC 0.750, accuracy 0.700, 1 min 15 s"),
+        (active, "fake@active, seed 0: rare accuracy, area 0.367, balanced accuracy 0."),
+        (done, "fake@natural, seed 0: balanced accuracy 0."),
+    ],
+)
+def test_a_finished_cell_is_told_by_its_tracks_numbers(made, words, tmp_path):
+    board = Board(2, Store(tmp_path))
+    line = board.add(Outcome(made("erm", cost=COST)[0]))
+    assert line.startswith("[1/2, ")
+    assert words in line
+    assert "✗ erm on fake@natural, seed 0: loss is nan" in board.add(Outcome(failed()[0]))
+    assert len(board.failures) == 1
+
+
+def test_status_knows_done_failed_missing_and_what_makes_no_sense(tmp_path):
+    suite = Suite.model_validate(
+        {"methods": ["erm", "entropy_sampling"], "data": ["isic2018@natural", "isic2018@active"]}
+    )
+    cells, store = list(suite.cells()), Store(tmp_path)
+    first, second = (c for c in cells if c.method == "erm")
+    scored = active()[0].metrics
+    for cell, status, reason in ((first, "failed", "no luck"), (second, "ok", "")):
+        record = failed()[0].model_copy(
+            update={"cell": cell, "cell_id": cell.id, "status": status, "reason": reason}
+        )
+        store.write(Outcome(record.model_copy(update={"metrics": scored}), traceback="..."))
+    lines = [line for line in printed(overview.status(suite, store)).splitlines() if "isic" in line]
+    told = {tuple(w.strip() for w in line.split("│")[1:3]): line for line in lines}
+    assert "✗ no luck" in told["isic2018@natural", "erm"]
+    assert "rare accuracy, area 0.367" in told["isic2018@active", "erm"]
+    assert "n/a" in told["isic2018@natural", "entropy_sampling"]
+    assert "missing" in told["isic2018@active", "entropy_sampling"]
+
+
+def test_the_list_names_methods_with_their_tracks():
+    text = "".join(map(printed, overview.tables()))
+    lines = {line.split("│")[1].strip(): line for line in text.splitlines() if "│" in line}
+    assert lines["erm"].split("│")[-2].strip() == "all"
+    assert lines["entropy_sampling"].split("│")[-2].strip() == "active"
+    assert "shot<k>" in lines
+
+
+def test_the_mirror_logs_the_rounds(tmp_path, monkeypatch):
+    logged = []
+    run = SimpleNamespace(
+        log=lambda values, step: logged.append((step, values)),
+        define_metric=lambda *_, **__: None,
+        summary={},
+        finish=lambda exit_code: None,
+    )
+    fake = SimpleNamespace(Settings=lambda **_: None, init=lambda **_: run)
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    tracking.mirror(active(final=0.4)[0], tmp_path, "offline")
+    rounds = [values for _, values in logged if "round/labelled" in values]
+    assert [values["round/labelled"] for values in rounds] == [100, 120, 140, 160]
+    assert rounds[3]["round/rare_accuracy"] == pytest.approx(0.4)
+    assert rounds[1]["round/picked/nv"] == 15
+    assert [step for step, _ in logged] == sorted({step for step, _ in logged})
+    assert run.summary["test/rare_found"] == 6
