@@ -196,7 +196,9 @@ def test_the_loop_ends_with_the_pool(folder):
 
 def test_progress_names_the_round(folder, tmp_path):
     data, told = run.prepared(cell().terms), []
-    active.run(cell(seed=3, rounds=2), data, tmp_path, 1, told.append)
+    data.keep(data.plan.train[:50])  # as another user of the data may have left it
+    scored = active.run(cell(seed=3, rounds=2), data, tmp_path, 1, told.append)
+    assert scored.rounds[0].labelled == len(data.plan.train)
     assert told[0] == "round 1/2, epoch 1/2"
     assert told[-1] == "round 2/2, epoch 2/2"
     assert data.kept.tolist() == data.plan.train.tolist()

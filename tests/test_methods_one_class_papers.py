@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 from test_methods_one_class import SPEC, batch, build, step, trained
 from torch.nn import functional as F
 
@@ -13,7 +14,7 @@ import methods
 from datamodules.core.contract import Batch, DataSpec
 from datamodules.core.errors import MedtailError
 from methods import autoencoder, cutpaste, deep_svdd, doc, perturbation_occ
-from methods.core.middle_classes import GENERATORS
+from methods.core.middle_classes import GENERATORS, controls
 from methods.core.one_class import one_against_rest
 from methods.middle_class_occ import middle_class_loss
 
@@ -108,12 +109,15 @@ def test_softmax_and_log_odds_rank_alike_and_density_does_not_need_the_head():
 
 def test_identity_controls_are_scored_on_given_validation_images():
     method = trained("middle_class_occ")
-    first = method.findings()["identity_auroc"]
-    assert 0 < first < 1
-    val = [batch(SPEC, 10 + n) for n in range(2)]
-    abnormal = batch(SPEC, 30, target=1)
-    method.conclude([], [*val, abnormal])
-    assert method.findings()["identity_auroc"] == first
+    val, abnormal = batch(SPEC, 10, size=64), batch(SPEC, 30, target=1)
+    method.conclude([], [val, abnormal])
+    pixels, rng = method.pixels(val.image), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        copies = method.abnormality(method.normalised(controls(pixels, method.names, rng)))
+        scores = torch.cat([copies, method.abnormality(val.image)])
+    expected = roc_auc_score([1] * 64 + [0] * 64, scores)
+    assert expected != 0.5
+    assert method.findings()["identity_auroc"] == pytest.approx(expected)
 
 
 def test_svdd_losses():

@@ -66,7 +66,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--budgets", type=int, nargs="+", default=[20, 100])
     parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--query", choices=["misclassified", "target", "all"], default="misclassified")
+    parser.add_argument(
+        "--query", choices=["misclassified", "target", "all"], default="misclassified"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     name = "isic2018@active" if (data_root() / "ham10000").is_dir() else "phantom@active"

@@ -5,6 +5,7 @@
    precision and optimiser, epoch by epoch in turn on one thread.
 2. Peak memory of a worker that trains and scores some cells at 96 x 128 px, one after the other.
 3. Selection of active learning against submodlib, see ``perf_active``.
+4. DAML's meta-step beside the same step written with learn2learn, see ``perf_meta``.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pathlib import Path
 import lightning as L
 import numpy as np
 import perf_active
+import perf_meta
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -156,7 +158,10 @@ def main() -> None:
         f"(aim: under {MOST_MIB})"
     )
     selects_fast = perf_active.tables(console)
-    if ratio < LEAST_RATIO or memory >= MOST_MIB or not selects_fast:
+    meta = perf_meta.compare(console)
+    console.print(f"meta-step, least ratio: {meta:.2f} (aim: at least {perf_meta.LEAST_RATIO})")
+    slow = ratio < LEAST_RATIO or meta < perf_meta.LEAST_RATIO or not selects_fast
+    if slow or memory >= MOST_MIB:
         raise SystemExit(1)
 
 

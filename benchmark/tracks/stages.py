@@ -54,27 +54,31 @@ class Keeper(L.Callback):
     def __init__(self, path: Path, selection: str, tell: Callable[[str], None]) -> None:
         self.path, self.monitor, self.tell = path, MONITORS.get(selection), tell
         self.history: list[dict[str, float]] = []
+        self.values: dict[str, float] = {}
         self.best, self.selected = -math.inf, 0
         self.state: dict[str, Any] = {}
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Note the epoch, and keep its state if it is the best, or the last."""
-        values = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
-        self.history.append(values)
-        score = values[self.monitor] if self.monitor else float(len(self.history))
+        """Keep the epoch's state if it is the best, or the last."""
+        self.values = {
+            k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")
+        }
+        epoch = trainer.current_epoch
+        score = self.values[self.monitor] if self.monitor else float(epoch)
         if score > self.best or not self.state:
-            self.best, self.selected = score, len(self.history) - 1
+            self.best, self.selected = score, epoch
             if trainer.is_global_zero:
                 self.state = {
                     k: v.detach().cpu().clone() for k, v in pl_module.state_dict().items()
                 }
-        if trainer.is_global_zero:
-            self.tell(f"epoch {len(self.history)}/{trainer.max_epochs}")
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Add the training loss; stop where it is no number any more."""
+        """Note the epoch; stop where its loss is no number any more."""
         loss = float(trainer.callback_metrics["train/loss"])
-        self.history[-1]["train/loss"] = loss
+        self.history.append(self.values | {"train/loss": loss})
+        self.values = {}
+        if trainer.is_global_zero:
+            self.tell(f"epoch {len(self.history)}/{trainer.max_epochs}")
         if not math.isfinite(loss):
             raise MedtailError(
                 f"training diverged: the loss is {loss} in epoch {len(self.history)}; "
@@ -153,6 +157,8 @@ def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]
         accelerator="gpu" if on_gpu else "cpu",
         devices=devices,
         max_epochs=epochs,
+        # Where no epoch is chosen, the last one is validated, for the record.
+        check_val_every_n_epoch=epochs if terms.selection == "last" else 1,
         precision=terms.budget.precision,
         callbacks=callbacks,
         logger=False,
