@@ -153,8 +153,9 @@ def _one_class(section: Section, record: Record) -> list[str]:
     ]
     if any(row.stat(column("identity_auroc")) for row in section.rows):
         lines.append(
-            "Identity AUROC is a control that should lie near 50 %: the score of a method that "
-            "compares two images, where both are the same."
+            "Identity AUROC is a control that should lie near 50 %: whether the score tells given "
+            "images that went through a method's image operations without a change of meaning "
+            "from the same images as they are."
         )
     return lines
 

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataSpec
+from datamodules.core.contract import Batch, DataRequest, DataSpec
 
-from .core.base import Common
+from .core.base import Common, Stage
 from .core.middle_classes_image import Rng, places, sample, uniform
 from .core.one_class import OneClass
 from .core.one_class_density import Gaussian, given_features
@@ -91,6 +91,10 @@ class CutPaste(OneClass):
             pixels = self.pixels(image.float())
             made = torch.cat([pixels, cut_patch(pixels), cut_scar(pixels)])
             return self.normalised(made).to(image.dtype)
+
+    def request(self, stage: Stage) -> DataRequest:
+        """Each image and two cut-and-pasted ones."""
+        return DataRequest(made=2)
 
     def given_loss(self, image: Tensor) -> Tensor:
         """Cross-entropy of normal, patch and scar."""

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataSpec
+from datamodules.core.contract import Batch, DataRequest, DataSpec
 
-from .core.base import Common
+from .core.base import Common, Stage
 from .core.checks import check_interval
 from .core.middle_classes_image import Rng, places, uniform
 from .core.one_class import OneClass
@@ -79,6 +79,10 @@ class DOC(OneClass):
         self.compactness = compactness
         self.classifier = nn.Linear(self.num_features, DIRECTIONS * len(WAVELENGTHS))
         self.neighbours = Neighbours(spec.class_counts[0], self.num_features, k=1)
+
+    def request(self, stage: Stage) -> DataRequest:
+        """Each image and one of the reference set."""
+        return DataRequest(made=1)
 
     def given_loss(self, image: Tensor) -> Tensor:
         """Cross-entropy on textures and compactness of the given, in one pass of the network."""

@@ -25,10 +25,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataSpec
+from datamodules.core.contract import Batch, DataRequest, DataSpec
 from datamodules.core.errors import MedtailError, unknown
 
-from .core.base import Common
+from .core.base import Common, Stage
 from .core.checks import check_interval
 from .core.middle_classes import GENERATORS, chosen, controls, partners
 from .core.one_class import OneClass, one_against_rest
@@ -108,6 +108,10 @@ class MiddleClassOCC(OneClass):
             amounts = torch.tensor([len(part) for part in parts], device=given.device)
             target = torch.arange(len(parts), device=given.device).repeat_interleave(amounts)
             return self.normalised(torch.cat(parts)).to(image.dtype), target
+
+    def request(self, stage: Stage) -> DataRequest:
+        """Each image and a middle class of it."""
+        return DataRequest(made=1)
 
     def given_loss(self, image: Tensor) -> Tensor:
         """Weighted cross-entropy of the given and the middle classes."""

@@ -3,7 +3,7 @@
 Paper: Gao et al., "Handling imbalanced medical image data: a deep-learning-based one-class
     classification approach", Artificial Intelligence in Medicine 108 (2020). Only its abstract was
     read: "simple but effective perturbing operations" and "the concept of imaging complexity".
-Equations (ours): the network tells which of K operations was applied to a given image, L =
+Equations: ours: the network tells which of K operations was applied to a given image, L =
     1/K sum_k -log softmax_k h(f(T_k x)); score: the same sum for the image at hand, high where the
     operations do not act on it as on the given class (after Golan and El-Yaniv, "Deep anomaly
     detection using geometric transformations", NeurIPS 2018).
@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import DataSpec
+from datamodules.core.contract import DataRequest, DataSpec
 
-from .core.base import Common
+from .core.base import Common, Stage
 from .core.middle_classes_image import blurred
 from .core.one_class import OneClass
 
@@ -74,6 +74,10 @@ class PerturbationOCC(OneClass):
     def __init__(self, spec: DataSpec, **common: Unpack[Common]) -> None:
         super().__init__(spec, **common)
         self.classifier = nn.Linear(self.num_features, len(OPERATIONS))
+
+    def request(self, stage: Stage) -> DataRequest:
+        """Each image and its perturbed copies."""
+        return DataRequest(made=5)
 
     def given_loss(self, image: Tensor) -> Tensor:
         """Cross-entropy of the operations."""

@@ -1,5 +1,6 @@
 """Episodes: what may stand together in one, and that the frozen lists are frozen."""
 
+import dataclasses
 from collections import Counter
 from types import SimpleNamespace
 
@@ -87,6 +88,8 @@ def test_the_frozen_list_takes_class_pairs_in_turn(phantom):
     assert set(pairs.values()) == {20}
     assert {c for pair in pairs for c in pair} == set(range(common, common + 3))
     assert len({tuple(e.rows) for e in episodes}) == 60
+    ordered = [data.target[e.rows[0]] < data.target[e.rows[5]] for e in episodes]
+    assert 15 < sum(ordered) < 45  # labels are permuted here, too
     (triple,) = {frozenset(data.target[e.rows]) for e in phantom("shot5all").test_episodes(5)}
     assert triple == set(range(common, common + 3))
 
@@ -173,6 +176,20 @@ def test_few_images_mean_fewer_queries_and_none_an_error():
         urn("x", alone, target, alone, EpisodeShape(2, 8, 15), complete=True)
     with pytest.raises(DataError, match="too few images"):
         urn("x", alone[:50], target, alone, SHAPE, complete=False)
+
+
+def test_every_rare_class_is_tested_however_scarce(phantom):
+    data = phantom("shot1")
+    rows, rarest = data.rows("test"), int(data.target.max())
+    few = np.r_[rows[data.target[rows] != rarest], rows[data.target[rows] == rarest][:4]]
+    data.plan = dataclasses.replace(data.plan, test=few)
+    episodes = data.test_episodes(9)
+    assert {int(c) for e in episodes for c in data.target[e.rows]} == {
+        rarest - 2,
+        rarest - 1,
+        rarest,
+    }
+    assert max(len(e.rows) for e in episodes) <= 2 * 4
 
 
 def test_a_lesion_with_all_images_of_two_classes_is_found_out():

@@ -174,18 +174,46 @@ def test_pastes_come_from_the_image_and_have_their_size():
     for cut, low, high in ((cutpaste.cut_patch, 0.01, 0.16), (cutpaste.cut_scar, 2e-4, 0.01)):
         torch.manual_seed(0)
         made = cut(image)
-        changed = (made != image).any(1).float().mean((1, 2))
+        changed = ((made - image).abs() > 1e-4).any(1).float().mean((1, 2))
         assert (changed > low).all()
         assert (changed < high).all()
         assert (made[:, 2] - 0.5).abs().max() <= 0.0501  # jitter of a tenth
         assert changed.std() > 0
+        moved = (made - image)[:, :2].abs().amax((2, 3))
+        assert (moved.amax(1) > 0.1).float().mean() > 0.8, "from another place"
+        assert (made[:, 2] - 0.5).abs().max() > 0.03
     aspects = []
-    for one in (cutpaste.cut_patch(image) != image).any(1):
+    for one in ((cutpaste.cut_patch(image) - image).abs() > 1e-4).any(1):
         rows, columns = one.any(1).sum(), one.any(0).sum()
         aspects.append(float(columns / rows))
         assert one.sum() == rows * columns, "a patch is a rectangle inside the image"
     assert 0.2 < min(aspects) < 0.5
     assert 2 < max(aspects) < 4.5
+
+
+def test_three_ways_are_told_apart():
+    method, image = build("cutpaste"), batch(SPEC, 0, size=5).image
+    torch.manual_seed(0)
+    made = method.generated(image)
+    torch.testing.assert_close(made[:5], method.normalised(method.pixels(image)))
+    logits = method.eval().score(method.features(made))
+    each = [-math.log(F.softmax(z, 0)[n // 5]) for n, z in enumerate(logits.detach())]
+    torch.manual_seed(0)
+    assert method.given_loss(image).item() == pytest.approx(sum(each) / 15, rel=1e-4)
+
+
+def test_descriptiveness_is_of_the_textures():
+    method, image = build("doc", compactness=0.5).eval(), batch(SPEC, 0).image
+    torch.manual_seed(0)
+    textures, target = doc.drawn_textures(image)
+    with torch.no_grad():
+        logits = method.score(method.features(method.normalised(textures)))
+        compact = doc.compactness_loss(method.features(image))
+        torch.manual_seed(0)
+        loss = method.given_loss(image)
+    each = [-math.log(F.softmax(z, 0)[k]) for z, k in zip(logits, target, strict=True)]
+    expected = sum(each) / len(each) + 0.5 * compact.item()
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_compactness_is_the_distance_to_the_others():

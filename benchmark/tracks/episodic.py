@@ -47,7 +47,7 @@ def judge(
     """Logits of every episode's queries, episode by episode: [E * Q, N]."""
     support = data.spec.episodes.support if data.spec.episodes else 0
     scores = []
-    method.eval()
+    method.to(data.dtype).eval()  # trained by other processes, it is as it was made
     for number, raw in enumerate(data.fixed_loader(episodes)):
         batch = raw._replace(image=raw.image.to(method.device))
         image = data.on_after_batch_transfer(batch, 0).image[0]

@@ -1,5 +1,6 @@
 """The one-class track: train on the given class, score every image by how abnormal it is."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from datamodules.core.errors import MedtailError
 from methods.core.base import Method
 
 from .. import metrics_one_class as metrics
+from .. import record
 from ..cell import Cell, Terms
 from ..predictions import Predictions
 from . import supervised
@@ -29,7 +31,7 @@ def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
     names = data.class_names
     return Scored(
         trained.method,
-        trained.stages,
+        tuple(_defined(stage) for stage in trained.stages),
         trained.seconds,
         trained.images,
         test,
@@ -38,6 +40,12 @@ def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
         metrics.support(test, names),
         scored_names=tuple(names[k] for k in metrics.abnormal_classes(test, names)),
     )
+
+
+def _defined(stage: record.Stage) -> record.Stage:
+    """Without values that validation on the given class alone leaves undefined, such as an AUC."""
+    history = tuple({k: v for k, v in e.items() if math.isfinite(v)} for e in stage.history)
+    return stage.model_copy(update={"history": history})
 
 
 @torch.no_grad()

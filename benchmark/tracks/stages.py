@@ -19,6 +19,7 @@ import torch
 from lightning.pytorch.strategies import DDPStrategy
 
 from datamodules.core.base import ImageDataModule
+from datamodules.core.contract import DataRequest
 from datamodules.core.errors import MedtailError
 from datamodules.core.samplers import stream_size
 from methods.core.base import Method
@@ -205,16 +206,21 @@ def fit(
             trainer(terms, epochs, devices, [Keeper(path, terms.selection, tell)]).fit(method, data)
         result = torch.load(path, weights_only=True)
     seconds = time.perf_counter() - started
-    method.load_state_dict(result["state"])
-    size = min(terms.budget.batch_size, len(data.rows("train")))
-    steps = max(1, len(data.rows("train")) // size) * epochs
+    method.to(data.dtype).load_state_dict(result["state"])  # a spawned process had its own copy
+    images = epochs * images_of_epoch(request, data, terms.budget.batch_size)
+    return Fitted(result["state"], tuple(result["history"]), result["selected"], seconds, images)
+
+
+def images_of_epoch(request: DataRequest, data: ImageDataModule, batch_size: int) -> int:
+    """Training images of an epoch: all streams and views, and what the method makes of them."""
+    rows = len(data.rows("train")) + request.withheld * len(data.plan.withheld)
+    if request.tasks:
+        shape = data.spec.episodes
+        assert shape is not None, "only few-shot regimes have episodes"
+        step = request.tasks * shape.images
+        return max(1, rows // step) * step
+    size = min(batch_size, rows)
     streams = [stream for stream in (request.sampler, request.second) if stream]
     present = sum(count > 0 for count in data.spec.class_counts)
-    images = request.views * sum(stream_size(stream, size, present) for stream in streams)
-    return Fitted(
-        result["state"],
-        tuple(result["history"]),
-        result["selected"],
-        seconds,
-        steps * images,
-    )
+    step = request.views * sum(stream_size(stream, size, present) for stream in streams)
+    return round(max(1, rows // size) * step * (1 + request.made))

@@ -126,6 +126,8 @@ class DataRequest:
         tasks: where above 0, a step is a meta-batch of so many episodes of ``DataSpec.episodes``'
             shape, drawn from the common classes (few-shot only); an epoch has as many steps as
             show about as many images as the training split has.
+        made: images that the method itself makes of each it is given and trains on beside it;
+            nothing to the loader, but the row says how many images it had.
         withheld: train on the labels that a one-class regime withholds, too; for controls. The
             row of such a method says so.
     """
@@ -135,4 +137,5 @@ class DataRequest:
     views: int = 1
     augment: bool | str = True
     tasks: int = 0
+    made: float = 0
     withheld: bool = False
