@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich import box
 from rich.markup import escape
 from rich.table import Table
@@ -18,7 +17,8 @@ from datamodules.core.names import DataName
 from . import statistics
 from .leaderboard import read_predictions
 from .leaderboard_rows import Row, sections
-from .metrics import auc_and_ap, groups
+from .metrics import groups
+from .metrics_few_shot import episode_aucs
 from .predictions import Predictions
 from .record import read_lines
 from .statistics import Interval, Metric
@@ -117,21 +117,6 @@ def _metrics(track: Track, counts: Sequence[int]) -> dict[str, Metric]:
 def _mean(side: dict[int, Predictions], metric: Metric) -> float:
     values = [metric(p, np.ones((1, len(p.id)), np.float32))[0] for p in side.values()]
     return float(np.mean(values)) if values else float("nan")
-
-
-def episode_aucs(predictions: Predictions) -> NDArray[np.float64]:
-    """[E] AUC of each episode: of class 1, with more than two classes the mean one-vs-rest."""
-    if predictions.episode is None:
-        raise MedtailError("comparison: the predictions have no episodes")
-    ways = predictions.logits.shape[1]
-    probability, found = predictions.probabilities, []
-    for number in np.unique(predictions.episode):
-        rows = predictions.episode == number
-        target, ones = predictions.target[rows], np.ones(int(rows.sum()))
-        classes = (1,) if ways == 2 else range(ways)
-        each = [auc_and_ap(probability[rows, k], target == k, ones)[0] for k in classes]
-        found.append(float(np.mean(each)))
-    return np.array(found)
 
 
 def _episodes(new: dict[int, Predictions], base: dict[int, Predictions]) -> Compared:

@@ -37,15 +37,12 @@ def score_episodes(test: Predictions, names: Sequence[str]) -> Metrics:
     Raises:
         MedtailError: no episodes, or an episode without a query of each class.
     """
-    if test.episode is None or test.source_class is None or not len(test.id):
-        raise MedtailError("metrics: the predictions have no episodes to score")
+    auc = episode_aucs(test)
+    assert test.episode is not None  # or there were no AUCs
+    if test.source_class is None:
+        raise MedtailError("metrics: the predictions do not say of which class a query is")
     numbers, place = np.unique(test.episode, return_inverse=True)
-    probability = test.probabilities
-    right = (probability.argmax(1) == test.target).astype(np.float64)
-    auc = np.array([_auc(probability[e], test.target[e]) for e in _members(place, len(numbers))])
-    if not np.isfinite(auc).all():
-        odd = int(numbers[~np.isfinite(auc)][0])
-        raise MedtailError(f"metrics: episode {odd} does not have queries of every class")
+    right = (test.probabilities.argmax(1) == test.target).astype(np.float64)
     accuracy = np.bincount(place, right) / np.bincount(place)
     takes_part = np.zeros((len(numbers), len(names)), bool)
     takes_part[place, test.source_class] = True
@@ -61,6 +58,23 @@ def score_episodes(test: Predictions, names: Sequence[str]) -> Metrics:
         "class_auc": [_mean(auc[takes_part[:, c]]) for c in classes],
         "recall": [_mean(right[test.source_class == c]) for c in classes],
     }
+
+
+def episode_aucs(test: Predictions) -> Floats:
+    """[E] AUC of each episode: of class 1 where there are two, else the mean one-vs-rest.
+
+    Raises:
+        MedtailError: no episodes, or an episode without a query of each class.
+    """
+    if test.episode is None or not len(test.id):
+        raise MedtailError("metrics: the predictions have no episodes to score")
+    numbers, place = np.unique(test.episode, return_inverse=True)
+    probability = test.probabilities
+    auc = np.array([_auc(probability[e], test.target[e]) for e in _members(place, len(numbers))])
+    if not np.isfinite(auc).all():
+        odd = int(numbers[~np.isfinite(auc)][0])
+        raise MedtailError(f"metrics: episode {odd} does not have queries of every class")
+    return auc
 
 
 def half_width(values: Floats) -> float | None:

@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmark import comparison
 from benchmark.cell import Cell, Terms
+from benchmark.metrics_few_shot import episode_aucs
 from benchmark.predictions import Predictions
 from benchmark.record import Record, read_lines, write_lines
 from datamodules.core.errors import MedtailError
@@ -72,7 +73,7 @@ def episodes(seed: int, ways: int = 2) -> Predictions:
 @pytest.mark.parametrize("ways", [2, 3])
 def test_episode_aucs_are_those_of_scikit_learn(ways):
     given = episodes(0, ways)
-    found = comparison.episode_aucs(given)
+    found = episode_aucs(given)
     for e in range(6):
         rows = given.episode == e
         probability, target = given.probabilities[rows], given.target[rows]
