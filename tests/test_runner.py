@@ -273,14 +273,20 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_done(tmp_path, launcher):
         text=True,
         cwd=tmp_path,
         start_new_session=True,
+        # A shell that starts a job in the background lets it ignore Ctrl-C, and its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    deadline = time.monotonic() + 120
-    while not any("epoch" in p.read_text() for p in (tmp_path / "runs/progress").glob("*")):
-        assert process.poll() is None, process.stdout.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    os.killpg(process.pid, signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 120
+        while not any("epoch" in p.read_text() for p in (tmp_path / "runs/progress").glob("*")):
+            assert process.poll() is None, process.stdout.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        os.killpg(process.pid, signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 130, out
     assert "interrupted: 0 of 2 cells are done and kept" in out
     assert "Traceback" not in out
