@@ -171,7 +171,10 @@ def _active(section: Section, record: Record) -> list[str]:
         "of them; "
         f"{sum(record.support):,} test images of {len(record.class_names)} classes; "
         f"{_seeds(section)}.",
-        f"Rare classes, which are sought: {rare}." if rare else "",
+        f"Rare classes, which are sought: {rare}. Some methods look at a few labelled query images "
+        "of them that nobody trains on: see their cards."
+        if rare
+        else "",
         f"Trained on what was chosen: {_learners(section)}. An *area* is the mean height of a "
         "curve over labelled images; the other columns are after the last training.",
         _smallest(record),

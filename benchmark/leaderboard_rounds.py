@@ -64,5 +64,6 @@ def penalties(section: Section) -> list[str]:
 
 
 def _curve(record: Record) -> list[float]:
-    values = [r.metrics.get("rare_accuracy") for r in record.rounds]
+    """Rare accuracy after each choice: before the first, rows of one learner are the same."""
+    values = [r.metrics.get("rare_accuracy") for r in record.rounds[1:]]
     return [float(v) if isinstance(v, int | float) else math.nan for v in values]

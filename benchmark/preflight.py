@@ -57,10 +57,10 @@ def check(cells: Sequence[Cell], console: Console) -> None:
         console.print(f"{terms.data}: train {counts}", highlight=False)
     for cell in {(c.row, c.terms): c for c in cells}.values():
         data = prepared(cell.terms)
-        if data.spec.withheld and cell.terms.selection != "last":
+        if data.spec.track == "one_class" and cell.terms.selection != "last":
             raise MedtailError(
-                f"{cell.terms.data}: no abnormal label may be seen before the test, so no epoch "
-                "can be chosen by validation: write `selection: last`"
+                f"{cell.terms.data}: a one-class score has no threshold before its end, and no "
+                "abnormal label may choose an epoch: write `selection: last`"
             )
         method = supervised.make(cell.method, cell.params, cell.terms, 0, data)
         slug = cell.method

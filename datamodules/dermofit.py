@@ -36,9 +36,13 @@ MASK = "mask"
 
 
 def photographs(members: list[str]) -> list[str]:
-    """The images among a class's files, masks left out."""
+    """The images among a class's files: no masks, nor the forks in a Mac's archive."""
     return sorted(
-        m for m in members if m.lower().endswith(".png") and not Path(m).stem.endswith(MASK)
+        m
+        for m in members
+        if m.lower().endswith(".png")
+        and not Path(m).stem.endswith(MASK)
+        and not Path(m).name.startswith("._")
     )
 
 

@@ -17,7 +17,9 @@ Deviations: only the abstract could be read. The rest is from notebooks of two o
     neither saturates nor needs similarities within the pool; which function the paper puts first is
     unknown. The pool is shuffled: ``flvmi`` saturates, and then takes images by position, which in
     the notebooks' pool, sorted by class, are the last class. Similarities are clamped at 0 for
-    ``com``. The learner is cross-entropy by default, under the suite's recipe.
+    ``com``. The query images are labelled rare images beyond the labelled set, as in the notebooks:
+    nobody trains on them, and of the rivals only ``glister(validation=query)`` looks at them. The
+    learner is cross-entropy by default, under the suite's recipe.
 Status: reconstruction.
 """
 

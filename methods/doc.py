@@ -8,7 +8,8 @@ Deviations: the paper's reference set is a large labelled one of other objects (
     which its network was pretrained. Here nothing but the data itself may be used, so that drawn
     textures stand in: gratings of 4 directions and 2 wavelengths, 8 classes. They know nothing of
     anatomy, and this row says little of DOC with a real reference set. As many are drawn as a batch
-    has images. In DDP the mean is that of the process. The paper's text was not at hand.
+    has images, in one pass, so that BatchNorm's statistics are of both. In DDP the mean is that of
+    the process. The paper's text was not at hand.
 Status: reconstruction.
 """
 

@@ -4,7 +4,7 @@ Paper: none; weighted cross-entropy on all labels, so that readers see the price
 Equations: those of ``weighted_ce``, with the counts of all training images, the withheld too.
 Deviations: it breaks the rule of its table on purpose. The finding ``withheld_labels`` says how
     many abnormal labels it was given beyond the regime; under ``binary<ratio>`` none are withheld,
-    and it is ``weighted_ce``.
+    and it is ``weighted_ce``. With more images an epoch has more steps, too.
 Status: faithful.
 """
 

@@ -22,7 +22,7 @@ def facts(regime: str, counts=HAM10000, names=NAMES, seed=0, rare_names=()) -> F
     group = np.concatenate([np.sort(rng.integers(0, 3 * n // 4 + 1, n)) for n in counts])
     group = np.array([f"{t}-{g}" for t, g in zip(target, group, strict=True)])
     _, number = np.unique(group, return_inverse=True)
-    split = np.array(["train"] * 7 + ["val"] + ["test"] * 2)[number % 10]
+    split = np.array(["train"] * 7 + ["val"] + ["test"] * 2, "U8")[number % 10]
     name = DataName("isic2018", "", regime)
     return Facts(name, names, False, target, group, split, seed, rare_names)
 
@@ -75,6 +75,14 @@ def test_few_shot_trains_the_common_and_tests_the_rare():
         assert set(given.split[rows]) == {split}
         assert not np.isin(given.target[rows], (3, 5, 6)).any()
     assert not shared(given, made.train, made.val, made.test)
+
+
+def test_few_shot_leaves_out_what_is_excluded():
+    given = facts("shot1")
+    copy = np.flatnonzero(given.target == 5)[0]
+    given.split[copy] = "excluded"
+    assert copy not in plan(given).test
+    assert len(plan(given).test) == 327 + 115 + 142 - 1
 
 
 def test_few_shot_of_all_rare_classes():

@@ -12,6 +12,7 @@ from . import regimes
 from .contract import EpisodeShape
 from .errors import DataError
 from .plan import Facts, Plan, Rows
+from .table import SPLITS
 
 N_QUERY = 15  # Li et al. 2020, https://arxiv.org/abs/1907.00354, section 2.3
 LABELLED_SHARE = 0.2  # the notebooks of CLINICAL's authors: 20 % labelled, 80 % pool
@@ -93,7 +94,7 @@ def few_shot(facts: Facts) -> Plan:
     """Train and validate on the common classes; test on the rare ones, which no training sees.
 
     The rare images of all splits make the test's episodes, as those of the paper do (Li et al.
-    2020, section 2.1): none of them is trained or validated on.
+    2020, section 2.1): none of them is trained or validated on. Copies that were excluded stay out.
     """
     kind, shots = regimes.parse(facts.name.dataset, facts.name.regime)
     rare = facts.rare
@@ -113,7 +114,7 @@ def few_shot(facts: Facts) -> Plan:
         target,
         train,
         val,
-        np.flatnonzero(target >= len(common)),
+        np.flatnonzero((target >= len(common)) & np.isin(facts.split, SPLITS)),
         np.bincount(target[train], minlength=len(common)),
         sought=tuple(facts.class_names[k] for k in rare),
         episodes=EpisodeShape(len(rare) if kind == "shotall" else 2, shots, N_QUERY),

@@ -19,7 +19,7 @@ from .middle_classes_generic import bank_composite, lesion_prior, mirror_composi
 from .middle_classes_image import Rng
 
 
-class Generator(Protocol):
+class MiddleClassGenerator(Protocol):
     """See the module."""
 
     def __call__(self, image: Tensor, bank: Tensor, rng: Rng, identity: bool = False) -> Tensor:
@@ -27,7 +27,7 @@ class Generator(Protocol):
         ...
 
 
-GENERATORS: dict[str, Generator] = {
+GENERATORS: dict[str, MiddleClassGenerator] = {
     "asymmetry_splice": asymmetry_splice,
     "border_warp": border_warp,
     "colour_variegation": colour_variegation,

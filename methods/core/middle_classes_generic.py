@@ -8,12 +8,12 @@ from torch import Tensor
 
 from .middle_classes_image import (
     Rng,
+    blurred,
     coverage,
     drawn_places,
     patch,
     sample,
     shaken,
-    smooth_noise,
     uniform,
 )
 
@@ -42,7 +42,7 @@ def bank_composite(image: Tensor, bank: Tensor, rng: Rng, identity: bool = False
 def lesion_prior(image: Tensor, bank: Tensor, rng: Rng, identity: bool = False) -> Tensor:
     """One to four smooth foci, 4 to 12 % of the image wide, brighter or darker by 0.15 to 0.4.
 
-    The control's are so wide that they are light, not foci.
+    The control has its own content under the same foci, blurred.
     """
     batch, size = len(image), min(image.shape[-2:])
     x, y = drawn_places(torch.ones_like(image[:, :1]), FOCI, rng)
@@ -53,5 +53,5 @@ def lesion_prior(image: Tensor, bank: Tensor, rng: Rng, identity: bool = False) 
     contrast = uniform(0.15, 0.4, (batch, 1, 1, 1), image, rng) * torch.where(sign, 1.0, -1.0)
     light = coverage(image, x, y, radius, weight)
     if identity:
-        light = 0.3 * smooth_noise(image, 1, 2, rng)
+        return image.lerp(blurred(image, 1), light)
     return (image + contrast * light).clamp(0, 1)

@@ -89,7 +89,7 @@ def faster(problem: Problem, budget: int) -> Engine:
 
 def saturated(gains: Tensor) -> int:
     """Number of picks that gained nothing, and that position alone decided on."""
-    return int((gains < ZERO).sum())
+    return int((gains.abs() < ZERO).sum())
 
 
 def _check(problem: Problem, budget: int, engine: str) -> None:
