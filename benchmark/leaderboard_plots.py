@@ -15,7 +15,7 @@ from .leaderboard_columns import column
 from .leaderboard_rows import Section
 from .leaderboard_text import short_name
 
-ROW, LEFT, TITLE = 0.30, 2.9, 0.95  # inches
+ROW, LEFT, TITLE = 0.30, 3.3, 0.95  # inches
 DOTS = 3.6  # inches of the axes with dots, a margin to its right included
 STYLE = {"font.family": "DejaVu Sans", "font.size": 10, "axes.unicode_minus": False}
 SUBJECTS: dict[Track, str] = {
