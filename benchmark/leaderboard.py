@@ -1,13 +1,14 @@
 """Leaderboards: a folder of records, and the pages that are derived from them.
 
 ``records/<data@regime>.jsonl`` holds the evidence and ``predictions/<data@regime>.parquet`` what it
-was computed from; ``render`` makes everything else from the records alone, so that the same records
-give the same bytes. (Links to notes in ``../docs/`` appear where there are any.)
+was computed from; ``render`` makes everything else from these alone, so that the same evidence
+gives the same bytes. (Links to notes in ``../docs/`` appear where there are any.)
 """
 
 import os
 import re
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,6 +26,7 @@ from .leaderboard_plots import picture
 from .leaderboard_rows import Section, sections
 from .predictions import EXTRA, Predictions
 from .record import Record, read_lines, write, write_lines
+from .standing import standings
 
 # The first line of a page of notes, such as <!-- boards: name@lt100 name@shot5 -->.
 BOARDS = re.compile(r"<!-- *boards: *(.*?) *-->")
@@ -80,9 +82,9 @@ def read_predictions(root: Path, slug: str) -> dict[str, Predictions]:
 
 
 def render(root: Path) -> list[Path]:
-    """Write every page, CSV and picture from ``records/`` alone.
+    """Write every page, CSV and picture from ``records/`` and ``predictions/`` alone.
 
-    Beside the records only one thing counts: which notes on a board lie in ``../docs/``.
+    Beside them only one thing counts: which notes on a board lie in ``../docs/``.
 
     Pages of boards that have no records any more are removed; files that this function did not
     write, records and predictions stay.
@@ -97,9 +99,10 @@ def render(root: Path) -> list[Path]:
         parts = sections(read_lines(root / "records" / f"{slug}.jsonl"))
         if not parts:
             continue
+        known = standings(root, slug, parts, partial(read_predictions, root, slug))
         image = picture(slug, parts, [describe(s.terms) for s in parts])
-        page = pages.board(slug, parts, image is not None, _notes(root, slug))
-        files = {"md": page, "csv": pages.table(parts)}
+        page = pages.board(slug, parts, known, image is not None, _notes(root, slug))
+        files = {"md": page, "csv": pages.table(parts, known)}
         for suffix, text in files.items():
             write(root / f"{slug}.{suffix}", text)
             written.append(root / f"{slug}.{suffix}")

@@ -89,11 +89,13 @@ COLUMNS: tuple[Column, ...] = (
     Column("rare_found", "Rare images found", tracks=ACTIVE, unit="count", short="Found"),
     Column("rare_found_share", "of the pool's", tracks=ACTIVE),
     Column("episode_auc", "AUC", tracks=FEW_SHOT),
-    Column("episode_auc_ci95", "95 % interval", "none", tracks=FEW_SHOT, unit="half", short="95 %"),
+    Column(
+        "episode_auc_ci95", "95 %, episodes", "none", tracks=FEW_SHOT, unit="half", short="95 %"
+    ),
     Column("episode_accuracy", "Accuracy", tracks=FEW_SHOT),
-    Column("episode_accuracy_ci95", "95 % interval", "none", tracks=FEW_SHOT, unit="half"),
+    Column("episode_accuracy_ci95", "95 %, episodes", "none", tracks=FEW_SHOT, unit="half"),
     Column("episode_auc_30", "AUC, first 30 episodes", tracks=FEW_SHOT),
-    Column("episode_auc_30_ci95", "95 % interval", "none", tracks=FEW_SHOT, unit="half"),
+    Column("episode_auc_30_ci95", "95 %, episodes", "none", tracks=FEW_SHOT, unit="half"),
     Column("episodes", "Episodes", "none", tracks=FEW_SHOT, unit="count"),
     Column("auroc", "AUROC", tracks=ONE_CLASS),
     Column("auprc", "AUPRC", tracks=ONE_CLASS),

@@ -26,8 +26,8 @@ PLUS_MINUS = (
     "confidence interval and knows nothing of the chance that lies in a finite test set."
 )
 INTERVAL = (
-    "The 95 % interval is over the episodes of one seed (half its width, mean over seeds): how far "
-    "the mean could move with other episodes of the same images."
+    "*95 %, episodes* is half of an interval over the episodes of one seed (mean over seeds): how "
+    "far the mean could move with other episodes of the same images."
 )
 
 

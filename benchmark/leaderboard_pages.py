@@ -11,9 +11,13 @@ from datamodules.core.contract import Track
 from .leaderboard_columns import column
 from .leaderboard_facts import describe, facts
 from .leaderboard_rounds import choices, course, penalties
+from .leaderboard_row import Stat
 from .leaderboard_rows import Section
+from .leaderboard_sure import NO_ROW, ends, places, sure
 from .leaderboard_text import digits, markdown, marked, plain, row_name, row_seeds, shown
+from .standing import Numbers, Standing
 
+PARTS = ("mean", "sd", "low", "high")
 LONGEST = 40  # letters of a row's name on one line of the terminal
 MARK = "<!-- Written by `medtail leaderboards` from records/; changes by hand are lost. -->"
 PICTURES: dict[Track, str] = {
@@ -24,12 +28,19 @@ PICTURES: dict[Track, str] = {
 }
 
 
-def board(data: str, sections: list[Section], image: bool, notes: list[tuple[str, str]]) -> str:
+def board(
+    data: str,
+    sections: list[Section],
+    standings: list[Standing],
+    image: bool,
+    notes: list[tuple[str, str]],
+) -> str:
     """The page of a ``data@regime``.
 
     Args:
         data: name with regime.
         sections: of the board.
+        standings: of the sections.
         image: whether there is a picture beside the page.
         notes: titles and links of what was written by hand about these results.
     """
@@ -42,39 +53,58 @@ def board(data: str, sections: list[Section], image: bool, notes: list[tuple[str
             f"{len(sections)} tables: their rows were trained or scored on different terms or "
             "files and cannot be compared with each other."
         )
-    for section in sections:
+    for section, standing in zip(sections, standings, strict=True):
         terms = ", ".join(describe(section.terms))
         parts.append(f"## {terms[0].upper()}{terms[1:]}")
         if section.example:
-            parts += [facts(section), _ranking(section), _classes(section)]
+            told = sure(section, standing)
+            parts += [facts(section) + (f"\n- {told}" if told else "")]
+            parts += [_ranking(section, standing), _classes(section)]
             if section.track == "active":
                 parts += [course(section), choices(section), *penalties(section)]
         parts += _failures(section)
     return "\n\n".join(parts) + "\n"
 
 
-def table(sections: list[Section]) -> str:
-    """CSV of a board, of one track: a line per method, every metric as mean and deviation."""
+def table(sections: list[Section], standings: list[Standing]) -> str:
+    """CSV of a board, of one track: a line per method.
+
+    Every metric has its mean and deviation over seeds, and where it was drawn anew its interval.
+    """
     view, columns = sections[0].view, sections[0].every_column
     names = dict.fromkeys(n for s in sections for n in s.names)
     head = ["terms", "rank", "method", "status", "seeds", "failed_seeds"]
-    head += [f"{c.key}_{part}" for c in columns for part in ("mean", "sd")]
+    head += ["rank_low", "rank_high", "win_rate"]
+    head += [f"{c.key}_{part}" for c in columns for part in PARTS]
     per_class = (*view.classes, *view.also)
     entries = [(c.removesuffix("_per_class"), c, name) for c in per_class for name in names]
-    head += [f"{short}[{name}]_{part}" for short, _, name in entries for part in ("mean", "sd")]
+    head += [f"{short}[{name}]_{part}" for short, _, name in entries for part in PARTS]
     file = io.StringIO()
     out = csv.writer(file, lineterminator="\n")
     out.writerow(head)
-    for section in sections:
+    for section, standing in zip(sections, standings, strict=True):
         place = {n: k for k, n in enumerate(section.names)}
         for rank, row in enumerate(section.rows, 1):
-            stats = [row.stat(c) for c in columns]
-            stats += [row.of_class(c, place[n]) if n in place else None for _, c, n in entries]
+            known = standing.rows.get(row.name, NO_ROW)
+            stats = [(row.stat(c), known.intervals.get(c.key)) for c in columns]
+            for _, metric, name in entries:
+                k = place.get(name)
+                drawn = known.classes.get(metric, ())
+                value = row.of_class(metric, k) if k is not None else None
+                stats.append((value, drawn[k] if drawn and k is not None else None))
             status = "reconstruction" if row.reconstruction else "faithful" if row.done else ""
             number = [rank if row.complete else "", row.name, status, len(row.done)]
-            values = [digits(v) for s in stats for v in ((s.mean, s.sd) if s else (None, None))]
-            out.writerow([", ".join(describe(section.terms)), *number, len(row.failed), *values])
+            sure = [*(known.rank or ("", "")), digits(known.wins)]
+            values = [digits(v) for pair in stats for v in _parts(*pair)]
+            terms = ", ".join(describe(section.terms))
+            out.writerow([terms, *number, len(row.failed), *sure, *values])
     return file.getvalue()
+
+
+def _parts(value: Stat | None, drawn: Numbers | None) -> list[float | None]:
+    """In the order of ``PARTS``."""
+    low, high = drawn[1:] if drawn else (None, None)
+    return [value.mean, value.sd, low, high] if value else [None] * len(PARTS)
 
 
 def terminal(data: str, section: Section) -> Table:
@@ -95,13 +125,17 @@ def terminal(data: str, section: Section) -> Table:
     return made
 
 
-def _ranking(section: Section) -> str:
-    columns = section.columns(section.view.page)
-    lines = [["", "Method", *(c.title for c in columns), "Seeds"]]
+def _ranking(section: Section, standing: Standing) -> str:
+    columns, primary = section.columns(section.view.page), column(section.view.primary)
+    after = columns.index(primary) + 1
+    titles = [c.title for c in columns]
+    titles[after:after] = ["95 % interval", "Rank, 95 %"]
+    lines = [["", "Method", *titles, "Seeds"]]
     for rank, row in enumerate(section.rows, 1):
         cells = [marked(row, row.stat(c), section.best(c), c.unit) for c in columns]
+        known = standing.rows.get(row.name, NO_ROW)
+        cells[after:after] = [ends(known.intervals.get(primary.key)), places(known)]
         lines.append([str(rank) if row.complete else "-", row_name(row), *cells, row_seeds(row)])
-    primary = column(section.view.primary)
     counts = ", ".join(c.title.lower() for c in columns if c.unit == "count")
     notes = f"In %{f' ({counts}: a number)' if counts else ''}, ranked by {primary.words}; "
     notes += "the best mean of a column is **bold**."

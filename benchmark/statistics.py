@@ -2,8 +2,10 @@
 
 The bootstrap is hierarchical. A replicate draws the seeds of training with replacement, and the
 groups of the test set (patients or lesions) with replacement within each class, so that every class
-keeps its number of groups. It treats the test set and the trainings as samples; it knows nothing of
-another split, another hospital or another budget.
+keeps its number of groups. Of S seeds it draws S - 1, as S draws of so few would have only
+(S - 1) / S of their variance (McCarthy and Snowden 1985, "The bootstrap and finite population
+sampling"). It treats the test set and the trainings as samples; it knows nothing of another split,
+another hospital or another budget.
 """
 
 import math
@@ -79,24 +81,67 @@ def aucs(predictions: Predictions, weights: NDArray[np.float32]) -> Floats:
     NaN where a class has no positives or no negatives.
     """
     target, probability = predictions.target, predictions.probabilities
-    classes = probability.shape[1]
-    found = np.full((len(weights), classes), math.nan)
-    for k in range(classes):
-        order = np.argsort(probability[:, k], kind="stable")
-        score, positive = probability[order, k], target[order] == k
-        if not positive.any() or positive.all():
-            continue
-        weight = weights[:, order]
-        # Weight of the negatives up to each sample; whole numbers, hence exact in float32.
-        below = np.zeros((len(weights), len(order) + 1), np.float32)
-        np.cumsum(weight * ~positive, axis=1, out=below[:, 1:])
-        own = score[positive]
-        low, high = (np.searchsorted(score, own, side) for side in ("left", "right"))
-        mine = weight[:, positive].astype(np.float64)
-        wins = (mine * (below[:, low] + below[:, high])).sum(1) / 2
-        pairs = mine.sum(1) * below[:, -1]
-        np.divide(wins, pairs, out=found[:, k], where=pairs > 0)
+    by_sample = np.ascontiguousarray(weights.T)
+    found = np.full((len(weights), probability.shape[1]), math.nan)
+    for k in range(probability.shape[1]):
+        found[:, k] = auc(probability[:, k], target == k, by_sample)
     return found
+
+
+def auc(score: Floats, positive: NDArray[np.bool_], by_sample: NDArray[np.float32]) -> Floats:
+    """[R] AUC of a score [N] for some samples against the rest, ties counting half.
+
+    Args:
+        score: [N], high for positives.
+        positive: [N].
+        by_sample: [N, R] weights.
+    """
+    if not positive.any() or positive.all():
+        return np.full(by_sample.shape[1], math.nan)
+    negatives = np.flatnonzero(~positive)
+    negatives = negatives[np.argsort(score[negatives], kind="stable")]
+    # Weight of the negatives up to each; whole numbers, hence exact in float32.
+    below = np.zeros((len(negatives) + 1, by_sample.shape[1]), np.float32)
+    np.cumsum(by_sample[negatives], axis=0, out=below[1:])
+    low, high = (np.searchsorted(score[negatives], score[positive], s) for s in ("left", "right"))
+    mine = by_sample[positive]
+    wins = np.einsum("pr,pr->r", mine, below[low] + below[high], dtype=np.float64) / 2
+    pairs = mine.sum(0, dtype=np.float64) * below[-1]
+    share: Floats = np.divide(wins, pairs, out=np.full(len(pairs), math.nan), where=pairs > 0)
+    return share
+
+
+def average_precision(
+    score: Floats, positive: NDArray[np.bool_], by_sample: NDArray[np.float32]
+) -> Floats:
+    """[R] area under precision and recall by steps; see ``auc`` for the arguments.
+
+    Each positive counts with the precision among all scored at least as high (scikit-learn's
+    ``average_precision_score``).
+    """
+    order = np.argsort(-score, kind="stable")
+    chosen = np.cumsum(by_sample[order], axis=0, dtype=np.float64)
+    found = np.cumsum(by_sample[order] * positive[order, None], axis=0, dtype=np.float64)
+    last = np.searchsorted(-score[order], -score[positive], "right") - 1  # of those tied with it
+    mine = by_sample[positive]
+    precision = np.divide(found[last], chosen[last], out=np.zeros(mine.shape), where=mine > 0)
+    total = found[-1] if len(found) else np.zeros(by_sample.shape[1])
+    steps = (mine * precision).sum(0)
+    share: Floats = np.divide(steps, total, out=np.full(len(total), math.nan), where=total > 0)
+    return share
+
+
+def f1_scores(predictions: Predictions, weights: NDArray[np.float32]) -> Floats:
+    """[R, K] F1 of each class under sample weights [R, N]; NaN for an absent class."""
+    classes = predictions.logits.shape[1]
+    one_hot = np.eye(classes, dtype=np.float32)
+    member, chosen = one_hot[predictions.target], one_hot[predictions.probabilities.argmax(1)]
+    true, both = weights @ member, 2 * (weights @ (member * chosen))
+    total = true + weights @ chosen
+    share: Floats = np.divide(
+        both, total, out=np.full(total.shape, math.nan), where=true > 0, dtype=np.float64
+    )
+    return share
 
 
 def balanced_accuracy(predictions: Predictions, weights: NDArray[np.float32]) -> Floats:
@@ -163,13 +208,23 @@ def over_units(values: Floats, replicates: int = REPLICATES, seed: int = 0) -> I
 
 
 def _over_replicates(plain: Floats, values: Floats, seed: int) -> Interval:
-    """From [S] values and their replicates [S, R]: draws seeds, too."""
-    seeds, replicates = values.shape
-    drawn = np.random.default_rng((seed, 1)).integers(0, seeds, (seeds, replicates))
-    means = values[drawn, np.arange(replicates)].mean(0)
+    """From [S] values and their replicates [S, R]."""
+    return interval(float(plain.mean()), draw_seeds(values, seed))
+
+
+def draw_seeds(values: Floats, seed: int = 0) -> Floats:
+    """[R, ...] means over drawn seeds of replicates [S, R, ...]; see the module's first lines."""
+    seeds, replicates = values.shape[:2]
+    drawn = np.random.default_rng((seed, 1)).integers(0, seeds, (max(seeds - 1, 1), replicates))
+    means: Floats = values[drawn, np.arange(replicates)].mean(0)
+    return means
+
+
+def interval(estimate: float, replicates: Floats) -> Interval:
+    """The percentiles of replicates [R] about an estimate."""
     edge = 100 * (1 - LEVEL) / 2
-    low, high = np.nanpercentile(means, [edge, 100 - edge])
-    return Interval(float(plain.mean()), float(low), float(high))
+    low, high = np.nanpercentile(replicates, [edge, 100 - edge])
+    return Interval(estimate, float(low), float(high))
 
 
 def new_minus(

@@ -3,6 +3,7 @@
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,14 @@ from boards import FEW, ONE, board, done, failed, few_shot, files, one_class, pr
 from filelock import FileLock
 from matplotlib import image as images
 
-from benchmark import leaderboard
+from benchmark import leaderboard, replicates
 from benchmark.cell import Terms
 from benchmark.leaderboard_columns import track
+from benchmark.leaderboard_rows import sections
 from benchmark.metrics import score
 from benchmark.predictions import Predictions
 from benchmark.record import read_lines
+from benchmark.standing import standings
 from datamodules.core.errors import MedtailError
 
 COMMITTED = Path(__file__).parents[1] / "leaderboards"
@@ -26,7 +29,7 @@ def test_rendering_twice_changes_no_byte(tmp_path):
     finished = [done(m, s) for m in ("erm", "ldam") for s in range(3)] + [failed("crt")]
     board(tmp_path, finished)
     before = files(tmp_path)
-    assert {p.suffix for p in before} == {".jsonl", ".parquet", ".md", ".csv", ".png"}
+    assert {p.suffix for p in before} == {*(".jsonl", ".parquet", ".json", ".md", ".csv", ".png")}
     board(tmp_path, finished[::-1])
     assert files(tmp_path) == before
 
@@ -179,7 +182,8 @@ def committed():
 def test_committed_boards_are_what_records_give(tmp_path):
     committed()
     root = tmp_path / "leaderboards"
-    shutil.copytree(COMMITTED / "records", root / "records")
+    for part in ("records", "predictions", "statistics"):
+        shutil.copytree(COMMITTED / part, root / part)
     (tmp_path / "docs").symlink_to(COMMITTED.parent / "docs")  # what the pages link to
     for path in leaderboard.render(root):
         stands = COMMITTED / path.name
@@ -193,6 +197,46 @@ def test_committed_boards_are_what_records_give(tmp_path):
             assert path.read_bytes() == stands.read_bytes(), (
                 f"{path.name} is not what the records give: run `medtail leaderboards`"
             )
+
+    for path in (root / "statistics").glob("*"):
+        stands = COMMITTED / "statistics" / path.name
+        assert path.read_bytes() == stands.read_bytes(), f"{path.name}: run `medtail leaderboards`"
+
+
+def test_committed_predictions_give_what_is_drawn_anew(monkeypatch):
+    """In every track, by other code than the records' metrics."""
+    monkeypatch.setattr(replicates, "REPLICATES", 1)
+    for path in committed():
+        stored = leaderboard.read_predictions(COMMITTED, path.stem)
+        tables = sections(read_lines(path))
+        known = standings(COMMITTED, path.stem, tables, dict)
+        for table, standing in zip(tables, known, strict=True):
+            drawn = replicates.replicates(table, stored)
+            assert set(drawn) == {r.name for r in table.rows if r.done} == set(standing.rows)
+            for row in (r for r in table.rows if r.done):
+                intervals = standing.rows[row.name].intervals
+                assert table.view.primary in intervals
+                for name, values in drawn[row.name].items():
+                    stands = [r.metrics[name] for r in row.done]
+                    expected = np.array(stands, dtype=float)
+                    np.testing.assert_allclose(values[:, 0], expected, atol=1e-6, err_msg=name)
+                    if values.ndim == 2:
+                        mean, low, high = intervals[name]
+                        assert mean == pytest.approx(expected.mean(), abs=1e-5), name
+                        assert low <= mean <= high, name
+
+
+def test_the_smallest_committed_board_is_drawn_anew_alike(tmp_path):
+    slug = min(committed(), key=lambda path: path.stat().st_size).stem
+    tables = sections(read_lines(COMMITTED / "records" / f"{slug}.jsonl"))
+    read = partial(leaderboard.read_predictions, COMMITTED, slug)
+    again = standings(tmp_path, slug, tables, read)
+    for one, two in zip(again, standings(COMMITTED, slug, tables, dict), strict=True):
+        assert one.smallest_difference == pytest.approx(two.smallest_difference, abs=1e-4)
+        for name, row in one.rows.items():
+            assert row.rank == two.rows[name].rank
+            for metric, numbers in row.intervals.items():
+                assert numbers == pytest.approx(two.rows[name].intervals[metric], abs=1e-4)
 
 
 def test_committed_predictions_give_the_metrics_of_their_records():

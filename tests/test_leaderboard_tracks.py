@@ -50,7 +50,7 @@ def test_the_same_records_give_the_same_bytes(name, tmp_path):
     finished += [failed("c", 0, TERMS[name])]
     board(tmp_path, finished, SLUGS[name])
     before = files(tmp_path)
-    assert {p.suffix for p in before} == {".jsonl", ".md", ".csv", ".png"}
+    assert {p.suffix for p in before} == {".jsonl", ".json", ".md", ".csv", ".png"}
     board(tmp_path, finished[::-1], SLUGS[name])
     assert files(tmp_path) == before
 
@@ -75,11 +75,14 @@ def test_few_shot_by_hand(tmp_path):
     finished += [few_shot("erm", s, 0.55) for s in range(3)]
     page = board(tmp_path, finished, FEW.data)
     table = rows(page, "ranked by AUC")
-    assert table[0][1:6] == [
-        *("Method", "AUC", "95 % interval", "Accuracy", "AUC, first 30 episodes")
+    assert table[0][1:8] == [
+        *("Method", "AUC", "95 % interval", "Rank, 95 %", "95 %, episodes", "Accuracy"),
+        "AUC, first 30 episodes",
     ]
-    assert table[1][1:5] == ["`maml`", "**63.3 ± 15.3**", "± 1.2", "**58.3 ± 15.3**"]
-    assert table[2][1:5] == ["`erm`", "55.0 ± 0.0", "± 1.2", "50.0 ± 0.0"]
+    # Without predictions nothing can be drawn anew.
+    none = ["n/a", "-"]
+    assert table[1][1:7] == ["`maml`", "**63.3 ± 15.3**", *none, "± 1.2", "**58.3 ± 15.3**"]
+    assert table[2][1:7] == ["`erm`", "55.0 ± 0.0", *none, "± 1.2", "50.0 ± 0.0"]
     per_class = rows(page, "AUC and recall of each class")
     assert per_class[0][1:4] == [
         *("akiec<br>test 327<br>AUC", "vasc<br>test 142<br>AUC", "df<br>test 115<br>AUC")
@@ -125,11 +128,12 @@ def test_one_class_by_hand(tmp_path):
     page = board(tmp_path, finished, ONE.data)
     table = rows(page, "ranked by AUROC")
     assert table[0][2:] == [
-        *("AUROC", "AUPRC", "Sensitivity at 95 % specificity", "Specificity reached", "F1", "Seeds")
+        *("AUROC", "95 % interval", "Rank, 95 %", "AUPRC", "Sensitivity at 95 % specificity"),
+        *("Specificity reached", "F1", "Seeds"),
     ]
-    assert table[1][1:4] == ["`erm` ‡", "**90.0 ± 0.0**", "**70.0 ± 0.0**"]
-    assert table[2][1:4] == ["`svdd`", "75.0 ± 7.1", "55.0 ± 7.1"]
-    assert table[2][6] == "n/a"
+    assert table[1][1:6] == ["`erm` ‡", "**90.0 ± 0.0**", "n/a", "-", "**70.0 ± 0.0**"]
+    assert table[2][1:6] == ["`svdd`", "75.0 ± 7.1", "n/a", "-", "55.0 ± 7.1"]
+    assert table[2][8] == "n/a"
     assert "`erm` saw 2,312 abnormal labels." in page
     assert "4,693 images of the given class nv, alone" in page
     assert "Tested on 1,341 nv and 466 abnormal images (mel 223, bkl 220, df 23)" in page
@@ -160,7 +164,9 @@ def test_active_by_hand(tmp_path):
     page = board(tmp_path, finished, ACTIVE.data)
     table = rows(page, "ranked by rare accuracy, area")
     place = table[0].index("Rare images found")
-    assert table[1][1:4] == ["`badge`", "**40.0 ± 14.1**", "**55.0 ± 21.2**"]
+    # Student's t of one degree of freedom: 12.71 times 14.14 / sqrt(2), and a rank that is sure.
+    assert table[1][1:4] == ["`badge`", "**40.0 ± 14.1**", "-87.1 to 167.1"]
+    assert table[1][5] == "**55.0 ± 21.2**"
     assert [line[place] for line in table[1:]] == ["**6.0 ± 0.0**", "3.0 ± 0.0"]
     course = rows(page, "### Rare accuracy by labelled images")
     assert course[0] == ["Method", "100", "120", "140", "160"]

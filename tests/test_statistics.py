@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 from scipy import stats as reference
-from sklearn.metrics import recall_score, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, recall_score, roc_auc_score
 
 from benchmark import statistics
 from benchmark.predictions import Predictions
@@ -36,6 +36,22 @@ def test_metrics_under_weights_are_those_of_scikit_learn():
         for k in range(4):
             auc = roc_auc_score(given.target == k, given.probabilities[:, k], sample_weight=weight)
             np.testing.assert_allclose(aucs[r, k], auc, rtol=1e-5)
+
+
+def test_f1_and_average_precision_under_weights_are_those_of_scikit_learn():
+    given = predictions()
+    weights = statistics.group_weights(given.target, given.group, 5, 3)
+    f1 = statistics.f1_scores(given, weights)
+    for k in range(4):
+        positive, score = given.target == k, given.probabilities[:, k]
+        found = statistics.average_precision(score, positive, weights.T)
+        for r, weight in enumerate(weights):
+            expected = average_precision_score(positive, score, sample_weight=weight)
+            assert found[r] == pytest.approx(expected, rel=1e-6)
+            chosen = given.probabilities.argmax(1) == k
+            assert f1[r, k] == pytest.approx(f1_score(positive, chosen, sample_weight=weight))
+    none = statistics.average_precision(score, np.zeros(300, bool), weights.T)
+    assert np.isnan(none).all()
 
 
 def test_weights_draw_whole_groups_and_keep_each_class():
@@ -168,3 +184,11 @@ def test_two_thousand_replicates_take_about_a_second():
     started = time.process_time()
     statistics.macro_auc(given, weights), statistics.balanced_accuracy(given, weights)
     assert time.process_time() - started < 4  # about 1 s on an idle core; CI's may be slow
+
+
+def test_drawing_three_seeds_has_the_variance_of_their_mean():
+    """Three draws of three seeds would have two thirds of it."""
+    values = np.random.default_rng(5).normal(size=3)
+    found = statistics.draw_seeds(np.repeat(values[:, None], 200_000, axis=1))
+    assert found.var() == pytest.approx(values.var(ddof=1) / 3, rel=0.02)
+    assert found.mean() == pytest.approx(values.mean(), abs=0.01)

@@ -1,0 +1,168 @@
+"""The bootstrap replicates of a table's metrics, track by track.
+
+All rows of a table are scored on the same draws, so that replicates of two rows are paired.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.core.contract import Track
+
+from . import statistics
+from .leaderboard_columns import VIEWS
+from .leaderboard_row import Row
+from .leaderboard_rows import Section
+from .metrics_few_shot import episode_aucs
+from .metrics_one_class import log_odds
+from .predictions import Predictions
+from .statistics import REPLICATES, Floats
+
+# A metric's values [S, 1 + R] of S seeds, or [S, 1 + R, K] of K classes: first on the test split as
+# it is, then on R draws of it.
+Replicates = dict[str, Floats]
+Stored = Mapping[str, Predictions]
+
+
+def replicates(section: Section, stored: Stored) -> dict[str, Replicates]:
+    """Of every row that finished a seed: metric -> values. Rows without predictions are left out.
+
+    Args:
+        section: of a board.
+        stored: predictions by cell id.
+    """
+    return OF_TRACK[section.track](section, stored)
+
+
+def _long_tail(section: Section, stored: Stored) -> dict[str, Replicates]:
+    weights: dict[bytes, NDArray[np.float32]] = {}
+    return {
+        row.name: _over_seeds([_classes(p, _drawn(p, weights), section) for p in seeds])
+        for row, seeds in _with_predictions(section, stored)
+    }
+
+
+def _classes(given: Predictions, weights: NDArray[np.float32], section: Section) -> Replicates:
+    recalls, aucs = statistics.recalls(given, weights), statistics.aucs(given, weights)
+    names = np.array(section.class_groups)
+    parts = {f"{g}_recall": recalls[:, names == g] for g in ("head", "medium", "tail")}
+    known = ~np.isnan(recalls).all(0)
+    return {
+        "balanced_accuracy": np.nanmean(recalls, 1),
+        "macro_auc": np.nanmean(aucs, 1),
+        "macro_f1": np.nanmean(statistics.f1_scores(given, weights), 1),
+        **{g: np.nanmean(v, 1) for g, v in parts.items() if not np.isnan(v).all()},
+        "worst_class_recall": recalls[:, known].min(1),
+        "recall": recalls,
+        "auc": aucs,
+    }
+
+
+def _one_class(section: Section, stored: Stored) -> dict[str, Replicates]:
+    weights: dict[bytes, NDArray[np.float32]] = {}
+    found = {}
+    for row, seeds in _with_predictions(section, stored):
+        given = set(_sources(seeds[0])[seeds[0].target == 0].tolist())
+        others = [k for k in range(len(given) + len(section.names)) if k not in given]
+        found[row.name] = _over_seeds([_abnormal(p, _drawn(p, weights), others) for p in seeds])
+    return found
+
+
+def _abnormal(given: Predictions, weights: NDArray[np.float32], others: list[int]) -> Replicates:
+    score, abnormal = log_odds(given), given.target == 1
+    by_sample = np.ascontiguousarray(weights.T)
+    each = []
+    for k in others:
+        mine = ~abnormal | (_sources(given) == k)
+        each.append(statistics.auc(score[mine], abnormal[mine], by_sample[mine]))
+    return {
+        "auroc": statistics.auc(score, abnormal, by_sample),
+        "auprc": statistics.average_precision(score, abnormal, by_sample),
+        "class_auroc": np.stack(each, 1),
+    }
+
+
+def _few_shot(section: Section, stored: Stored) -> dict[str, Replicates]:
+    found = {}
+    for row, seeds in _with_predictions(section, stored):
+        values = np.array([episode_aucs(p) for p in seeds])
+        episodes = values.shape[1]
+        draws = np.random.default_rng(0).multinomial(
+            episodes, np.full(episodes, 1 / episodes), REPLICATES
+        )
+        weights = np.concatenate([np.ones((1, episodes), int), draws])
+        part = _takes_part(seeds[0], len(section.names))
+        classes = np.einsum("se,re,ec->src", values, weights, part, optimize=True)
+        found[row.name] = {
+            "episode_auc": values @ weights.T / episodes,
+            "class_auc": classes / (weights @ part),
+        }
+    return found
+
+
+def _takes_part(given: Predictions, classes: int) -> NDArray[np.float64]:
+    """[E, C] 1 where an episode has queries of a class."""
+    assert given.episode is not None  # or it had no score
+    _, place = np.unique(given.episode, return_inverse=True)
+    part = np.zeros((place.max() + 1, classes))
+    part[place, _sources(given)] = 1
+    return part
+
+
+def _sources(given: Predictions) -> NDArray[np.int64]:
+    """[N] classes in the dataset."""
+    assert given.source_class is not None  # or it had no score
+    return given.source_class
+
+
+def _active(section: Section, stored: Stored) -> dict[str, Replicates]:
+    """Values of the records: only the last round's predictions are kept, so seeds alone vary."""
+    found = {}
+    for row in section.rows:
+        names = [c.name for c in section.columns(VIEWS["active"].page) if row.stat(c)]
+        values = {n: np.array([float(str(r.metrics[n])) for r in row.done]) for n in names}
+        recall = [r.metrics["recall"] for r in row.done]
+        if values and all(isinstance(seed, list) for seed in recall):
+            values["recall"] = np.array(recall, dtype=np.float64)
+            found[row.name] = {
+                n: np.repeat(v[:, None], 1 + REPLICATES, axis=1) for n, v in values.items()
+            }
+    return found
+
+
+def _with_predictions(section: Section, stored: Stored) -> list[tuple[Row, list[Predictions]]]:
+    """Rows with the predictions of their seeds, in the order of the seeds."""
+    rows = [row for row in section.rows if row.done]
+    return [
+        (row, [stored[r.cell_id] for r in row.done])
+        for row in rows
+        if all(r.cell_id in stored for r in row.done)
+    ]
+
+
+def _drawn(given: Predictions, known: dict[bytes, NDArray[np.float32]]) -> NDArray[np.float32]:
+    """[1 + R, N] weights of a test split: as it is, then drawn; made once per split."""
+    key = given.target.tobytes() + "\n".join([*given.id, *given.group]).encode()
+    if key not in known:
+        drawn = statistics.group_weights(given.target, given.group, REPLICATES, 0)
+        known[key] = np.concatenate([np.ones((1, len(given.id)), np.float32), drawn])
+    return known[key]
+
+
+def _over_seeds(seeds: list[Replicates]) -> Replicates:
+    return {name: np.stack([seed[name] for seed in seeds]) for name in seeds[0]}
+
+
+def defined(values: Floats) -> bool:
+    """Whether a metric has a value in every seed on the test split as it is."""
+    return not math.isnan(values[:, 0].sum())
+
+
+OF_TRACK: dict[Track, Callable[[Section, Stored], dict[str, Replicates]]] = {
+    "long_tail": _long_tail,
+    "one_class": _one_class,
+    "few_shot": _few_shot,
+    "active": _active,
+}
