@@ -19,6 +19,7 @@ from .leaderboard import read_predictions
 from .leaderboard_rows import Row, sections
 from .metrics import groups
 from .metrics_few_shot import episode_aucs
+from .metrics_one_class import log_odds
 from .predictions import Predictions
 from .record import read_lines
 from .statistics import Interval, Metric
@@ -103,7 +104,10 @@ def compare(root: Path, data: str, new: str, base: str) -> list[Compared]:
 
 def _metrics(track: Track, counts: Sequence[int]) -> dict[str, Metric]:
     if track == "one_class":
-        return {"auroc": lambda p, w: statistics.aucs(p, w)[:, 1]}
+        return {
+            "auroc": lambda p, w: statistics.aucs(p, w)[:, 1],
+            "auprc": lambda p, w: statistics.average_precision(log_odds(p), p.target == 1, w.T),
+        }
     tail = np.array([name == "tail" for name in groups(counts)])
     metrics: dict[str, Metric] = {
         "balanced_accuracy": statistics.balanced_accuracy,
