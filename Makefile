@@ -6,7 +6,7 @@ export MEDTAIL_DATA ?= $(if $(wildcard ../shared/data),../shared/data,data)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench leaderboards test test-fast lint perf data clean
+.PHONY: help setup bench leaderboards regress test test-fast lint perf data clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,6 +19,11 @@ bench: setup ## run the default suite (SUITE=quick) and write its leaderboards
 
 leaderboards: setup ## write the leaderboards again from their records; trains nothing
 	@$(MEDTAIL) leaderboards
+
+regress: setup ## run the micro-suite (minutes) and hold it against tests/golden; fails where it moved or dropped
+	@rm -rf runs/regress
+	@$(MEDTAIL) bench regress --out runs/regress --leaderboards runs/regress/leaderboards --wandb disabled
+	@$(MEDTAIL) regress tests/golden runs/regress/leaderboards --exact $(ARGS)
 
 test: setup ## run all tests, on two processes of one thread each
 	@.venv/bin/python -m pytest -n 2 --dist worksteal $(ARGS)

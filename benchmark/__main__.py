@@ -11,7 +11,11 @@ from rich.console import Console
 
 from datamodules.core.errors import MedtailError
 
+from . import regress_commands
+from .card_commands import cards
 from .data_commands import data_app
+from .new_commands import new_app
+from .score_command import score
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -24,6 +28,10 @@ app = typer.Typer(
     help="A benchmark of imbalanced, long-tailed and rare-disease medical image classification.",
 )
 app.add_typer(data_app, name="data")
+app.add_typer(new_app, name="new")
+app.command()(score)
+app.command()(cards)
+regress_commands.register(app)
 console = Console()
 BOARDS = Path("leaderboards")
 FILE_TROUBLE = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
@@ -166,22 +174,38 @@ def leaderboards(folder: Boards = BOARDS) -> None:
 
 @app.command()
 def compare(
-    new: Annotated[str, typer.Argument(help="A row of the board, such as proco.")],
+    new: Annotated[str, typer.Argument(help="A row of the boards, such as proco.")],
     base: Annotated[list[str], typer.Argument(help="Rows it is compared with.")],
-    data: Annotated[str, typer.Option("--data", help="The board, such as isic2018@natural.")],
+    data: Annotated[
+        str, typer.Option("--data", help="Only these boards: names or globs, comma-separated.")
+    ] = "*",
+    suite: Annotated[str, typer.Option("--suite", help="Only the boards of this suite.")] = "",
+    png: Annotated[Path | None, typer.Option("--png", help="Draw the differences, too.")] = None,
     folder: Boards = BOARDS,
 ) -> None:
-    """Compare a method with others: paired differences on the same samples, with intervals."""
-    from . import comparison
+    """Compare a method with others: paired differences on the same samples, with intervals.
 
-    for name in base:
-        found = comparison.compare(folder, data, new, name)
-        console.print(comparison.table(data, new, name, found))
-    console.print(
-        "Intervals: bootstrap over training seeds and test groups (few-shot: episodes); active: "
-        "Student's t over seeds. No correction for many comparisons.",
-        highlight=False,
-    )
+    On every board that has both rows; the verdict of several comparisons is corrected.
+    """
+    from . import comparison, comparison_pages
+    from .suite_files import load
+
+    names = comparison.boards(folder, data)
+    if suite:
+        of_suite = {entry.name for entry in load(suite).data}
+        names = [name for name in names if name in of_suite]
+        if not names:
+            raise MedtailError(f"suite {suite}: none of its boards is in {folder}")
+    found = comparison.compare(folder, names, new, base)
+    for one in found:
+        console.print(comparison_pages.table(one))
+    console.print(comparison_pages.HOW, highlight=False)
+    for line in comparison_pages.verdict(found):
+        console.print(line, highlight=False, markup=False)
+    if png:
+        png.parent.mkdir(parents=True, exist_ok=True)
+        png.write_bytes(comparison_pages.picture(found))
+        console.print(f"picture: {png}", highlight=False)
 
 
 @app.command()
@@ -211,13 +235,7 @@ def main() -> None:
         sys.stderr.write(f"medtail: {error}\n")
         sys.exit(EXIT_USER)
     except OSError as error:
-        if error.errno not in (
-            errno.ENOSPC,
-            errno.EACCES,
-            errno.EROFS,
-            errno.ENOTDIR,
-            errno.EEXIST,
-        ):
+        if error.errno not in FILE_TROUBLE:
             raise
         sys.stderr.write(
             f"medtail: {error.filename}: {error.strerror}; nothing that exists is lost\n"

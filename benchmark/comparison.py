@@ -1,168 +1,195 @@
-"""One method against others on the same test: paired differences with intervals, from a board."""
+"""One method against others on the same tests: paired differences with intervals, from the boards.
+
+A comparison is of two rows of a table: the same seeds, samples and draws. Nothing is averaged over
+boards, as regimes of one dataset share its images.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
-from rich import box
-from rich.markup import escape
-from rich.table import Table
+from scipy.stats import t as student
 
-from datamodules.core import regimes
 from datamodules.core.contract import Track
 from datamodules.core.errors import MedtailError, unknown
-from datamodules.core.names import DataName
 
-from . import statistics
 from .leaderboard import read_predictions
-from .leaderboard_rows import Row, sections
-from .metrics import groups
-from .metrics_few_shot import episode_aucs
-from .metrics_one_class import log_odds
-from .predictions import Predictions
+from .leaderboard_columns import Column, column
+from .leaderboard_rows import Row, Section, sections
+from .ranking import holm
 from .record import read_lines
-from .statistics import Interval, Metric
+from .replicates import defined, replicates
+from .statistics import Floats, Interval, draw_seeds, interval, over_seeds
 
-AREAS = ("rare_accuracy_area", "accuracy_area", "balanced_accuracy_area")
+LEVEL = 0.05  # of the verdict, over all comparisons of a call
 
 
 @dataclass(frozen=True)
-class Compared:
-    """A metric of two methods.
+class Difference:
+    """A metric of two rows.
 
     Attributes:
-        metric: its name.
-        new: mean of the one.
+        metric: its name in the records.
+        label: its title, or the class that it is about.
+        scale: 100 for a share, which is shown in %; 1 for a count.
+        new: mean of the one over the seeds that both have.
         base: mean of the other.
-        difference: new minus base, on the same samples and seeds.
+        difference: new minus base, with an interval of 95 %.
+        p: two-sided, of no difference.
     """
 
     metric: str
+    label: str
+    scale: int
     new: float
     base: float
     difference: Interval
+    p: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two rows of a board.
+
+    Attributes:
+        data: name of the board.
+        track: of it.
+        new: name of the one row.
+        base: name of the other.
+        seeds: that both have.
+        metrics: differences, the primary metric first.
+        classes: differences of every class.
+        p: of the primary metric, corrected for all comparisons of the call (Holm).
+    """
+
+    data: str
+    track: Track
+    new: str
+    base: str
+    seeds: tuple[int, ...]
+    metrics: tuple[Difference, ...]
+    classes: tuple[Difference, ...]
+    p: float = 1.0
 
     @property
     def verdict(self) -> str:
-        """In words: what the interval of the difference allows to say."""
-        if not self.difference.excludes_zero:
+        """``higher``, ``lower`` or ``cannot tell``: of the primary metric, by the corrected p."""
+        if self.p >= LEVEL:
             return "cannot tell"
-        return "higher" if self.difference.mean > 0 else "lower"
+        return "higher" if self.metrics[0].difference.mean > 0 else "lower"
 
 
-def rows_of(root: Path, data: str) -> dict[str, Row]:
-    """The finished rows of a board's largest table by name.
+def boards(root: Path, data: str = "*") -> list[str]:
+    """Names of the boards whose name is one of, or fits, comma-separated names or globs.
 
     Raises:
-        MedtailError: there is no such board.
+        MedtailError: there is none.
     """
-    path = root / "records" / f"{data}.jsonl"
-    if not path.exists():
-        known = [p.stem for p in sorted((root / "records").glob("*.jsonl"))]
-        raise unknown("board", data, known)
-    return {row.name: row for row in sections(read_lines(path))[0].rows if row.done}
+    known = [p.stem for p in sorted((root / "records").glob("*.jsonl"))]
+    if not known:
+        raise MedtailError(f"{root}: no records; `medtail bench` writes some")
+    patterns = data.split(",")
+    for pattern in patterns:
+        if not any(fnmatch(name, pattern) for name in known):
+            raise unknown("board", pattern, known)
+    return [name for name in known if any(fnmatch(name, p) for p in patterns)]
 
 
-def compare(root: Path, data: str, new: str, base: str) -> list[Compared]:
-    """Differences of two rows of a board, metric by metric.
+def compare(root: Path, data: Sequence[str], new: str, bases: Sequence[str]) -> list[Comparison]:
+    """A row against others on every board that has both.
 
     Args:
         root: folder of leaderboards.
-        data: name with regime.
+        data: names of boards.
         new: a row's name.
-        base: another's.
+        bases: others'.
 
     Raises:
-        MedtailError: no such board or row, no seed that both have.
+        MedtailError: a row that no board has, two that never meet, or no seed that both have.
     """
-    rows, regime = rows_of(root, data), DataName.parse(data).regime
-    for name in (new, base):
-        if name not in rows:
-            raise unknown(f"method on {data}", name, rows)
-    track = regimes.track(regime)
-    if track == "active":
-        return _areas(rows[new], rows[base])
-    stored = read_predictions(root, data)
-    sides = [
-        {r.cell.seed: stored[r.cell_id] for r in rows[name].done if r.cell_id in stored}
-        for name in (new, base)
-    ]
-    if track == "few_shot":
-        return [_episodes(*sides)]
-    one, other = sides
-    return [
-        Compared(
-            name,
-            _mean(one, metric),
-            _mean(other, metric),
-            statistics.difference(one, other, metric),
-        )
-        for name, metric in _metrics(track, rows[new].done[0].class_counts).items()
-    ]
+    found: list[Comparison] = []
+    known: dict[str, None] = {}
+    for name in data:
+        table = sections(read_lines(root / "records" / f"{name}.jsonl"))[0]
+        rows = {row.name: row for row in table.rows if row.done}
+        known |= dict.fromkeys(rows)
+        if new in rows:
+            found += [_pair(root, name, table, rows[new], rows[b]) for b in bases if b in rows]
+    where = data[0] if len(data) == 1 else f"these {len(data)} boards"
+    for name in (new, *bases):
+        if name not in known:
+            raise unknown(f"method on {where}", name, known)
+    for base in bases:
+        if base not in {c.base for c in found}:
+            raise MedtailError(f"{new} and {base} are on no board together")
+    corrected = holm(np.array([c.metrics[0].p for c in found])).tolist()
+    return [replace(c, p=p) for c, p in zip(found, corrected, strict=True)]
 
 
-def _metrics(track: Track, counts: Sequence[int]) -> dict[str, Metric]:
-    if track == "one_class":
-        return {
-            "auroc": lambda p, w: statistics.aucs(p, w)[:, 1],
-            "auprc": lambda p, w: statistics.average_precision(log_odds(p), p.target == 1, w.T),
-        }
-    tail = np.array([name == "tail" for name in groups(counts)])
-    metrics: dict[str, Metric] = {
-        "balanced_accuracy": statistics.balanced_accuracy,
-        "macro_auc": statistics.macro_auc,
-    }
-    if tail.any():
-        metrics["tail_recall"] = lambda p, w: np.nanmean(statistics.recalls(p, w)[:, tail], axis=1)
-    return metrics
-
-
-def _mean(side: dict[int, Predictions], metric: Metric) -> float:
-    values = [metric(p, np.ones((1, len(p.id)), np.float32))[0] for p in side.values()]
-    return float(np.mean(values)) if values else float("nan")
-
-
-def _episodes(new: dict[int, Predictions], base: dict[int, Predictions]) -> Compared:
-    seeds = sorted(new.keys() & base.keys())
+def _pair(root: Path, data: str, table: Section, new: Row, base: Row) -> Comparison:
+    seeds = sorted({r.cell.seed for r in new.done} & {r.cell.seed for r in base.done})
     if not seeds:
-        raise MedtailError("comparison: there is no seed that both methods have")
-    one, other = (np.array([episode_aucs(side[s]) for s in seeds]) for side in (new, base))
-    if one.shape != other.shape:
-        raise MedtailError("comparison: the predictions are of different episodes")
-    difference = statistics.over_units(one - other)
-    return Compared("episode_auc", float(one.mean()), float(other.mean()), difference)
+        raise MedtailError(f"{data}: {new.name} and {base.name} have no seed in common")
+    rows = tuple(
+        replace(row, done=tuple(r for r in row.done if r.cell.seed in seeds)) for row in (new, base)
+    )
+    wanted = {r.cell_id for row in rows for r in row.done}
+    stored = {k: p for k, p in read_predictions(root, data).items() if k in wanted}
+    drawn = replicates(replace(table, rows=rows), stored)
+    if len(drawn) < 2:
+        missing = new.name if new.name not in drawn else base.name
+        raise MedtailError(f"{data}: the predictions of {missing} are not in {root}/predictions")
+    one, other = drawn[new.name], drawn[base.name]
+    alone = table.track == "active"
+    view, names = table.view, table.names
+    order = [view.primary, *(n for n in view.page if n != view.primary)]
+    metrics = [
+        _difference(column(n), column(n).title, one[n], other[n], alone)
+        for n in order
+        if n in one and n in other and defined(one[n]) and defined(other[n])
+    ]
+    entry = Column(next(iter(view.classes)), "")
+    classes = [
+        _difference(entry, names[k], one[entry.name][..., k], other[entry.name][..., k], alone)
+        for k in table.by_count
+        if defined(one[entry.name][..., k]) and defined(other[entry.name][..., k])
+    ]
+    return Comparison(
+        data, table.track, new.name, base.name, tuple(seeds), tuple(metrics), tuple(classes)
+    )
 
 
-def _areas(new: Row, base: Row) -> list[Compared]:
-    by_seed = [{r.cell.seed: r.metrics for r in row.done} for row in (new, base)]
-    seeds = sorted(by_seed[0].keys() & by_seed[1].keys())
-    if not seeds:
-        raise MedtailError("comparison: there is no seed that both methods have")
-    compared = []
-    for name in AREAS:
-        one, other = (
-            np.array([side[s][name] for s in seeds], dtype=np.float64) for side in by_seed
-        )
-        difference = statistics.over_seeds(one - other)
-        compared.append(Compared(name, float(one.mean()), float(other.mean()), difference))
-    return compared
+def _difference(
+    metric: Column, label: str, new: Floats, base: Floats, seeds_alone: bool
+) -> Difference:
+    """From values [S, 1 + R] of the same seeds and draws."""
+    values = new - base
+    plain = values[:, 0]
+    if seeds_alone:
+        found, p = over_seeds(plain), t_test(plain)
+    else:
+        draws = draw_seeds(values[:, 1:])
+        found, p = interval(float(plain.mean()), draws), bootstrap_p(draws)
+    scale = 1 if metric.unit == "count" else 100
+    means = float(new[:, 0].mean()), float(base[:, 0].mean())
+    return Difference(metric.name, label, scale, *means, found, p)
 
 
-def table(data: str, new: str, base: str, lines: Sequence[Compared]) -> Table:
-    """The comparison of two rows for the terminal, in %."""
-    title = escape(f"{new} against {base} on {data}")
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
-    for head in ("%", "this", "that", "differ by", "95 % interval", "this is"):
-        shown.add_column(head, no_wrap=True)
-    for line in lines:
-        d = line.difference
-        shown.add_row(
-            line.metric.replace("_", " "),
-            f"{100 * line.new:.1f}",
-            f"{100 * line.base:.1f}",
-            f"{100 * d.mean:+.1f}",
-            f"{100 * d.low:+.1f} to {100 * d.high:+.1f}",
-            line.verdict,
-        )
-    return shown
+def bootstrap_p(draws: Floats) -> float:
+    """Two-sided p-value of no difference, from draws [R] of it: never below 2 / (R + 1)."""
+    draws = draws[~np.isnan(draws)]
+    beyond = min((draws <= 0).sum(), (draws >= 0).sum())
+    return float(min(1, 2 * (beyond + 1) / (len(draws) + 1)))
+
+
+def t_test(differences: Floats) -> float:
+    """Two-sided p-value of Student's paired test of [S] differences; 1 for fewer than two seeds."""
+    amount = len(differences)
+    spread = float(np.std(differences, ddof=1)) if amount > 1 else 0.0
+    if amount < 2 or (spread == 0 and not differences.any()):
+        return 1.0
+    if spread == 0:
+        return 0.0
+    return float(2 * student.sf(abs(differences.mean()) / spread * amount**0.5, amount - 1))

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from datamodules.core.errors import MedtailError
 
+from . import board_json, page
 from . import leaderboard_pages as pages
 from .leaderboard_facts import describe
 from .leaderboard_front import front
@@ -26,7 +27,7 @@ from .leaderboard_plots import picture
 from .leaderboard_rows import Section, sections
 from .predictions import EXTRA, Predictions
 from .record import Record, read_lines, write, write_lines
-from .standing import standings
+from .standing import Standing, standings
 
 # The first line of a page of notes, such as <!-- boards: name@lt100 name@shot5 -->.
 BOARDS = re.compile(r"<!-- *boards: *(.*?) *-->")
@@ -94,15 +95,16 @@ def render(root: Path) -> list[Path]:
     """
     written: list[Path] = []
     boards: dict[str, list[Section]] = {}
+    known: dict[str, list[Standing]] = {}
     slugs = sorted(p.stem for p in (root / "records").glob("*.jsonl"))
     for slug in slugs:
         parts = sections(read_lines(root / "records" / f"{slug}.jsonl"))
         if not parts:
             continue
-        known = standings(root, slug, parts, partial(read_predictions, root, slug))
+        known[slug] = standings(root, slug, parts, partial(read_predictions, root, slug))
         image = picture(slug, parts, [describe(s.terms) for s in parts])
-        page = pages.board(slug, parts, known, image is not None, _notes(root, slug))
-        files = {"md": page, "csv": pages.table(parts, known)}
+        markdown = pages.board(slug, parts, known[slug], image is not None, _notes(root, slug))
+        files = {"md": markdown, "csv": pages.table(parts, known[slug])}
         for suffix, text in files.items():
             write(root / f"{slug}.{suffix}", text)
             written.append(root / f"{slug}.{suffix}")
@@ -112,9 +114,16 @@ def render(root: Path) -> list[Path]:
         else:
             (root / f"{slug}.png").unlink(missing_ok=True)
         boards[slug] = parts
-    write(root / "README.md", front(boards))
+    whole = board_json.document(boards, known)
+    front_files = {
+        "README.md": front(boards),
+        "leaderboards.json": board_json.text(whole),
+        "index.html": page.html(whole),
+    }
+    for name, text in front_files.items():
+        write(root / name, text)
     _remove_stale(root, keep={root / "README.md", *written})
-    return [root / "README.md", *written]
+    return [*(root / name for name in front_files), *written]
 
 
 def terminal_table(records: list[Record]) -> Table:
@@ -200,7 +209,7 @@ def _write_bytes(path: Path, content: bytes) -> None:
 
 
 def _remove_stale(root: Path, keep: set[Path]) -> None:
-    for page in root.glob("*@*.md"):
-        if page not in keep and page.read_text().startswith(pages.MARK):
-            for path in (page, page.with_suffix(".csv"), page.with_suffix(".png")):
+    for board in root.glob("*@*.md"):
+        if board not in keep and board.read_text().startswith(pages.MARK):
+            for path in (board, board.with_suffix(".csv"), board.with_suffix(".png")):
                 path.unlink(missing_ok=True)

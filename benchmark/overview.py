@@ -38,15 +38,14 @@ def tables() -> Iterator[Table]:
     """Methods, datasets, regimes, suites."""
     table = Table("method", "what it is", "tracks", title="methods", title_justify="left")
     for name, family in sorted(methods.registry().items()):
-        card = sys.modules[family.__module__].__doc__ or ""
         every = len(family.tracks) == len(VIEWS)
         tracks = "all" if every else ", ".join(VIEWS[t].title.lower() for t in family.tracks)
-        table.add_row(name, card.splitlines()[0], tracks)
+        table.add_row(name, _first_line(family) + _from(methods.origin(name)), tracks)
     yield table
     table = Table("dataset", "what it is", "variants", title="datasets", title_justify="left")
     for name, module in sorted(datamodules.registry().items()):
-        card = (sys.modules[module.__module__].__doc__ or "").splitlines()[0]
-        what = module.refused.get(name) or module.title or card
+        what = module.refused.get(name) or module.title or _first_line(module)
+        what += _from(datamodules.origin(name))
         table.add_row(name, what, ", ".join(f"+{v}" for v in module.variants))
     yield table
     table = Table("regime", "what it keeps", title="regimes (dataset@regime)", title_justify="left")
@@ -57,3 +56,12 @@ def tables() -> Iterator[Table]:
     for name in suite_names():
         table.add_row(name, load(name).title)
     yield table
+
+
+def _first_line(family: type) -> str:
+    """Of the card, which is the docstring of a class's module."""
+    return (sys.modules[family.__module__].__doc__ or "").strip().partition("\n")[0]
+
+
+def _from(package: str) -> str:
+    return f" (from {package})" if package else ""

@@ -1,4 +1,7 @@
-"""Datasets: one module here = one public LightningDataModule; the folder is the registry."""
+"""Datasets: one module here = one public LightningDataModule; the folder is the registry.
+
+Packages outside the project add theirs by entry points of the group ``medtail.datasets``.
+"""
 
 from functools import cache
 from importlib import import_module
@@ -10,11 +13,18 @@ from typing import Any
 from .core.base import ImageDataModule
 from .core.errors import unknown
 from .core.names import DataName
+from .core.plugins import package_of, plugins
+
+GROUP = "medtail.datasets"
 
 
 @cache
 def registry() -> dict[str, type[ImageDataModule]]:
-    """Every dataset slug -> its class."""
+    """Every dataset slug -> its class.
+
+    Raises:
+        MedtailError: an installed package registers what is no dataset or cannot be imported.
+    """
     found: dict[str, type[ImageDataModule]] = {}
     for module in iter_modules([str(Path(__file__).parent)]):
         if not module.ispkg:
@@ -26,7 +36,15 @@ def registry() -> dict[str, type[ImageDataModule]]:
                     and value.__module__ == loaded.__name__
                 ):
                     found |= dict.fromkeys(value.slugs, value)
-    return found
+    return found | plugins(
+        GROUP, ImageDataModule, found, lambda _, module: getattr(module, "slugs", ())
+    )
+
+
+def origin(name: str) -> str:
+    """The package that a dataset comes from, with its version; empty for one of ours."""
+    found = get(name)
+    return "" if found.__module__.startswith(f"{__name__}.") else package_of(GROUP, found)
 
 
 def get(name: str) -> type[ImageDataModule]:

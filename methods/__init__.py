@@ -1,4 +1,7 @@
-"""Methods: a module = a paper = one public LightningModule; the folder is the registry."""
+"""Methods: a module = a paper = one public LightningModule; the folder is the registry.
+
+Packages outside the project add theirs by entry points of the group ``medtail.methods``.
+"""
 
 from functools import cache
 from importlib import import_module
@@ -9,13 +12,20 @@ from typing import Any
 
 from datamodules.core.contract import DataSpec
 from datamodules.core.errors import unknown
+from datamodules.core.plugins import package_of, plugins
 
 from .core.base import Method
+
+GROUP = "medtail.methods"
 
 
 @cache
 def registry() -> dict[str, type[Method]]:
-    """Every method's slug (its module's name) -> its class."""
+    """Every method's slug (its module's name, or that of its entry point) -> its class.
+
+    Raises:
+        MedtailError: an installed package registers what is no method or cannot be imported.
+    """
     found: dict[str, type[Method]] = {}
     for module in iter_modules([str(Path(__file__).parent)]):
         if not module.ispkg:
@@ -31,7 +41,13 @@ def registry() -> dict[str, type[Method]]:
             if len(public) != 1:
                 raise ImportError(f"{loaded.__file__}: one public Method, not {len(public)}")
             found[module.name] = public[0]
-    return found
+    return found | plugins(GROUP, Method, found, lambda name, _: (name,))
+
+
+def origin(name: str) -> str:
+    """The package that a method comes from, with its version; empty for one of ours."""
+    found = get(name)
+    return "" if found.__module__.startswith(f"{__name__}.") else package_of(GROUP, found)
 
 
 def get(name: str) -> type[Method]:

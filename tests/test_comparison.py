@@ -4,11 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import image as images
 from rich.console import Console
+from scipy.stats import ttest_1samp
 from sklearn.metrics import roc_auc_score
+from typer.testing import CliRunner
 
-from benchmark import comparison
+from benchmark import comparison, comparison_pages, statistics
+from benchmark.__main__ import app
 from benchmark.cell import Cell, Terms
+from benchmark.leaderboard import read_predictions
 from benchmark.metrics_few_shot import episode_aucs
 from benchmark.predictions import Predictions
 from benchmark.record import Record, read_lines, write_lines
@@ -17,47 +22,112 @@ from datamodules.core.errors import MedtailError
 BOARDS = Path(__file__).parents[1] / "leaderboards"
 
 
+def natural(new, *bases):
+    return comparison.compare(BOARDS, ["isic2018@natural"], new, bases)
+
+
 def test_means_are_those_of_the_records():
-    found = comparison.compare(BOARDS, "isic2018@natural", "balanced_softmax", "erm")
+    (found,) = natural("balanced_softmax", "erm")
     records = read_lines(BOARDS / "records" / "isic2018@natural.jsonl")
-    assert [line.metric for line in found] == ["balanced_accuracy", "macro_auc", "tail_recall"]
-    for line in found:
+    names = [line.metric for line in found.metrics]
+    assert names[:3] == ["balanced_accuracy", "macro_auc", "macro_f1"]
+    assert [line.label for line in found.classes][:2] == ["NV", "MEL"]
+    by_row = {n: [r for r in records if r.cell.row == n] for n in ("balanced_softmax", "erm")}
+    for line in found.metrics:
         for name, mean in (("balanced_softmax", line.new), ("erm", line.base)):
-            values = [r.metrics[line.metric] for r in records if r.cell.row == name]
+            values = [r.metrics[line.metric] for r in by_row[name]]
             assert mean == pytest.approx(np.mean(values), abs=1e-6)
         assert line.difference.mean == pytest.approx(line.new - line.base)
         assert line.difference.low < line.difference.mean < line.difference.high
+    recall = [r.metrics["recall"][1] for r in by_row["erm"]]  # of NV
+    assert found.classes[0].base == pytest.approx(np.mean(recall), abs=1e-6)
 
 
-def test_the_verdict_follows_the_interval_and_turns_with_the_sides():
-    there = comparison.compare(BOARDS, "isic2018@natural", "balanced_softmax", "erm")
-    back = comparison.compare(BOARDS, "isic2018@natural", "erm", "balanced_softmax")
-    assert [line.verdict for line in there] == ["higher", "lower", "higher"]
-    assert [line.verdict for line in back] == ["lower", "higher", "lower"]
-    same = comparison.compare(BOARDS, "isic2018@natural", "balanced_softmax", "crt")
-    assert same[0].verdict == "cannot tell"
+def test_the_interval_is_that_of_the_paired_bootstrap():
+    """The same by ``statistics.difference``, which draws for two rows alone."""
+    (found,) = natural("balanced_softmax", "erm")
+    stored = read_predictions(BOARDS, "isic2018@natural")
+    records = read_lines(BOARDS / "records" / "isic2018@natural.jsonl")
+    one, other = (
+        {r.cell.seed: stored[r.cell_id] for r in records if r.cell.row == name}
+        for name in ("balanced_softmax", "erm")
+    )
+    expected = statistics.difference(one, other, statistics.balanced_accuracy)
+    for name in ("mean", "low", "high"):
+        stands = getattr(found.metrics[0].difference, name)
+        assert stands == pytest.approx(getattr(expected, name), abs=1e-6)
 
 
-def test_the_table_says_it():
-    found = comparison.compare(BOARDS, "isic2018@natural", "balanced_softmax", "erm")
+def test_the_verdict_follows_the_p_value_and_turns_with_the_sides():
+    there, back = natural("balanced_softmax", "erm")[0], natural("erm", "balanced_softmax")[0]
+    assert (there.verdict, back.verdict) == ("higher", "lower")
+    assert natural("balanced_softmax", "crt")[0].verdict == "cannot tell"
+    assert there.p == pytest.approx(2 / 2001)
+
+
+def test_verdicts_are_corrected_for_their_number():
+    alone = [natural("crt", base)[0] for base in ("erm", "tau_norm", "balanced_softmax")]
+    together = natural("crt", "erm", "tau_norm", "balanced_softmax")
+    order = sorted(range(3), key=lambda k: alone[k].p)
+    largest = 0.0
+    for steps, k in enumerate(order):
+        largest = max(largest, min(1, alone[k].p * (3 - steps)))
+        assert together[k].p == pytest.approx(largest)
+    assert sum(c.p for c in together) > sum(c.p for c in alone)
+
+
+def test_p_values_are_those_of_their_definitions():
+    draws = np.concatenate([np.full(30, -1.0), np.full(970, 1.0)])
+    assert comparison.bootstrap_p(draws) == pytest.approx(2 * 31 / 1001)
+    assert comparison.bootstrap_p(-draws) == comparison.bootstrap_p(draws)
+    assert comparison.bootstrap_p(np.zeros(100)) == 1
+    few = np.array([0.1, 0.3, 0.25, 0.2])
+    assert comparison.t_test(few) == pytest.approx(ttest_1samp(few, 0).pvalue)
+    assert comparison.t_test(np.array([0.4])) == comparison.t_test(np.zeros(3)) == 1
+    assert comparison.t_test(np.full(3, 0.5)) == 0
+
+
+def test_what_is_shown_says_it(tmp_path):
+    found = natural("balanced_softmax", "erm", "crt")
     console = Console(record=True, width=80)
-    console.print(comparison.table("isic2018@natural", "balanced_softmax", "erm", found))
+    console.print(comparison_pages.table(found[0]))
     said = console.export_text()
-    assert "balanced accuracy" in said
-    assert "higher" in said
+    assert "Balanced accuracy" in said
+    assert "3 seeds: higher" in said
     assert "…" not in said
+    higher, unclear = comparison_pages.verdict(found)
+    assert higher.startswith("balanced_softmax against erm, 1 board of 1 dataset: higher on 1: ")
+    assert "cannot tell on 1: isic2018@natural +0.6 (" in unclear
+    path = tmp_path / "differences.png"
+    path.write_bytes(comparison_pages.picture(found))
+    height, width, _ = images.imread(path).shape
+    assert (width, height) > (500, 300)
+    assert comparison_pages.picture(found) == path.read_bytes()
 
 
 @pytest.mark.parametrize(
-    ("data", "name", "words"),
+    ("data", "new", "words"),
     [
         ("isic2018@nature", "erm", "isic2018@natural"),
         ("isic2018@natural", "err", "erm"),
+        ("isic2018@*,phantom@*", "erm", "phantom"),
     ],
 )
-def test_unknown_names_are_one_line(data, name, words):
-    with pytest.raises(MedtailError, match=words):
-        comparison.compare(BOARDS, data, "balanced_softmax", name)
+def test_unknown_names_are_one_line(data, new, words):
+    with pytest.raises(MedtailError, match=words) as caught:
+        comparison.compare(BOARDS, comparison.boards(BOARDS, data), new, ["balanced_softmax"])
+    assert "\n" not in str(caught.value)
+
+
+def test_rows_that_never_meet_are_one_line():
+    with pytest.raises(MedtailError, match="no board together"):
+        comparison.compare(BOARDS, comparison.boards(BOARDS), "deep_svdd", ["proco"])
+
+
+def test_a_suite_is_its_boards():
+    result = CliRunner().invoke(app, ["compare", "erm", "weighted_ce", "--suite", "isic2018"])
+    assert "2 boards of 1 dataset" in " ".join(result.output.split())
+    assert "binary20" not in result.output
 
 
 def episodes(seed: int, ways: int = 2) -> Predictions:
@@ -95,7 +165,7 @@ def active(method: str, seed: int, area: float) -> Record:
         class_names=("a", "b"),
         class_counts=(9, 3),
         support=(5, 5),
-        metrics={name: area for name in names},
+        metrics={**dict.fromkeys(names, area), "recall": [area, None]},
     )
 
 
@@ -103,6 +173,6 @@ def test_active_boards_are_compared_over_seeds(tmp_path):
     records = [active("erm", s, 0.2 + 0.01 * s) for s in range(4)]
     records += [active("badge", s, 0.3 + 0.01 * s + 0.001 * (s % 2)) for s in range(4)]
     write_lines(tmp_path / "records" / "phantom@active.jsonl", records)
-    found = comparison.compare(tmp_path, "phantom@active", "badge", "erm")
-    assert found[0].difference.mean == pytest.approx(0.1005)
-    assert [line.verdict for line in found] == ["higher"] * 3
+    (found,) = comparison.compare(tmp_path, ["phantom@active"], "badge", ["erm"])
+    assert found.metrics[0].difference.mean == pytest.approx(0.1005)
+    assert found.verdict == "higher"

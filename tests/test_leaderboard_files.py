@@ -23,13 +23,14 @@ from benchmark.standing import standings
 from datamodules.core.errors import MedtailError
 
 COMMITTED = Path(__file__).parents[1] / "leaderboards"
+SUFFIXES = {".jsonl", ".parquet", ".json", ".md", ".csv", ".png", ".html"}
 
 
 def test_rendering_twice_changes_no_byte(tmp_path):
     finished = [done(m, s) for m in ("erm", "ldam") for s in range(3)] + [failed("crt")]
     board(tmp_path, finished)
     before = files(tmp_path)
-    assert {p.suffix for p in before} == {*(".jsonl", ".parquet", ".json", ".md", ".csv", ".png")}
+    assert {p.suffix for p in before} == SUFFIXES
     board(tmp_path, finished[::-1])
     assert files(tmp_path) == before
 

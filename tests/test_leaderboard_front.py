@@ -63,7 +63,8 @@ def test_links_lead_somewhere(tmp_path):
 
 
 def test_no_records_yet(tmp_path):
-    assert leaderboard.render(tmp_path) == [tmp_path / "README.md"]
+    names = ["README.md", "leaderboards.json", "index.html"]
+    assert leaderboard.render(tmp_path) == [tmp_path / name for name in names]
     assert "No records yet" in (tmp_path / "README.md").read_text()
 
 

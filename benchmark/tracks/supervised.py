@@ -1,5 +1,6 @@
 """The long-tail track: train a method's stages on all classes, predict validation and test."""
 
+import inspect
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -100,7 +101,8 @@ def code_digest(slug: str) -> str:
     root = Path(methods.__file__).parents[1]
     folders = (root / "methods/core", root / "datamodules/core", root / "benchmark/tracks")
     files = [p for folder in folders for p in sorted(folder.glob("*.py"))]
-    return digest([path.read_text() for path in [*files, root / f"methods/{slug}.py"]])
+    own = Path(inspect.getfile(methods.get(slug)))  # not of methods/ where a package registers it
+    return digest([path.read_text() for path in [*files, own]])
 
 
 def shared_slugs() -> set[str]:

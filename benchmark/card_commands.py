@@ -1,0 +1,153 @@
+"""The command that writes cards of methods and datasets as pages: ``medtail cards``."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from datamodules.core.errors import DataMissingError, MedtailError
+
+if TYPE_CHECKING:
+    from .card_data import Summary
+    from .card_evidence import Board
+
+console = Console()
+CHECKOUT = "datamodules/core/contract.py"  # by which a folder is known as medtail's source
+
+
+class Pages:
+    """Writes pages, tells which of how many, and counts what changed."""
+
+    def __init__(self, out: Path, total: int) -> None:
+        self.out, self.total, self.done, self.changed = out, total, 0, 0
+
+    def write(self, name: str, text: str, picture: bytes = b"") -> None:
+        """A page, and a picture beside it; a file that has this content already stays untouched.
+
+        Raises:
+            MedtailError: another's page stands there.
+        """
+        from .cards import MARK
+
+        path = self.out / name
+        if path.exists() and not path.read_text().startswith(MARK):
+            raise MedtailError(
+                f"{path} was not written by medtail cards: move it, or name another --out"
+            )
+        if picture:
+            self._put(path.with_suffix(".png"), picture)
+        self._put(path, text.encode())
+        self.step(name)
+
+    def step(self, name: str, note: str = "") -> None:
+        """Tell that a page is done."""
+        self.done += 1
+        told = f"{self.done} of {self.total}: {name}{note}"
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
+
+    def _put(self, path: Path, content: bytes) -> None:
+        if path.exists() and path.read_bytes() == content:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        part.write_bytes(content)
+        part.replace(path)
+        self.changed += 1
+
+
+def cards(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the cards.")] = Path("docs/cards"),
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures",
+            help="Class examples of real images, too; then --out lies outside the checkout.",
+        ),
+    ] = False,
+    leaderboards: Annotated[
+        Path, typer.Option("--leaderboards", help="Folder of the leaderboards.")
+    ] = Path("leaderboards"),
+) -> None:
+    """Write a page for every method and every dataset, and an index of them.
+
+    Figures are those of the leaderboards' records. Of a dataset without files an earlier, fuller
+    page stays.
+    """
+    import datamodules
+    import methods
+
+    from . import card_evidence
+    from . import cards as texts
+    from .card_docstrings import parse
+
+    if pictures:
+        _refuse_checkout(out)
+    known = {name: parse(name) for name in sorted(methods.registry())}
+    boards = list(card_evidence.boards(leaderboards))
+    if not boards:
+        console.print(f"no records in {leaderboards}: costs and results will be n/a")
+    plain = card_evidence.plain_method()
+    costs = card_evidence.costs((s for b in boards for s in b.sections), plain)
+    results = card_evidence.results(boards)
+    slugs = sorted(datamodules.registry())
+    pages = Pages(out, len(known) + len(slugs) + 1)
+    above = _seen_from(out / "methods", leaderboards)
+    for name, card in known.items():
+        mine = costs.get(name, {}), results.get(name, [])
+        pages.write(f"methods/{name}.md", texts.page(name, card, plain, *mine, above))
+    _remove_stale(out / "methods", set(known))
+    datasets = [_dataset(pages, slug, boards, leaderboards, pictures) for slug in slugs]
+    pages.write("README.md", texts.index(known, plain, costs, datasets))
+    told = f"{out / 'README.md'}: {pages.total} pages, {pages.changed} files changed"
+    console.print(told, highlight=False, soft_wrap=True)
+
+
+def _dataset(
+    pages: Pages, slug: str, boards: "list[Board]", leaderboards: Path, pictures: bool
+) -> "Summary":
+    """Write the page of a dataset, or keep a fuller one."""
+    from . import card_data as texts
+    from . import card_pictures
+
+    name = f"data/{slug}.md"
+    path, module = pages.out / name, texts.module_of(slug)
+    trouble = texts.problem(module) if module else None
+    if trouble and not isinstance(trouble, DataMissingError):
+        console.print(f"{slug}: {trouble}", style="red", markup=False, highlight=False)
+    if module and not trouble:
+        shown = pictures or card_pictures.free(module)
+        mine = texts.about(boards, slug)
+        above = _seen_from(pages.out / "data", leaderboards)
+        text = texts.full(module, mine, above, f"{slug}.png" if shown else "")
+        pages.write(name, text, card_pictures.picture(module) if shown else b"")
+    elif path.exists() and texts.is_full(text := path.read_text()):
+        pages.step(name, ": its files cannot be read here, the fuller page of before stays")
+    else:
+        text = texts.short(slug)
+        pages.write(name, text)
+    return texts.summary(slug, text)
+
+
+def _seen_from(folder: Path, leaderboards: Path) -> str:
+    return Path(os.path.relpath(leaderboards.resolve(), folder.resolve())).as_posix()
+
+
+def _refuse_checkout(out: Path) -> None:
+    place = out.resolve()
+    inside = next((p for p in (place, *place.parents) if (p / CHECKOUT).exists()), None)
+    if inside:
+        raise MedtailError(
+            f"--pictures with --out {out}: that lies in a checkout of medtail ({inside}), and real "
+            "images are not to be published with the project; name a folder outside of it"
+        )
+
+
+def _remove_stale(folder: Path, known: set[str]) -> None:
+    """Pages of methods that are no more; what this command did not write stays."""
+    from .cards import MARK
+
+    for path in folder.glob("*.md"):
+        if path.stem not in known and path.read_text().startswith(MARK):
+            path.unlink()

@@ -1,0 +1,134 @@
+"""Comparisons for the reader: tables of the terminal, a verdict in words, a picture."""
+
+import io
+from collections.abc import Sequence
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from datamodules.core.names import DataName
+
+from .comparison import Comparison, Difference
+from .leaderboard_columns import VIEWS, column
+from .leaderboard_plots import STYLE
+
+HOW = (
+    "Intervals of 95 %, not corrected: bootstrap over seeds and test groups (few-shot: episodes); "
+    "active: Student's t over seeds. Verdicts are about the first metric, by Holm's correction "
+    "over all comparisons shown."
+)
+COLOURS = {"higher": "#1b7837", "lower": "#b2182b", "cannot tell": "0.45"}
+
+
+def table(one: Comparison) -> Table:
+    """A comparison for the terminal, metrics then classes."""
+    title = escape(f"{one.new} against {one.base} on {one.data}")
+    seeds = f"{len(one.seeds)} seed{'s' if len(one.seeds) > 1 else ''}: {one.verdict}"
+    shown = Table(
+        title=title, caption=seeds, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False
+    )
+    for head in ("%", "this", "that", "differ by", "95 % interval"):
+        shown.add_column(head, no_wrap=True)
+    for line in one.metrics:
+        shown.add_row(line.label, *_values(line))
+    shown.add_section()
+    for line in one.classes:
+        shown.add_row(escape(line.label), *_values(line))
+    return shown
+
+
+def verdict(found: Sequence[Comparison]) -> list[str]:
+    """A sentence per rival: on how many boards, of how many datasets, it can be told from it."""
+    said = []
+    for base in dict.fromkeys(c.base for c in found):
+        mine = [c for c in found if c.base == base]
+        sources = {DataName.parse(c.data).dataset for c in mine}
+        parts = [
+            f"{word} on {len(named)}: {', '.join(map(_by, named))}"
+            for word in COLOURS
+            if (named := [c for c in mine if c.verdict == word])
+        ]
+        amount = f"{len(mine)} board{'s' * (len(mine) > 1)}"
+        origin = f"{len(sources)} dataset{'s' * (len(sources) > 1)}"
+        said.append(f"{mine[0].new} against {base}, {amount} of {origin}: {'; '.join(parts)}.")
+    return said
+
+
+def picture(found: Sequence[Comparison]) -> bytes:
+    """PNG: a panel per board, differences of the rivals and of every class against them."""
+    data = list(dict.fromkeys(c.data for c in found))
+    heights = [sum(2 + len(c.classes) for c in found if c.data == d) + 1 for d in data]
+    with matplotlib.style.context(["default", STYLE]):
+        figure = Figure(figsize=(8.4, 0.24 * sum(heights) + 0.75 * len(data) + 0.8))
+        axes = figure.subplots(len(data), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for place, name in zip(axes, data, strict=True):
+            _panel(place, name, [c for c in found if c.data == name])
+        figure.suptitle(f"{found[0].new} minus ...", x=0.02, ha="left", weight="bold")
+        figure.tight_layout(rect=(0, 0, 1, 0.99))
+        file = io.BytesIO()
+        FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
+    return file.getvalue()
+
+
+def _panel(axes: Axes, data: str, found: list[Comparison]) -> None:
+    place, labels = 0.0, list[tuple[float, str, bool]]()
+    for one in found:
+        colour = COLOURS[one.verdict]
+        first = one.metrics[0]
+        labels.append((place, f"{one.base}: {one.verdict}", True))
+        _whisker(axes, place, first, colour, 7)
+        for line in one.classes:
+            place += 1
+            labels.append((place, line.label, False))
+            _whisker(axes, place, line, "0.6", 4)
+        place += 2
+    axes.axvline(0, color="0.3", linewidth=1)
+    axes.set_ylim(place - 1.2, -0.8)
+    axes.set_yticks([p for p, *_ in labels], [text for _, text, _ in labels])
+    for tick, (*_, main) in zip(axes.get_yticklabels(), labels, strict=True):
+        tick.set_fontweight("bold" if main else "normal")
+        tick.set_color("0" if main else "0.35")
+    axes.tick_params(left=False)
+    axes.grid(axis="x", color="0.92")
+    axes.set_axisbelow(True)
+    axes.spines[["left", "right", "top"]].set_visible(False)
+    view = VIEWS[found[0].track]
+    title = f"{data}: {column(view.primary).words}, then {next(iter(view.classes.values()))}"
+    axes.set_title(f"{title} of each class, points", loc="left", fontsize=10)
+
+
+def _whisker(axes: Axes, place: float, line: Difference, colour: str, size: float) -> None:
+    mean, low, high = (100 * v for v in (line.difference.mean, *_ends(line)))
+    axes.errorbar(
+        mean, place, xerr=[[mean - low], [high - mean]], fmt="o", ms=size, color=colour, capsize=2
+    )
+
+
+def _ends(line: Difference) -> tuple[float, float]:
+    """Of its interval; the estimate alone where one seed leaves it without an end."""
+    found = line.difference
+    if abs(found.low) == float("inf"):
+        return found.mean, found.mean
+    return found.low, found.high
+
+
+def _by(one: Comparison) -> str:
+    found = one.metrics[0].difference
+    return f"{one.data} {100 * found.mean:+.1f} ({_interval(one.metrics[0])})"
+
+
+def _values(line: Difference) -> list[str]:
+    means = [f"{line.scale * line.new:.1f}", f"{line.scale * line.base:.1f}"]
+    return [*means, f"{line.scale * line.difference.mean:+.1f}", _interval(line)]
+
+
+def _interval(line: Difference) -> str:
+    if abs(line.difference.low) == float("inf"):
+        return "one seed"
+    low, high = (line.scale * end for end in (line.difference.low, line.difference.high))
+    return f"{low:+.1f} to {high:+.1f}"

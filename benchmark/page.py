@@ -1,0 +1,42 @@
+"""The boards as one page: a file that works offline, with everything of ``board_json`` inside."""
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "page"
+# In this order: each uses what stands before it.
+SCRIPTS = ("dom", "prior", "state", "rows", "record", "ranking", "classes", "figures", "main")
+
+
+def html(document: dict[str, Any]) -> str:
+    """The page.
+
+    Names, reasons and sources in it come from records that anybody may have written: no ``<`` of
+    them reaches the parser, and no script but ours runs, by its digest.
+
+    Args:
+        document: of ``benchmark.board_json.document``.
+    """
+    parts = [(FOLDER / f"{name}.js").read_text() for name in SCRIPTS]
+    script = '\n(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
+    style = "\n" + (FOLDER / "style.css").read_text()
+    data = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    filled = {
+        "POLICY": f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}",
+        "STYLE": style,
+        "DATA": data.replace("<", "\\u003c"),
+        "SCRIPT": script,
+    }
+    page, rest = "", (FOLDER / "index.html").read_text()
+    for name, text in filled.items():  # in the template's order
+        before, _, rest = rest.partition(f"%{name}%")
+        page += before + text
+    return page + rest
+
+
+def _digest(text: str) -> str:
+    """As a content security policy names an inline script or style."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,127 @@
+// The page: controls, tabs, and what they show.
+
+const TRACKS = ["long_tail", "few_shot", "one_class", "active"];
+const head = h("section", { id: "head" });
+const prior = h("section", { id: "prior" });
+const tabs = h("fieldset", { class: "choices tabs" });
+const status = h("p", { id: "status", role: "status" });
+const view = h("section", { id: "view" });
+
+const VIEWS = {
+  ranking: ["Ranking", rankingView, () => true],
+  classes: ["Classes", classesView, () => table().class_metrics.length > 0],
+  groups: ["Head to tail", groupsView, hasGroups],
+  curves: ["Learning curves", curvesView, () => table().labelled.length > 0],
+  cost: ["Cost", costView, () => table().metrics.some((one) => one.key === "train_seconds")],
+  ranks: ["Ranks", ranksView, () => true],
+};
+const PARTS = { controls: drawControls, head: drawHead, prior: drawPrior, tabs: drawTabs, status: drawStatus, view: drawView };
+
+/** Change the state, then draw what depends on it; the focus stays where it was. */
+function choose(changes, parts = Object.keys(PARTS)) {
+  Object.assign(state, changes);
+  writeAddress();
+  draw(parts);
+}
+
+function draw(parts = Object.keys(PARTS)) {
+  const focused = document.activeElement?.id;
+  const side = view.querySelector(".scroll")?.scrollLeft ?? 0;
+  reweighedRows = new Map();
+  for (const part of parts) PARTS[part]();
+  if (focused && focused !== document.activeElement?.id) document.getElementById(focused)?.focus({ preventScroll: true });
+  const box = view.querySelector(".scroll");
+  if (box) box.scrollLeft = side;
+}
+
+/** A labelled select. */
+function picker(id, label, options, chosen, change) {
+  return h("label", {}, h("span", {}, label),
+    h("select", { id, change: (event) => change(event.target.value) },
+      options.map(([key, words, off]) => h("option", { value: key, selected: key === chosen, disabled: off }, words))));
+}
+
+/** Another board begins anew, but for the search. */
+function goTo(data) {
+  choose({ ...DEFAULTS, q: state.q, rows: state.rows, view: state.view, board: data });
+}
+
+function drawControls() {
+  const { track, dataset } = board();
+  const known = TRACKS.filter((name) => DATA.boards.some((one) => one.track === name));
+  const ofTrack = (name) => DATA.boards.filter((one) => one.track === name);
+  const ofData = ofTrack(track).filter((one) => one.dataset === dataset);
+  const datasets = [...new Set(ofTrack(track).map((one) => one.dataset))];
+  const metrics = table().metrics.map((one) => [one.key, one.title, !usable(one.key)]);
+  const search = document.getElementById("q") ?? h("input", { id: "q", type: "search", value: state.q, placeholder: "name, setting, mark", input: (event) => choose({ q: event.target.value }, ["status", "view"]) });
+  const form = document.getElementById("controls");
+  form.replaceChildren();
+  make(form, {}, [
+    picker("track", "Track", known.map((name) => [name, ofTrack(name)[0].track_title]), track, (name) => goTo(ofTrack(name)[0].data)),
+    picker("dataset", "Dataset", datasets.map((name) => [name, name]), dataset, (name) => goTo(ofTrack(track).find((one) => one.dataset === name).data)),
+    picker("regime", "Regime", ofData.map((one) => [one.data, one.regime]), board().data, goTo),
+    picker("metric", "Metric", metrics, metric().key, (key) => choose({ metric: key === table().primary ? "" : key, sort: "" })),
+    h("label", {}, h("span", {}, "Search"), search),
+    picker("rows", "Rows", Object.entries(FILTERS).map(([key, [words]]) => [key, words]), state.rows, (key) => choose({ rows: key }, ["status", "view"])),
+    board().tables.length > 1 && picker("table", `Table, of ${board().tables.length} on other terms`, board().tables.map((one, n) => [String(n), one.words]), String(board().tables.indexOf(table())), (n) => choose({ ...DEFAULTS, q: state.q, board: board().data, table: n })),
+  ]);
+}
+
+function drawHead() {
+  const one = table();
+  document.title = `${board().data} · medtail leaderboards`;
+  const { smallest_difference: smallest } = one;
+  head.replaceChildren(
+    h("h2", {}, board().data, h("small", {}, board().track_title)),
+    h("p", { class: "terms" }, one.words),
+    ...(smallest === null ? [] : [h("p", {}, "This table can tell differences of about ", h("strong", {}, `${shown(smallest, primary().unit)} points`), ` of ${within(primary())}, not smaller ones.`)]),
+    ...(one.facts.length ? [h("details", {}, h("summary", {}, "What these numbers stand on"), h("ul", {}, one.facts.map((fact) => h("li", {}, inline(fact)))))] : []));
+}
+
+function drawPrior() {
+  prior.replaceChildren(...(canReweigh() ? [priorPanel()] : []));
+}
+
+const currentView = () => (VIEWS[state.view]?.[2]() ? state.view : "ranking");
+
+function drawTabs() {
+  const shownViews = Object.entries(VIEWS).filter(([, [, , there]]) => there());
+  tabs.replaceChildren(h("legend", {}, "View"), ...shownViews.map(([key, [words]]) => h("label", {},
+    h("input", { type: "radio", name: "view", id: `view-${key}`, value: key, checked: key === currentView(), change: () => choose({ view: key, sort: "" }, ["tabs", "status", "view"]) }), words)));
+}
+
+function drawStatus() {
+  const rows = visible();
+  const by = metric().best === "none" ? "not ranked" : `ranked by ${within(metric())}`;
+  const under = reweighed() ? `, class prior ${PRESETS[state.prior] ?? ""}` : "";
+  status.textContent = `${rows.length} of ${table().rows.length} rows, ${by}${under}`;
+}
+
+function drawView() {
+  const rows = visible();
+  const made = rows.length ? VIEWS[currentView()][1](rows) : h("p", {}, "No row matches search and filter.");
+  view.replaceChildren(...[made].flat(Infinity).filter(Boolean));
+}
+
+function start() {
+  const main = document.getElementById("main");
+  document.getElementById("controls").addEventListener("submit", (event) => event.preventDefault());
+  if (!DATA.boards.length) {
+    main.replaceChildren(h("p", {}, "No records yet: run a suite, then medtail leaderboards."));
+    return;
+  }
+  readAddress();
+  main.replaceChildren(head, prior, tabs, status, view);
+  draw();
+  addEventListener("hashchange", () => { readAddress(); draw(); });
+  let waiting;
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth === width) return;
+    width = innerWidth;
+    clearTimeout(waiting);
+    waiting = setTimeout(() => draw(["view"]), 150);
+  });
+}
+
+start();

@@ -1,0 +1,83 @@
+// A row opened: where its numbers come from, and how to have them again.
+
+const pair = (name, ...what) => [h("dt", {}, name), h("dd", {}, ...what)];
+const listed = (values) => Object.entries(values).map(([key, one]) => `${key} ${JSON.stringify(one)}`).join(", ");
+
+function openedRecord(row) {
+  return h(
+    "div", { class: "opened" },
+    h("dl", {}, facts(row)),
+    row.records.length > 0 && seedTable(row),
+    row.failures.length > 0 && [
+      h("h4", {}, "Failed seeds"),
+      h("ul", { class: "bad" }, row.failures.map((one) => h("li", {}, `Seed ${one.seed}: ${one.reason}`))),
+    ],
+    runAgain(row),
+  );
+}
+
+function facts(row) {
+  const words = {
+    faithful: "faithful to its paper (deviations: see its card)",
+    reconstruction: "reconstruction (†): the paper leaves a formula open",
+  };
+  const used = [...new Set(row.records.map((one) => one.environment))].filter((n) => n !== undefined);
+  const where = used.map((n) => table().environments[n]);
+  const devices = [...new Set(row.records.map((one) => one.cost?.device).filter(Boolean))];
+  return [
+    pair("Method", h("code", {}, row.method), row.status ? `, ${words[row.status]}` : ", no seed finished"),
+    pair("Parameters", listed(row.params) || "none"),
+    row.extras.length > 0 && pair("Beyond the terms (‡)", row.extras.join("; ")),
+    row.rank && pair("Rank, 95 %", interval(row.rank), row.wins === null ? "" : `; above a rival drawn at random with chance ${shown(row.wins, "percent")} %`),
+    where.map((one) => [
+      pair("Images, split", `${one.source || "source not told"}; split lists ${one.split_digest}`),
+      pair("Machine", [one.platform, devices.join(", ")].filter(Boolean).join("; ") || "not told"),
+      pair("Versions", Object.entries(one.versions).map(([name, number]) => `${name} ${number}`).join(", ") || "not told"),
+    ]),
+  ];
+}
+
+const interval = ([low, high]) => (low === high ? `${low}` : `${low} to ${high}`);
+
+function seedTable(row) {
+  const one = primary();
+  const heads = ["Seed", one.title, "Kept epoch", "Training, s", "Parameters", "Peak MiB", "Commit", "Finished", "Cell"];
+  const lines = row.records.map((record, n) => [
+    record.seed,
+    shown(row.values[one.key]?.[n], one.unit),
+    record.stages.map((stage) => `${stage.name} ${stage.selected + 1}/${stage.epochs}${stage.shared ? " (shared)" : ""}`).join(", "),
+    shown(record.cost?.train_seconds, "count"),
+    shown(record.cost?.parameters, "count"),
+    shown(record.cost?.peak_mib, "count"),
+    record.commit || "none",
+    (record.finished ?? "").replace("T", " ").slice(0, 16),
+    h("code", {}, record.cell),
+  ]);
+  return h(
+    "div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Records of every seed" },
+    h("table", { class: "small" },
+      h("thead", {}, h("tr", {}, heads.map((text) => h("th", { scope: "col" }, text)))),
+      h("tbody", {}, lines.map((cells) => h("tr", {}, cells.map((cell) => h("td", {}, cell)))))),
+  );
+}
+
+function runAgain(row) {
+  const text = h("pre", { tabindex: 0, "aria-label": "again.yaml" }, row.again);
+  const told = h("span", { role: "status" });
+  const copy = async () => {
+    getSelection().selectAllChildren(text);
+    const copied = await navigator.clipboard?.writeText(row.again).then(() => true, () => false);
+    told.textContent = copied ? "copied" : "selected: copy it with your keyboard";
+  };
+  const save = () => {
+    const link = h("a", { href: URL.createObjectURL(new Blob([row.again])), download: "again.yaml" });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+  return [
+    h("h4", {}, "Run it again"),
+    h("p", {}, "Save this suite as ", h("code", {}, "again.yaml"), ", then ", h("code", {}, "medtail bench again.yaml"), ". ",
+      h("button", { type: "button", click: save }, "Save"), " ", h("button", { type: "button", click: copy }, "Copy"), " ", told),
+    text,
+  ];
+}
