@@ -24,7 +24,7 @@ function costView(rows) {
   const points = rows.filter((row) => cost && row.metrics[cost.key] && value(row, chosen.key));
   if (!points.length || cost === chosen) return h("p", {}, "Nothing to draw: choose another metric.");
   const width = figureWidth();
-  const box = { left: 44, right: width - 12, top: 26, bottom: 400 };
+  const box = { left: 44, right: width - 24, top: 26, bottom: 400 };
   const xs = points.map((row) => row.metrics[cost.key][0]);
   const pad = (share, low, high) => [low - share * (high - low || low), high + share * (high - low || high)];
   const [x0, x1] = pad(0.12, ...extent(xs));
@@ -142,7 +142,7 @@ function curvesView(rows) {
   if (!chosen) return h("p", {}, "No row has a curve.");
   const { labelled } = table();
   const width = figureWidth();
-  const box = { left: 44, right: width - 12, top: 26, bottom: 380 };
+  const box = { left: 44, right: width - 24, top: 26, bottom: 380 };
   const [low, high] = extent(kept.flatMap((row) => row.rounds[chosen].filter(Boolean).map((stat) => stat[0])));
   const x = { at: linear(...extent(labelled), box.left, box.right), lines: labelled.length <= 12 && width > 500 ? labelled : ticks(...extent(labelled), 5), words: (line) => line };
   const y = { at: linear(low, high, box.bottom, box.top), lines: ticks(100 * low, 100 * high, 6).map((t) => t / 100), words: words("percent") };
