@@ -160,7 +160,7 @@ def _publish(store: "Store", cells: "list[Cell]", leaderboards: Path) -> None:
             "folders in runs/cells/ to run them again",
             highlight=False,
         )
-    console.print(f"leaderboards: {leaderboards / 'README.md'}", highlight=False)
+    console.print(f"leaderboards: {leaderboards / 'index.html'}, README.md", highlight=False)
 
 
 @app.command()
