@@ -20,8 +20,6 @@ from pathlib import Path
 
 import lightning as L
 import numpy as np
-import perf_active
-import perf_meta
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -130,6 +128,9 @@ def main() -> None:
     if arguments.memory_only:
         sys.stdout.write(f"{worker_memory(arguments.memory_only)}\n")
         return
+    import perf_active  # their imports are no part of a worker's memory
+    import perf_meta
+
     console = Console()
     real = (data_root() / "ham10000").is_dir()
     name = "isic2018@natural" if real else "phantom@natural"

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -22,6 +21,8 @@ def logistic_regression(features: Tensor, target: Tensor) -> Callable[[Tensor], 
     Returns:
         Features [Q, D] -> log-probabilities [Q, N].
     """
+    from sklearn.linear_model import LogisticRegression  # large in a worker that needs none
+
     model = LogisticRegression(C=1.0, max_iter=1000)
     model.fit(F.normalize(features).cpu().double().numpy(), target.cpu().numpy())
 

@@ -4,9 +4,10 @@ Those of pytorch-metric-learning have its definitions and defaults; the others a
 """
 
 from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
 
 import torch
-from pytorch_metric_learning import losses, miners, reducers
 from torch import Tensor, nn
 
 from .contrastive import supcon_loss
@@ -114,20 +115,29 @@ class Centre(_Centres):
         return (features - self.means[target].to(features.dtype)).square().sum(1).mean() / 2
 
 
+def _theirs() -> ModuleType:
+    """Losses of pytorch-metric-learning, which is slow to import and large in memory."""
+    return import_module("pytorch_metric_learning.losses")
+
+
+def _triplet_hard() -> nn.Module:
+    from pytorch_metric_learning import losses, miners, reducers
+
+    loss = losses.TripletMarginLoss(margin=0.3, reducer=reducers.MeanReducer())
+    return _Mined(loss, miners.BatchHardMiner())
+
+
 # Name -> (K, D) -> module. The values are those of metric_two_stage.md, mostly the library's.
 METRIC_LOSSES: dict[str, Callable[[int, int], nn.Module]] = {
-    "triplet_hard": lambda k, d: _Mined(
-        losses.TripletMarginLoss(margin=0.3, reducer=reducers.MeanReducer()),
-        miners.BatchHardMiner(),
-    ),
-    "triplet_all": lambda k, d: losses.TripletMarginLoss(margin=0.05),
+    "triplet_hard": lambda k, d: _triplet_hard(),
+    "triplet_all": lambda k, d: _theirs().TripletMarginLoss(margin=0.05),
     "triplet_balanced": lambda k, d: _Of(balanced_triplet_loss, 0.3),
     "triplet_center": lambda k, d: TripletCentre(k, d, margin=0.3),
-    "contrastive": lambda k, d: losses.ContrastiveLoss(pos_margin=0, neg_margin=1),
-    "multi_similarity": lambda k, d: losses.MultiSimilarityLoss(alpha=2, beta=50, base=0.5),
-    "circle": lambda k, d: losses.CircleLoss(m=0.4, gamma=80),
-    "proxy_anchor": lambda k, d: losses.ProxyAnchorLoss(k, d, margin=0.1, alpha=32),
-    "soft_triple": lambda k, d: losses.SoftTripleLoss(
+    "contrastive": lambda k, d: _theirs().ContrastiveLoss(pos_margin=0, neg_margin=1),
+    "multi_similarity": lambda k, d: _theirs().MultiSimilarityLoss(alpha=2, beta=50, base=0.5),
+    "circle": lambda k, d: _theirs().CircleLoss(m=0.4, gamma=80),
+    "proxy_anchor": lambda k, d: _theirs().ProxyAnchorLoss(k, d, margin=0.1, alpha=32),
+    "soft_triple": lambda k, d: _theirs().SoftTripleLoss(
         k, d, centers_per_class=10, la=20, gamma=0.1, margin=0.01
     ),
     "supcon": lambda k, d: _Of(supcon_loss, 0.1),
