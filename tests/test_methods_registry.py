@@ -1,7 +1,9 @@
 """What every method must say of itself, over the whole registry, and what the registry answers."""
 
 import inspect
+import subprocess
 import sys
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -10,6 +12,7 @@ import methods
 from datamodules.core.contract import PK, DataSpec, SamplerName
 from datamodules.core.errors import MedtailError
 
+ROOT = Path(__file__).parents[1]
 HAM10000 = (778, 4693, 359, 228, 769, 80, 98)
 SPEC = DataSpec("fake", ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"), HAM10000, (16, 16))
 EVERY = pytest.mark.parametrize("name", sorted(methods.registry()))
@@ -94,3 +97,15 @@ def test_the_registry_knows_the_baselines():
 def test_an_unknown_method_is_answered_with_its_neighbours():
     with pytest.raises(MedtailError, match=r"did you mean .*focal"):
         methods.get("focall")
+
+
+def test_large_libraries_wait_until_a_method_uses_them():
+    """Every worker imports every method's module; these are some 50 MiB of it."""
+    code = (
+        "import sys, methods; methods.registry(); "
+        "print({'sklearn', 'pytorch_metric_learning', 'learn2learn'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.splitlines()[-1] == "set()"

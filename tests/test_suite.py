@@ -199,3 +199,10 @@ rounds: 2
 def test_data_without_methods_is_a_mistake(suite_file):
     with pytest.raises(MedtailError, match="no methods for phantom"):
         load(suite_file("data: [phantom]\n"))
+
+
+def test_no_suite_scores_an_epoch_of_damls_warm_up():
+    """Until the difficulty-aware loss sets in DAML is MAML; the best epoch may lie before it."""
+    cells = [c for name in suite_names() for c in load(name).cells()]
+    selections = {cell.terms.selection for cell in cells if cell.method == "daml"}
+    assert selections == {"last"}
