@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 
 from .core.base import ImageDataModule
-from .core.cache import UNREADABLE, Pixels, reason, resize
 from .core.errors import DataError
+from .core.pixels.cache import UNREADABLE, Pixels, reason, resize
 from .core.table import SampleTable
 
 # Short name (of the folder or the archive) -> diagnosis.

@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core.base import ImageDataModule
-from .core.cache import Pixels, reason
 from .core.errors import DataError, DataMissingError
 from .core.labels import Row, agree, by_id, class_indices, one_hot, read_rows
-from .core.npz import load_arrays
-from .core.splits import group_split
+from .core.pixels.cache import Pixels, reason
+from .core.pixels.npz import load_arrays
+from .core.splitting.splits import group_split
 from .core.table import SPLITS, SampleTable
 
 CLASSES = ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")

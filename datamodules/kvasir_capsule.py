@@ -13,7 +13,7 @@ import numpy as np
 from .core.base import ImageDataModule
 from .core.errors import DataError
 from .core.labels import class_indices, read_rows
-from .core.splits import few_groups_split
+from .core.splitting.splits import few_groups_split
 from .core.table import SampleTable
 
 FOLDS = ("split_0.csv", "split_1.csv")

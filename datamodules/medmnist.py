@@ -16,10 +16,10 @@ import numpy as np
 from PIL import Image
 
 from .core.base import ImageDataModule
-from .core.cache import Pixels, resize
 from .core.errors import DataError
 from .core.names import DataName
-from .core.npz import load_arrays, md5, stream_images
+from .core.pixels.cache import Pixels, resize
+from .core.pixels.npz import load_arrays, md5, stream_images
 from .core.table import SPLITS, SampleTable
 
 SIZES = (28, 64, 128, 224)

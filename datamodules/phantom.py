@@ -19,10 +19,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from .core.arguments import whole_number
 from .core.base import ImageDataModule
-from .core.cache import Pixels
-from .core.drawing import ANGLES, DOTS, DRAWING_VERSION, WAVES, Floats, Lesion, Traits, draw
 from .core.errors import DataError
 from .core.names import DataName
+from .core.pixels.cache import Pixels
+from .core.pixels.drawing import ANGLES, DOTS, DRAWING_VERSION, WAVES, Floats, Lesion, Traits, draw
 from .core.table import SampleTable
 
 CLASSES = ("mel", "nv", "bcc", "akiec", "bkl", "df", "vasc")

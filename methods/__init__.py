@@ -10,9 +10,9 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
-from datamodules.core.contract import DataSpec
-from datamodules.core.errors import unknown
-from datamodules.core.plugins import package_of, plugins
+from medtail.datamodules.core.contract import DataSpec
+from medtail.datamodules.core.errors import unknown
+from medtail.datamodules.core.plugins import package_of, plugins
 
 from .core.base import Method
 

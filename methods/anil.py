@@ -8,8 +8,8 @@ Deviations: those of ``maml``. The features of a task are computed once, as no s
 Status: faithful.
 """
 
-from .core.episodic import MetaLearner
-from .core.inner import Parts
+from .core.few_shot.base import MetaLearner
+from .core.few_shot.inner import Parts
 
 
 class ANIL(MetaLearner):

@@ -15,10 +15,10 @@ from typing import Unpack
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import DataSpec
+from medtail.datamodules.core.contract import DataSpec
 
 from .core.base import Common
-from .core.one_class import OneClass
+from .core.one_class.base import OneClass
 
 DIM, WIDTHS = 64, (64, 32, 16)
 

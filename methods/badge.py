@@ -13,9 +13,9 @@ Status: faithful.
 import torch
 from torch import Tensor
 
-from .core.acquisition import Acquisition, highest
+from .core.active.base import Acquisition, highest
 from .core.base import Method, Scene
-from .core.similarity import Parts, gradient_factors, inner_products, squared_norms, take
+from .core.submodular.similarity import Parts, gradient_factors, inner_products, squared_norms, take
 
 
 def squared_distances(parts: Parts, center: int) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Unpack
 
 from torch import Tensor
 
-from datamodules.core.contract import Batch, DataRequest, DataSpec
+from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec
 
 from .core.base import Common, Method, Stage
 from .core.checks import check_interval

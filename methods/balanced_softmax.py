@@ -10,7 +10,7 @@ Status: faithful.
 from torch import Tensor
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch
+from medtail.datamodules.core.contract import Batch
 
 from .core.base import Method
 

@@ -17,9 +17,9 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from datamodules.core.contract import DataSpec
+from medtail.datamodules.core.contract import DataSpec
 
-from .core.acquisition import Acquisition, highest, probabilities
+from .core.active.base import Acquisition, highest, probabilities
 from .core.base import Common, Method, Scene
 from .core.checks import check_interval
 from .entropy_sampling import entropy

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataRequest, DataSpec
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec
+from medtail.datamodules.core.errors import MedtailError
 
 from .core.base import Common, Method, Stage
 from .core.checks import slug

@@ -18,14 +18,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataRequest, DataSpec
+from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec
 
 from .core.base import Common, Method, Stage
 from .core.checks import check_interval
-from .core.contrastive import balanced_supcon_loss
+from .core.contrast.losses import balanced_supcon_loss
+from .core.contrast.momentum import Projection
 from .core.gathering import gathered
 from .core.heads import CosineClassifier
-from .core.momentum import Projection
 from .core.weights import log_prior
 
 

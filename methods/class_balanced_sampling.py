@@ -8,7 +8,7 @@ Deviations: an epoch has as many steps as without resampling; class-aware sample
 Status: faithful.
 """
 
-from datamodules.core.contract import DataRequest
+from medtail.datamodules.core.contract import DataRequest
 
 from .core.base import Method, Stage
 

@@ -2,8 +2,8 @@
 
 Paper: Kothawade et al., "CLINICAL: targeted active learning for imbalanced medical image
     classification", MILLanD at MICCAI 2022 (arXiv 2210.01520).
-Equations: A = argmax_{|A| = B} I_f(A; Q), greedily, for a submodular mutual information I_f (see
-    ``methods.core.submodular``) between the picks A and a query set Q of rare images that the
+Equations: A = argmax_{|A| = B} I_f(A; Q), greedily, for a submodular mutual information I_f (of
+    ``medtail.methods.core.submodular``) between picks A and a query set Q of rare images that the
     learner gets wrong. Similarities are cosines of the last layer's gradients (p - e_t) (x) [1, h],
     with the true label t of a query and the hypothesised one, argmax p, of the pool's images; raw,
     so that they may be negative.
@@ -28,15 +28,15 @@ from typing import Literal, Unpack, get_args
 import torch
 from torch import Tensor
 
-from datamodules.core.contract import DataSpec
-from datamodules.core.errors import MedtailError, unknown
+from medtail.datamodules.core.contract import DataSpec
+from medtail.datamodules.core.errors import MedtailError, unknown
 
-from .core.acquisition import Acquisition
+from .core.active.base import Acquisition
 from .core.base import Common, Method, Scene
 from .core.checks import check_interval
 from .core.scene import Seen
-from .core.similarity import gradient_factors, take, unit
-from .core.submodular import Engine, saturated, select
+from .core.submodular.information import Engine, saturated, select
+from .core.submodular.similarity import gradient_factors, take, unit
 
 Query = Literal["misclassified", "target", "all"]
 Information = Literal["flqmi", "flvmi", "gcmi", "logdetmi", "com"]
@@ -66,7 +66,7 @@ class CLINICAL(Acquisition):
 
     Args:
         spec: the data.
-        function: of mutual information, see ``methods.core.submodular``.
+        function: of mutual information, see ``medtail.methods.core.submodular``.
         query: which of the query images count, see ``query_rows``.
         eta: weight of the similarities to the query.
         shuffle: the pool before every choice.

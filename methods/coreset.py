@@ -11,7 +11,7 @@ Status: faithful.
 import torch
 from torch import Tensor
 
-from .core.acquisition import Acquisition
+from .core.active.base import Acquisition
 from .core.base import Method, Scene
 
 BLOCK = 2048  # labelled images whose distances to the pool are computed at once

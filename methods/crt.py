@@ -14,7 +14,7 @@ from typing import Unpack
 
 from torch import nn
 
-from datamodules.core.contract import DataRequest, DataSpec
+from medtail.datamodules.core.contract import DataRequest, DataSpec
 
 from .core.base import Common, Method, Stage
 

@@ -20,12 +20,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataRequest, DataSpec
+from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec
 
 from .core.base import Common, Stage
-from .core.middle_classes_image import Rng, places, sample, uniform
-from .core.one_class import OneClass
-from .core.one_class_density import Gaussian, given_features
+from .core.middle_classes.drawing import Rng, places, sample, uniform
+from .core.one_class.base import OneClass
+from .core.one_class.density import Gaussian, given_features
 
 SIZE = 256
 

@@ -22,12 +22,12 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from datamodules.core.contract import DataSpec
+from medtail.datamodules.core.contract import DataSpec
 
 from .core.base import Common
 from .core.checks import check_interval
-from .core.episodic import MetaLearner
-from .core.meta import Engine
+from .core.few_shot.base import MetaLearner
+from .core.few_shot.meta import Engine
 
 
 def difficulty_aware(loss: Tensor, eta: float, eps: float) -> Tensor:

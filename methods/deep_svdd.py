@@ -19,13 +19,13 @@ from typing import Unpack
 import torch
 from torch import Tensor, nn
 
-from datamodules.core.contract import DataSpec
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.contract import DataSpec
+from medtail.datamodules.core.errors import MedtailError
 
 from .core.base import Common
 from .core.checks import check_interval
 from .core.gathering import gathered
-from .core.one_class import OneClass
+from .core.one_class.base import OneClass
 
 NEAREST = 0.1  # of a centre's component to 0; get_c in the authors' code
 DIM = 32

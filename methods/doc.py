@@ -21,13 +21,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataRequest, DataSpec
+from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec
 
 from .core.base import Common, Stage
 from .core.checks import check_interval
-from .core.middle_classes_image import Rng, places, uniform
-from .core.one_class import OneClass
-from .core.one_class_density import Neighbours, given_features
+from .core.middle_classes.drawing import Rng, places, uniform
+from .core.one_class.base import OneClass
+from .core.one_class.density import Neighbours, given_features
 
 DIRECTIONS, WAVELENGTHS = 4, (4.0, 8.0)  # pixels: a network of any stride tells them apart
 

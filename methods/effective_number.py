@@ -12,7 +12,7 @@ from typing import Unpack
 
 from torch import Tensor
 
-from datamodules.core.contract import Batch, DataSpec
+from medtail.datamodules.core.contract import Batch, DataSpec
 
 from .core.base import Common, Method
 from .core.checks import check_interval

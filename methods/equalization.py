@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataSpec
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.contract import Batch, DataSpec
+from medtail.datamodules.core.errors import MedtailError
 
 from .core.base import Common, Method
 from .core.checks import check_interval, slug

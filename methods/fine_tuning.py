@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataSpec
+from medtail.datamodules.core.contract import Batch, DataSpec
 
 from .core.base import Common, Method, Stage
 from .core.checks import check_interval

@@ -18,14 +18,14 @@ from typing import Literal, Unpack, get_args
 import torch
 from torch import Tensor
 
-from datamodules.core.contract import DataSpec
-from datamodules.core.errors import unknown
+from medtail.datamodules.core.contract import DataSpec
+from medtail.datamodules.core.errors import unknown
 
-from .core.acquisition import Acquisition
+from .core.active.base import Acquisition
 from .core.base import Common, Method, Scene
 from .core.checks import check_interval
 from .core.scene import Seen
-from .core.similarity import gradient_factors
+from .core.submodular.similarity import gradient_factors
 
 Validation = Literal["labelled", "query"]
 

@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataSpec
+from medtail.datamodules.core.contract import Batch, DataSpec
 
 from .core.base import Common
 from .core.checks import check_interval
-from .core.instance_discrimination import InstanceDiscrimination
-from .core.one_class_density import Neighbours, given_features
+from .core.contrast.instance_discrimination import InstanceDiscrimination
+from .core.one_class.density import Neighbours, given_features
 
 
 class KNN(InstanceDiscrimination):

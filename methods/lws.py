@@ -18,7 +18,7 @@ from typing import Unpack
 import torch
 from torch import Tensor, nn
 
-from datamodules.core.contract import DataRequest, DataSpec
+from medtail.datamodules.core.contract import DataRequest, DataSpec
 
 from .core.base import Common, Method, Recipe, Stage
 

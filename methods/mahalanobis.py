@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataSpec
+from medtail.datamodules.core.contract import Batch, DataSpec
 
 from .core.base import Common
-from .core.instance_discrimination import InstanceDiscrimination
-from .core.one_class_density import Gaussian, given_features
+from .core.contrast.instance_discrimination import InstanceDiscrimination
+from .core.one_class.density import Gaussian, given_features
 
 
 class Mahalanobis(InstanceDiscrimination):

@@ -13,7 +13,7 @@ Deviations: BatchNorms take their statistics from the support set, so that queri
 Status: faithful.
 """
 
-from .core.episodic import MetaLearner
+from .core.few_shot.base import MetaLearner
 
 
 class MAML(MetaLearner):

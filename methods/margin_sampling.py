@@ -10,7 +10,7 @@ Status: faithful.
 import torch
 from torch import Tensor
 
-from .core.acquisition import Acquisition, highest, probabilities
+from .core.active.base import Acquisition, highest, probabilities
 from .core.base import Method, Scene
 
 

@@ -23,15 +23,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import PK, Batch, DataRequest, DataSpec
-from datamodules.core.errors import unknown
+from medtail.datamodules.core.contract import PK, Batch, DataRequest, DataSpec
+from medtail.datamodules.core.errors import unknown
 
 from .balanced_softmax import BalancedSoftmax
 from .core.base import Common, Method, Stage
 from .core.checks import check_interval, slug
-from .core.contrastive import without_autocast
+from .core.contrast.losses import without_autocast
+from .core.contrast.metric_losses import METRIC_LOSSES
 from .core.gathering import gathered
-from .core.metric_losses import METRIC_LOSSES
 from .crt import CRT
 from .lws import LWS
 from .ncm import NCM
@@ -47,7 +47,7 @@ class MetricTwoStage(Method):
 
     Args:
         spec: the data.
-        metric: the metric loss, a name of ``methods.core.metric_losses``.
+        metric: the metric loss, a name of ``medtail.methods.core.contrast.metric_losses``.
         weight: lambda, of the metric loss; 0 is the control without it.
         rebalance: stage two: ``crt``, ``lws``, ``tau_norm``, ``balanced_softmax`` or ``ncm``.
         classes: P, of a P x K batch.

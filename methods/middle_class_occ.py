@@ -25,14 +25,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataRequest, DataSpec
-from datamodules.core.errors import MedtailError, unknown
+from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec
+from medtail.datamodules.core.errors import MedtailError, unknown
 
 from .core.base import Common, Stage
 from .core.checks import check_interval
-from .core.middle_classes import GENERATORS, chosen, controls, partners
-from .core.one_class import OneClass, one_against_rest
-from .core.one_class_density import Gaussian, auroc, given_features
+from .core.middle_classes.registry import GENERATORS, chosen, controls, partners
+from .core.one_class.base import OneClass, one_against_rest
+from .core.one_class.density import Gaussian, auroc, given_features
 
 SCORES = ("log_odds", "softmax", "density")
 

@@ -16,7 +16,7 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from datamodules.core.contract import Batch, DataSpec
+from medtail.datamodules.core.contract import Batch, DataSpec
 
 from .core.base import Common, Method, Stage
 from .core.heads import cosine

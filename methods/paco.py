@@ -20,13 +20,13 @@ from typing import NamedTuple, Unpack
 import torch
 from torch import Tensor, nn
 
-from datamodules.core.contract import Batch, DataRequest, DataSpec
+from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec
 
 from .core.base import Common, Method, Stage
 from .core.checks import check_interval
-from .core.contrastive import parametric_contrastive_loss
+from .core.contrast.losses import parametric_contrastive_loss
+from .core.contrast.momentum import LabelledQueue, MomentumCopy, Projection
 from .core.gathering import gathered
-from .core.momentum import LabelledQueue, MomentumCopy, Projection
 from .core.weights import log_prior
 
 

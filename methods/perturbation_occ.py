@@ -20,11 +20,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import DataRequest, DataSpec
+from medtail.datamodules.core.contract import DataRequest, DataSpec
 
 from .core.base import Common, Stage
-from .core.middle_classes_image import blurred
-from .core.one_class import OneClass
+from .core.middle_classes.drawing import blurred
+from .core.one_class.base import OneClass
 
 
 def mosaic(pixels: Tensor) -> Tensor:

@@ -25,13 +25,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import DataSpec
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.contract import DataSpec
+from medtail.datamodules.core.errors import MedtailError
 
 from .core.base import Common
 from .core.checks import check_interval, slug
-from .core.contrastive import parametric_contrastive_loss, without_autocast
-from .core.momentum import Projection
+from .core.contrast.losses import parametric_contrastive_loss, without_autocast
+from .core.contrast.momentum import Projection
 from .paco import Contrast, PaCo
 
 Recalibration = Literal["prior", "none", "prior_on_instances"]

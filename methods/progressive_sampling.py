@@ -7,7 +7,7 @@ Deviations: t/T runs to 1 in the last epoch: t from 0 to T - 1 is divided by T -
 Status: faithful.
 """
 
-from datamodules.core.contract import DataRequest
+from medtail.datamodules.core.contract import DataRequest
 
 from .core.base import Method, Stage
 

@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataSpec
+from medtail.datamodules.core.contract import Batch, DataSpec
 
 from .core.base import Common
-from .core.episodic import EpisodicMethod
+from .core.few_shot.base import EpisodicMethod
 
 
 def pairs(query: Tensor, classes: Tensor) -> Tensor:

@@ -20,14 +20,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataSpec
+from medtail.datamodules.core.contract import Batch, DataSpec
 
 from .core.base import Common
 from .core.checks import check_interval
-from .core.episode_norm import switch_norms
-from .core.episodic import EpisodicMethod, predict
-from .core.inner import Inner, Parts, Weights, weights_of
-from .core.meta import attached
+from .core.few_shot.base import EpisodicMethod, predict
+from .core.few_shot.inner import Inner, Parts, Weights, weights_of
+from .core.few_shot.meta import attached
+from .core.few_shot.norm import switch_norms
 
 
 def trained(

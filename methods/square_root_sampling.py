@@ -7,7 +7,7 @@ Deviations: none.
 Status: faithful.
 """
 
-from datamodules.core.contract import DataRequest
+from medtail.datamodules.core.contract import DataRequest
 
 from .core.base import Method, Stage
 

@@ -17,13 +17,13 @@ from typing import Unpack
 from torch import Tensor
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataRequest, DataSpec, SamplerName
+from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec, SamplerName
 
 from .core.base import Common, Stage
 from .core.checks import check_interval
-from .core.contrastive import supcon_loss
+from .core.contrast.losses import supcon_loss
+from .core.contrast.momentum import Projection
 from .core.gathering import gathered
-from .core.momentum import Projection
 from .crt import CRT
 
 

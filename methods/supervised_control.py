@@ -11,7 +11,7 @@ Status: faithful.
 from dataclasses import replace
 from typing import ClassVar, Unpack
 
-from datamodules.core.contract import DataRequest, DataSpec, Track
+from medtail.datamodules.core.contract import DataRequest, DataSpec, Track
 
 from .core.base import Common, Stage
 from .weighted_ce import WeightedCE

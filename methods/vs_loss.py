@@ -13,7 +13,7 @@ from typing import Unpack
 from torch import Tensor
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataSpec
+from medtail.datamodules.core.contract import Batch, DataSpec
 
 from .core.base import Common, Method
 from .core.checks import check_interval

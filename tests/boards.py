@@ -5,11 +5,11 @@ from itertools import dropwhile, takewhile
 
 import numpy as np
 
-from benchmark import leaderboard
-from benchmark.cell import Cell, Terms
-from benchmark.metrics import score
-from benchmark.predictions import Predictions
-from benchmark.record import Cost, Provenance, Record, Round
+from medtail.benchmark.boards import leaderboard
+from medtail.benchmark.evidence.predictions import Predictions
+from medtail.benchmark.evidence.record import Cost, Provenance, Record, Round
+from medtail.benchmark.grid.cell import Cell, Terms
+from medtail.benchmark.metrics.long_tail import score
 
 NAMES, COUNTS = ("mel", "nv", "df"), (50, 900, 10)
 TERMS = Terms(data="fake@natural")

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import datamodules
-import methods
+from medtail import datamodules, methods
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 PACKAGES = ("benchmark", "methods", "datamodules")
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 

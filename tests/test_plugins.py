@@ -9,15 +9,14 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-import datamodules
-import methods
-from benchmark import overview
-from benchmark.__main__ import app
-from benchmark.tracks import supervised
-from datamodules.core.contract import DataSpec
-from datamodules.core.errors import MedtailError
+from medtail import datamodules, methods
+from medtail.benchmark.cli.main import app
+from medtail.benchmark.execution import overview
+from medtail.benchmark.tracks import supervised
+from medtail.datamodules.core.contract import DataSpec
+from medtail.datamodules.core.errors import MedtailError
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 SPEC = DataSpec("fake", ("a", "b"), (90, 9), (16, 16))
 METHOD = '''"""Sharpened: cross-entropy on logits times two.
 
@@ -29,7 +28,7 @@ Status: faithful.
 
 from torch.nn import functional as F
 
-from methods.core.base import Method
+from medtail.methods.core.base import Method
 
 
 class Sharpened(Method):
@@ -43,7 +42,7 @@ class Sharpened(Method):
 '''
 DATA = '''"""My lesions."""
 
-from datamodules.core.base import ImageDataModule
+from medtail.datamodules.core.base import ImageDataModule
 
 
 class Mine(ImageDataModule):
@@ -126,8 +125,8 @@ BROKEN = {
     "sharp = bad.loss:Missing": r"cannot load bad.loss:Missing \(AttributeError: ",
     "sharp = bad.raises:Sharpened": r"\(RuntimeError: no GPU in two lines\)",
     "sharp = bad.leaves:Sharpened": r"\(SystemExit: 3\)",
-    "sharp = bad.loss:F": "bad.loss:F is no subclass of methods.core.base.Method",
-    "sharp = bad.mine:Mine": "bad.mine:Mine is no subclass of methods.core.base.Method",
+    "sharp = bad.loss:F": "bad.loss:F is no subclass of medtail.methods.core.base.Method",
+    "sharp = bad.mine:Mine": "bad.mine:Mine is no subclass of medtail.methods.core.base.Method",
     "Sharp-er = bad.loss:Sharpened": "'Sharp-er' is no name: write small letters, digits and _",
 }
 MODULES = {
@@ -208,7 +207,7 @@ def test_the_contract_tests_and_the_command_line_of_another_process_see_it(packa
     for test in ("test_own_stages_learn", "test_the_seed_decides", "test_pickles", "test_card"):
         assert test in passed.stdout
     (packages / "far_away" / "loss.py").write_text("1 / 0")
-    told = run("benchmark", "list")
+    told = run("medtail", "list")
     assert told.returncode == 2
     assert told.stderr.count("\n") == 1
     assert "medtail: package far-away, entry point 'sharp'" in told.stderr

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from datamodules import (
+from medtail.datamodules import (
     aptos2019,
     dermofit,
     hyperkvasir,

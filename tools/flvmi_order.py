@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmark.cell import Budget, Cell, Terms
-from benchmark.run import prepared
-from benchmark.tracks import active
-from datamodules.core.base import data_root
-from methods.clinical import Query, query_rows
-from methods.core.similarity import Parts, gradient_factors, take, unit
-from methods.core.submodular import Engine, Function, saturated, select
+from medtail.benchmark.execution.worker import prepared
+from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.benchmark.tracks import active
+from medtail.datamodules.core.base import data_root
+from medtail.methods.clinical import Query, query_rows
+from medtail.methods.core.submodular.information import Engine, Function, saturated, select
+from medtail.methods.core.submodular.similarity import Parts, gradient_factors, take, unit
 
 SIDES: tuple[tuple[Function, Engine], ...] = (
     ("flvmi", "submodlib"),

@@ -25,13 +25,13 @@ from rich.console import Console
 from rich.table import Table
 from torch.nn import functional as F
 
-from benchmark import run
-from benchmark.cell import Budget, Cell, Terms
-from benchmark.store import Store
-from benchmark.tracks import stages, supervised
-from datamodules.core.base import ImageDataModule, data_root
-from datamodules.core.contract import DataRequest
-from datamodules.core.transforms import compose
+from medtail.benchmark.execution import worker
+from medtail.benchmark.execution.store import Store
+from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.benchmark.tracks import stages, supervised
+from medtail.datamodules.core.base import ImageDataModule, data_root
+from medtail.datamodules.core.contract import DataRequest
+from medtail.datamodules.core.pixels.transforms import compose
 
 BUDGET = Budget(epochs=1, batch_size=128, optimizer="adamw", lr=0.003, weight_decay=0.05)
 LEAST_RATIO, MOST_MIB, CELLS = 0.9, 1536, 5
@@ -95,7 +95,7 @@ def worker_memory(name: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(CELLS):
             cell = Cell(method="erm", seed=seed, terms=terms)
-            record = run.run(Store(Path(folder)).job(cell, 1)).record
+            record = worker.run(Store(Path(folder)).job(cell, 1)).record
             if record.cost is None:
                 raise SystemExit(f"the cell failed: {record.reason}")
             sys.stderr.write(f"cell {seed + 1} of {CELLS}: {record.cost.peak_mib:.0f} MiB\n")
@@ -135,7 +135,7 @@ def main() -> None:
     real = (data_root() / "ham10000").is_dir()
     name = "isic2018@natural" if real else "phantom@natural"
     terms = Terms(data=name, budget=BUDGET)
-    data = run.prepared(terms)
+    data = worker.prepared(terms)
     console.print(
         f"{name}, 28 px, {terms.backbone}, batch 128, bf16, one thread, {arguments.rounds} rounds"
     )
@@ -150,7 +150,7 @@ def main() -> None:
         stdout=subprocess.PIPE,
         text=True,
         check=True,
-        env={**os.environ, **run.worker_environment()},
+        env={**os.environ, **worker.worker_environment()},
     )
     memory = float(done.stdout.split()[-1])
     console.print(

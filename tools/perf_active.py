@@ -18,10 +18,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from methods.core import submodular_library, submodular_search
-from methods.core.similarity import gradient_factors, unit
-from methods.core.submodular import faster
-from methods.core.submodular_problem import Function, Greedy, Problem
+from medtail.methods.core.submodular import library, search
+from medtail.methods.core.submodular.information import faster
+from medtail.methods.core.submodular.problem import Function, Greedy, Problem
+from medtail.methods.core.submodular.similarity import gradient_factors, unit
 
 CLASSES, FEATURES, QUERIES = 7, 96, 30
 LEAST_LOGDETMI, MOST_MIB = 10, 2048
@@ -68,9 +68,9 @@ def measure(function: Function, pool: int, budget: int) -> tuple[list[str], floa
     made = problem(function, pool)
     ours, theirs = [], []
     while not ours or (len(ours) < 9 and sum(ours) + sum(theirs) < 2):
-        seconds, mine = timed(lambda: submodular_search.maximise(made, budget))
+        seconds, mine = timed(lambda: search.maximise(made, budget))
         ours.append(seconds)
-        seconds, others = timed(lambda: submodular_library.maximise(made, budget))
+        seconds, others = timed(lambda: library.maximise(made, budget))
         theirs.append(seconds)
     equal = assert_equal(made, mine, others)
     ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
@@ -97,7 +97,7 @@ def tables(console: Console, long: bool = False) -> bool:
     """
     table = Table("", "pool", "budget", "ours, ms", "submodlib, ms", "ratio", "auto", "equal picks")
     met = True
-    submodular_library.maximise(problem("flqmi", 50), 5)  # its import is not measured
+    library.maximise(problem("flqmi", 50), 5)  # its import is not measured
     for pool in (2000, 10000):
         for function in get_args(Function):
             for budget in (100, 500):
@@ -128,7 +128,7 @@ def main() -> None:
     if arguments.only:
         function, pool, budget = arguments.only
         made = problem(function, int(pool))
-        seconds, _ = timed(lambda: submodular_search.maximise(made, int(budget)))
+        seconds, _ = timed(lambda: search.maximise(made, int(budget)))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
         sys.stdout.write(f"{seconds} {peak}\n")
         return

@@ -17,11 +17,11 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from methods.core.backbones import conv4
-from methods.core.episode_norm import statistics_of, switch_norms
-from methods.core.inner import Inner, Parts
-from methods.core.meta import fastest, meta_gradient
-from methods.daml import difficulty_aware
+from medtail.methods.core.backbones import conv4
+from medtail.methods.core.few_shot.inner import Inner, Parts
+from medtail.methods.core.few_shot.meta import fastest, meta_gradient
+from medtail.methods.core.few_shot.norm import statistics_of, switch_norms
+from medtail.methods.daml import difficulty_aware
 
 SIZES = [(tasks, shots, steps) for tasks in (4, 16) for shots in (1, 5) for steps in (1, 5)]
 QUERIES, RATE, ROUNDS = 15, 0.01, 5

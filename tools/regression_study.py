@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from scipy.stats import beta, norm
 from scipy.stats import t as student
 
-from benchmark.leaderboard import read_predictions
-from benchmark.predictions import Predictions
-from benchmark.ranking import holm
-from benchmark.record import Record, read_lines
-from benchmark.regression import LEVEL, Board, compare
-from benchmark.regression_noise import moderated, training_error
+from medtail.benchmark.boards.leaderboard import read_predictions
+from medtail.benchmark.evidence.predictions import Predictions
+from medtail.benchmark.evidence.record import Record, read_lines
+from medtail.benchmark.regression.noise import moderated, training_error
+from medtail.benchmark.regression.verdicts import LEVEL, Board, compare
+from medtail.benchmark.statistics.ranking import holm
 
 ROOT = Path(__file__).parents[1]
 DROP = 0.03

@@ -54,6 +54,13 @@ $py -m pip install -q --no-deps "$WHEELS"/learn2learn-0.2.0-"$tag"-*.whl
 
 say "4/4 medtail, editable"
 $py -m pip install -q --no-deps --no-build-isolation -e .
+# The finder of an editable install comes last by default. A folder called medtail in the working directory, such as
+# this checkout seen from its parent, would then be taken for an empty package of that name.
+echo "import sys; sys.meta_path.sort(key=lambda finder: not getattr(finder, '__module__', '').startswith('__editable___medtail'))" \
+    > "$($py -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/medtail_first.pth"
+# What mypy reads: the house as it is imported.
+mkdir -p .venv/links/medtail
+ln -sfn ../../../medtail/{__init__,__main__}.py ../../../medtail/py.typed ../../../benchmark ../../../methods ../../../datamodules .venv/links/medtail
 $py -c 'import torch, torchvision, learn2learn, submodlib' 2>/dev/null \
     || die "the installed packages do not import together: run $py -c 'import torch, torchvision, learn2learn, submodlib' to see why"
 echo "$stamp" > .venv/setup-stamp

@@ -2,10 +2,10 @@
 
 import math
 
-from .leaderboard_rows import Section
-from .leaderboard_text import markdown, row_name, shown
-from .metrics_active import penalty_matrix
-from .record import Record
+from ..evidence.record import Record
+from ..metrics.active import penalty_matrix
+from .formatting import markdown, row_name, shown
+from .section import Section
 
 ENOUGH = 6  # seeds of which a signed-rank test can reach 0.05
 FEWEST = 3  # seeds of a table that compares at all

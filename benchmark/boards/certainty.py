@@ -1,11 +1,11 @@
 """How sure a table is, in words and cells of a page."""
 
-from datamodules.core.contract import Track
+from medtail.datamodules.core.contract import Track
 
-from .leaderboard_columns import column
-from .leaderboard_rows import Section
+from ..statistics.intervals import REPLICATES
+from .columns import column
+from .section import Section
 from .standing import Numbers, RowStanding, Standing
-from .statistics import REPLICATES
 
 NO_ROW = RowStanding(intervals={}, classes={})
 DRAWN: dict[Track, str] = {

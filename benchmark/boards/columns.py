@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from datamodules.core import regimes
-from datamodules.core.contract import Track
-from datamodules.core.names import DataName
+from medtail.datamodules.core.contract import Track
+from medtail.datamodules.core.names import DataName
+from medtail.datamodules.core.splitting import regimes
 
-from .record import Record
+from ..evidence.record import Record
 
 LONG_TAIL: tuple[Track, ...] = ("long_tail", "active")
 FEW_SHOT: tuple[Track, ...] = ("few_shot",)

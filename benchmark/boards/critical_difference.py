@@ -10,15 +10,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from datamodules.core.contract import Track
-from datamodules.core.names import DataName
+from medtail.datamodules.core.contract import Track
+from medtail.datamodules.core.names import DataName
 
-from . import ranking
-from .cell import Frozen, digest
-from .leaderboard_columns import VIEWS, column
-from .leaderboard_row import Row
-from .leaderboard_rows import Section
-from .statistics import LEVEL
+from ..grid.cell import Frozen, digest
+from ..statistics import ranking
+from ..statistics.intervals import LEVEL
+from .columns import VIEWS, column
+from .row import Row
+from .section import Section
 
 FEWEST = 6  # sources: below, not even a single pair of rows can reach 5 %
 

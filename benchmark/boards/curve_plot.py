@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .leaderboard_row import Row, Stat
-from .leaderboard_rows import Section
-from .leaderboard_text import short_name
+from .formatting import short_name
+from .row import Row, Stat
+from .section import Section
 
 WIDTH, LEFT, RIGHT = 10.5, 0.8, 3.3  # inches; names stand to the right
 LINE, GAP, UNDER = 0.17, 0.8, 0.5  # inches of a name, between axes, and under them

@@ -3,8 +3,8 @@
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from .leaderboard_columns import column
-from .leaderboard_rows import Section
+from .columns import column
+from .section import Section
 
 CHANCE = 50.0
 RANKED, OTHER = "#3b528b", "0.6"

@@ -1,7 +1,7 @@
 """Words and cells that all pages of the leaderboards share."""
 
-from .leaderboard_columns import Unit
-from .leaderboard_row import Row, Stat
+from .columns import Unit
+from .row import Row, Stat
 
 LONGEST = 36  # letters of a row's name in a picture
 

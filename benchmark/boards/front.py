@@ -4,14 +4,14 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 
-from datamodules.core.contract import Track
+from medtail.datamodules.core.contract import Track
 
-from .leaderboard_columns import VIEWS, Column, column
-from .leaderboard_facts import INTERVAL, PLUS_MINUS
-from .leaderboard_pages import MARK
-from .leaderboard_row import Row
-from .leaderboard_rows import Section
-from .leaderboard_text import code, markdown, row_name, row_seeds, shown
+from .columns import VIEWS, Column, column
+from .formatting import code, markdown, row_name, row_seeds, shown
+from .markdown import MARK
+from .preamble import INTERVAL, PLUS_MINUS
+from .row import Row
+from .section import Section
 
 FRONT = """# Leaderboards
 

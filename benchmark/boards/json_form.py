@@ -7,16 +7,16 @@ import json
 import math
 from typing import Any
 
-from datamodules.core.names import DataName
+from medtail.datamodules.core.names import DataName
 
-from .again import suite_text
-from .critical import critical
-from .leaderboard_columns import COLUMNS, Column
-from .leaderboard_facts import describe, facts
-from .leaderboard_row import Row, Stat
-from .leaderboard_rows import Section
-from .leaderboard_sure import NO_ROW, sure
-from .record import Record
+from ..evidence.record import Record
+from ..grid.again import suite_text
+from .certainty import NO_ROW, sure
+from .columns import COLUMNS, Column
+from .critical_difference import critical
+from .preamble import describe, facts
+from .row import Row, Stat
+from .section import Section
 from .standing import Numbers, RowStanding, Standing
 
 Json = Any

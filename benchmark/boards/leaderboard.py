@@ -17,16 +17,17 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 from rich.table import Table
 
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
-from . import board_json, page
-from . import leaderboard_pages as pages
-from .leaderboard_facts import describe
-from .leaderboard_front import front
-from .leaderboard_plots import picture
-from .leaderboard_rows import Section, sections
-from .predictions import EXTRA, Predictions
-from .record import Record, read_lines, write, write_lines
+from ..evidence.predictions import EXTRA, Predictions
+from ..evidence.record import Record, read_lines, write, write_lines
+from . import json_form
+from . import markdown as pages
+from .front import front
+from .page import document
+from .picture import picture
+from .preamble import describe
+from .section import Section, sections
 from .standing import Standing, standings
 
 # The first line of a page of notes, such as <!-- boards: name@lt100 name@shot5 -->.
@@ -114,11 +115,11 @@ def render(root: Path) -> list[Path]:
         else:
             (root / f"{slug}.png").unlink(missing_ok=True)
         boards[slug] = parts
-    whole = board_json.document(boards, known)
+    whole = json_form.document(boards, known)
     front_files = {
         "README.md": front(boards),
-        "leaderboards.json": board_json.text(whole),
-        "index.html": page.html(whole),
+        "leaderboards.json": json_form.text(whole),
+        "index.html": document.html(whole),
     }
     for name, text in front_files.items():
         write(root / name, text)

@@ -6,15 +6,15 @@ import io
 from rich import box
 from rich.table import Table
 
-from datamodules.core.contract import Track
+from medtail.datamodules.core.contract import Track
 
-from .leaderboard_columns import column
-from .leaderboard_facts import describe, facts
-from .leaderboard_rounds import choices, course, penalties
-from .leaderboard_row import Stat
-from .leaderboard_rows import Section
-from .leaderboard_sure import NO_ROW, ends, places, sure
-from .leaderboard_text import digits, markdown, marked, plain, row_name, row_seeds, shown
+from .active_tables import choices, course, penalties
+from .certainty import NO_ROW, ends, places, sure
+from .columns import column
+from .formatting import digits, markdown, marked, plain, row_name, row_seeds, shown
+from .preamble import describe, facts
+from .row import Stat
+from .section import Section
 from .standing import Numbers, Standing
 
 PARTS = ("mean", "sd", "low", "high")

@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from datamodules.core.contract import Track
+from medtail.datamodules.core.contract import Track
 
-from . import leaderboard_curves, leaderboard_dots
-from .leaderboard_columns import column
-from .leaderboard_rows import Section
-from .leaderboard_text import short_name
+from . import curve_plot, dot_plot
+from .columns import column
+from .formatting import short_name
+from .section import Section
 
 ROW, LEFT, TITLE = 0.30, 3.3, 0.95  # inches
 DOTS = 3.6  # inches of the axes with dots, a margin to its right included
@@ -62,13 +62,13 @@ def picture(data: str, sections: list[Section], terms: list[list[str]]) -> bytes
 
 def _curves(data: str, shown: list[tuple[Section, list[str]]]) -> Figure:
     """Learning curves below each other, a block per section."""
-    blocks = [leaderboard_curves.height(section) for section, _ in shown]
-    across, tall = leaderboard_curves.WIDTH, 0.55 + sum(blocks) + TITLE * len(shown)
+    blocks = [curve_plot.height(section) for section, _ in shown]
+    across, tall = curve_plot.WIDTH, 0.55 + sum(blocks) + TITLE * len(shown)
     figure, top = Figure((across, tall), dpi=130), tall
     for (section, lines), block in zip(shown, blocks, strict=True):
         _title(figure, data, section, lines, top - TITLE)
         top -= TITLE + block
-        leaderboard_curves.draw(figure, section, top)
+        curve_plot.draw(figure, section, top)
     _foot(figure, shown[0][0])
     return figure
 
@@ -94,7 +94,7 @@ def _tables(data: str, shown: list[tuple[Section, list[str]]]) -> Figure:
         if left > LEFT:
             area = (LEFT / across, top / tall, (DOTS - 0.3) / across, rows / tall)
             dots = figure.add_axes(area)
-            leaderboard_dots.draw(dots, section)
+            dot_plot.draw(dots, section)
             axes.set_yticks([])
             _names(dots, section)
         _title(figure, data, section, lines, top + rows + head)

@@ -3,16 +3,16 @@
 import re
 from collections.abc import Callable
 
-from datamodules.core import plans, regimes
-from datamodules.core.contract import Track
-from datamodules.core.names import DataName
+from medtail.datamodules.core.contract import Track
+from medtail.datamodules.core.names import DataName
+from medtail.datamodules.core.splitting import plans, regimes
 
-from .cell import Terms
-from .leaderboard_columns import column, track
-from .leaderboard_rows import Section
-from .leaderboard_text import plain
-from .metrics import group_cuts
-from .record import Record
+from ..evidence.record import Record
+from ..grid.cell import Terms
+from ..metrics.long_tail import group_cuts
+from .columns import column, track
+from .formatting import plain
+from .section import Section
 
 SELECTIONS = {
     "best_balanced_accuracy": "epoch chosen by best validation balanced accuracy",

@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.core.contract import Track
+from medtail.datamodules.core.contract import Track
 
-from . import statistics
-from .leaderboard_columns import VIEWS
-from .leaderboard_row import Row
-from .leaderboard_rows import Section
-from .metrics_few_shot import episode_aucs
-from .metrics_one_class import log_odds
-from .predictions import Predictions
-from .statistics import REPLICATES, Floats
+from ..evidence.predictions import Predictions
+from ..metrics.few_shot import episode_aucs
+from ..metrics.one_class import log_odds
+from ..statistics import intervals
+from ..statistics.intervals import REPLICATES, Floats
+from .columns import VIEWS
+from .row import Row
+from .section import Section
 
 # A metric's values [S, 1 + R] of S seeds, or [S, 1 + R, K] of K classes: first on the test split as
 # it is, then on R draws of it.
@@ -45,14 +45,14 @@ def _long_tail(section: Section, stored: Stored) -> dict[str, Replicates]:
 
 
 def _classes(given: Predictions, weights: NDArray[np.float32], section: Section) -> Replicates:
-    recalls, aucs = statistics.recalls(given, weights), statistics.aucs(given, weights)
+    recalls, aucs = intervals.recalls(given, weights), intervals.aucs(given, weights)
     names = np.array(section.class_groups)
     parts = {f"{g}_recall": recalls[:, names == g] for g in ("head", "medium", "tail")}
     known = ~np.isnan(recalls).all(0)
     return {
         "balanced_accuracy": np.nanmean(recalls, 1),
         "macro_auc": np.nanmean(aucs, 1),
-        "macro_f1": np.nanmean(statistics.f1_scores(given, weights), 1),
+        "macro_f1": np.nanmean(intervals.f1_scores(given, weights), 1),
         **{g: np.nanmean(v, 1) for g, v in parts.items() if not np.isnan(v).all()},
         "worst_class_recall": recalls[:, known].min(1),
         "recall": recalls,
@@ -76,10 +76,10 @@ def _abnormal(given: Predictions, weights: NDArray[np.float32], others: list[int
     each = []
     for k in others:
         mine = ~abnormal | (_sources(given) == k)
-        each.append(statistics.auc(score[mine], abnormal[mine], by_sample[mine]))
+        each.append(intervals.auc(score[mine], abnormal[mine], by_sample[mine]))
     return {
-        "auroc": statistics.auc(score, abnormal, by_sample),
-        "auprc": statistics.average_precision(score, abnormal, by_sample),
+        "auroc": intervals.auc(score, abnormal, by_sample),
+        "auprc": intervals.average_precision(score, abnormal, by_sample),
         "class_auroc": np.stack(each, 1),
     }
 
@@ -146,7 +146,7 @@ def _drawn(given: Predictions, known: dict[bytes, NDArray[np.float32]]) -> NDArr
     """[1 + R, N] weights of a test split: as it is, then drawn; made once per split."""
     key = given.target.tobytes() + "\n".join([*given.id, *given.group]).encode()
     if key not in known:
-        drawn = statistics.group_weights(given.target, given.group, REPLICATES, 0)
+        drawn = intervals.group_weights(given.target, given.group, REPLICATES, 0)
         known[key] = np.concatenate([np.ones((1, len(given.id)), np.float32), drawn])
     return known[key]
 

@@ -5,8 +5,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .leaderboard_columns import Column
-from .record import Record
+from ..evidence.record import Record
+from .columns import Column
 
 
 @dataclass(frozen=True)

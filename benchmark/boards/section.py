@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from datamodules.core.contract import Track
+from medtail.datamodules.core.contract import Track
 
-from .cell import Cell, Terms, digest
-from .leaderboard_columns import COLUMNS, VIEWS, Column, View, column, track
-from .leaderboard_row import Row
-from .metrics import groups
-from .record import Record
+from ..evidence.record import Record
+from ..grid.cell import Cell, Terms, digest
+from ..metrics.long_tail import groups
+from .columns import COLUMNS, VIEWS, Column, View, column, track
+from .row import Row
 
 __all__ = ["Row", "Section", "sections"]
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from . import ranking
-from .cell import Frozen, digest
-from .leaderboard_rows import Section
-from .predictions import Predictions
-from .record import write
+from ..evidence.predictions import Predictions
+from ..evidence.record import write
+from ..grid.cell import Frozen, digest
+from ..statistics import ranking
+from ..statistics.intervals import Floats, auc, draw_seeds, interval, over_seeds
 from .replicates import Replicates, defined, replicates
-from .statistics import Floats, auc, draw_seeds, interval, over_seeds
+from .section import Section
 
 VERSION = 1  # of the statistics: another one computes all again
 Numbers = tuple[float, float, float]  # estimate, and the ends of its interval of 95 %

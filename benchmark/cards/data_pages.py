@@ -6,17 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-import datamodules
-from datamodules.core.base import ImageDataModule
-from datamodules.core.card import card
-from datamodules.core.errors import DataError
-from datamodules.core.names import DataName
+from medtail import datamodules
+from medtail.datamodules.core.base import ImageDataModule
+from medtail.datamodules.core.card import card
+from medtail.datamodules.core.errors import DataError
+from medtail.datamodules.core.names import DataName
 
-from .card_docstrings import escaped
-from .card_evidence import Board
-from .cards import FIRST, MARK, table
-from .leaderboard_columns import VIEWS
-from .leaderboard_text import code, plain
+from ..boards.columns import VIEWS
+from ..boards.formatting import code, plain
+from .docstrings import escaped
+from .evidence import Board
+from .method_pages import FIRST, MARK, table
 
 FULL = MARK + "; changes by hand are lost. Images: {images}; groups: {groups} -->"
 FACTS = re.compile(re.escape(MARK) + r".*Images: (.+?); groups: (.+?) -->")

@@ -5,8 +5,8 @@ import re
 import sys
 from typing import NamedTuple
 
-import methods
-from datamodules.core.errors import MedtailError
+from medtail import methods
+from medtail.datamodules.core.errors import MedtailError
 
 PARTS = ("Paper", "Equations", "Deviations", "Status")
 CARD = re.compile(r"(.+?)\n\n" + r"\n".join(rf"{part}:\s+(.+?)" for part in PARTS), re.DOTALL)

@@ -7,18 +7,18 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-import methods
-from methods.core.base import Method
+from medtail import methods
+from medtail.methods.core.base import Method
 
-from .cell import Cell, digest
-from .leaderboard import read_predictions
-from .leaderboard_columns import column
-from .leaderboard_row import Row
-from .leaderboard_rows import Section, sections
-from .leaderboard_sure import NO_ROW, ends, places
-from .leaderboard_text import shown
-from .record import Cost, read_lines
-from .standing import Standing, standings
+from ..boards.certainty import NO_ROW, ends, places
+from ..boards.columns import column
+from ..boards.formatting import shown
+from ..boards.leaderboard import read_predictions
+from ..boards.row import Row
+from ..boards.section import Section, sections
+from ..boards.standing import Standing, standings
+from ..evidence.record import Cost, read_lines
+from ..grid.cell import Cell, digest
 
 
 class Board(NamedTuple):

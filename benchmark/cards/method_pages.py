@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import methods
-from datamodules.core.contract import PK, DataRequest, DataSpec, Track
-from methods.core.base import Method, Stage
+from medtail import methods
+from medtail.datamodules.core.contract import PK, DataRequest, DataSpec, Track
+from medtail.methods.core.base import Method, Stage
 
-from .card_docstrings import MethodCard, arguments, escaped
-from .card_evidence import Ratio, Result
-from .leaderboard_columns import VIEWS
-from .leaderboard_text import code, plain
+from ..boards.columns import VIEWS
+from ..boards.formatting import code, plain
+from .docstrings import MethodCard, arguments, escaped
+from .evidence import Ratio, Result
 
 MARK = "<!-- Written by `medtail cards`"
 FIRST = f"{MARK}; changes by hand are lost. -->"

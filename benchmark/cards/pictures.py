@@ -8,12 +8,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-import datamodules
-from datamodules.core.base import ImageDataModule
-from datamodules.core.cache import Pixels
-from datamodules.core.errors import DataError
+from medtail import datamodules
+from medtail.datamodules.core.base import ImageDataModule
+from medtail.datamodules.core.errors import DataError
+from medtail.datamodules.core.pixels.cache import Pixels
 
-from .leaderboard_plots import STYLE
+from ..boards.picture import STYLE
 
 OWN = "the project's own"  # begins the licence of images that may be shown anywhere
 EXAMPLES, SIDE, GAP, DPI = 6, 64, 4, 100  # images of a class; the rest in pixels

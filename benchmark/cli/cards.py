@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from datamodules.core.errors import DataMissingError, MedtailError
+from medtail.datamodules.core.errors import DataMissingError, MedtailError
 
 if TYPE_CHECKING:
-    from .card_data import Summary
-    from .card_evidence import Board
+    from ..cards.data_pages import Summary
+    from ..cards.evidence import Board
 
 console = Console()
 CHECKOUT = "datamodules/core/contract.py"  # by which a folder is known as medtail's source
@@ -29,7 +29,7 @@ class Pages:
         Raises:
             MedtailError: another's page stands there.
         """
-        from .cards import MARK
+        from ..cards.method_pages import MARK
 
         path = self.out / name
         if path.exists() and not path.read_text().startswith(MARK):
@@ -75,31 +75,29 @@ def cards(
     Figures are those of the leaderboards' records. Of a dataset without files an earlier, fuller
     page stays.
     """
-    import datamodules
-    import methods
+    from medtail import datamodules, methods
 
-    from . import card_evidence
-    from . import cards as texts
-    from .card_docstrings import parse
+    from ..cards import evidence, method_pages
+    from ..cards.docstrings import parse
 
     if pictures:
         _refuse_checkout(out)
     known = {name: parse(name) for name in sorted(methods.registry())}
-    boards = list(card_evidence.boards(leaderboards))
+    boards = list(evidence.boards(leaderboards))
     if not boards:
         console.print(f"no records in {leaderboards}: costs and results will be n/a")
-    plain = card_evidence.plain_method()
-    costs = card_evidence.costs((s for b in boards for s in b.sections), plain)
-    results = card_evidence.results(boards)
+    plain = evidence.plain_method()
+    costs = evidence.costs((s for b in boards for s in b.sections), plain)
+    results = evidence.results(boards)
     slugs = sorted(datamodules.registry())
     pages = Pages(out, len(known) + len(slugs) + 1)
     above = _seen_from(out / "methods", leaderboards)
     for name, card in known.items():
         mine = costs.get(name, {}), results.get(name, [])
-        pages.write(f"methods/{name}.md", texts.page(name, card, plain, *mine, above))
+        pages.write(f"methods/{name}.md", method_pages.page(name, card, plain, *mine, above))
     _remove_stale(out / "methods", set(known))
     datasets = [_dataset(pages, slug, boards, leaderboards, pictures) for slug in slugs]
-    pages.write("README.md", texts.index(known, plain, costs, datasets))
+    pages.write("README.md", method_pages.index(known, plain, costs, datasets))
     told = f"{out / 'README.md'}: {pages.total} pages, {pages.changed} files changed"
     console.print(told, highlight=False, soft_wrap=True)
 
@@ -108,26 +106,26 @@ def _dataset(
     pages: Pages, slug: str, boards: "list[Board]", leaderboards: Path, pictures: bool
 ) -> "Summary":
     """Write the page of a dataset, or keep a fuller one."""
-    from . import card_data as texts
-    from . import card_pictures
+    from ..cards import data_pages
+    from ..cards import pictures as card_pictures
 
     name = f"data/{slug}.md"
-    path, module = pages.out / name, texts.module_of(slug)
-    trouble = texts.problem(module) if module else None
+    path, module = pages.out / name, data_pages.module_of(slug)
+    trouble = data_pages.problem(module) if module else None
     if trouble and not isinstance(trouble, DataMissingError):
         console.print(f"{slug}: {trouble}", style="red", markup=False, highlight=False)
     if module and not trouble:
         shown = pictures or card_pictures.free(module)
-        mine = texts.about(boards, slug)
+        mine = data_pages.about(boards, slug)
         above = _seen_from(pages.out / "data", leaderboards)
-        text = texts.full(module, mine, above, f"{slug}.png" if shown else "")
+        text = data_pages.full(module, mine, above, f"{slug}.png" if shown else "")
         pages.write(name, text, card_pictures.picture(module) if shown else b"")
-    elif path.exists() and texts.is_full(text := path.read_text()):
+    elif path.exists() and data_pages.is_full(text := path.read_text()):
         pages.step(name, ": its files cannot be read here, the fuller page of before stays")
     else:
-        text = texts.short(slug)
+        text = data_pages.short(slug)
         pages.write(name, text)
-    return texts.summary(slug, text)
+    return data_pages.summary(slug, text)
 
 
 def _seen_from(folder: Path, leaderboards: Path) -> str:
@@ -146,7 +144,7 @@ def _refuse_checkout(out: Path) -> None:
 
 def _remove_stale(folder: Path, known: set[str]) -> None:
     """Pages of methods that are no more; what this command did not write stays."""
-    from .cards import MARK
+    from ..cards.method_pages import MARK
 
     for path in folder.glob("*.md"):
         if path.stem not in known and path.read_text().startswith(MARK):

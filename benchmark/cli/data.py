@@ -7,8 +7,8 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from datamodules.core.base import ImageDataModule, data_root
-from datamodules.core.errors import DataError, MedtailError
+from medtail.datamodules.core.base import ImageDataModule, data_root
+from medtail.datamodules.core.errors import DataError, MedtailError
 
 data_app = typer.Typer(no_args_is_help=True, help="Datasets: cards, files.")
 console = Console()
@@ -24,7 +24,7 @@ Size = Annotated[str, typer.Option("--size", help="Pixels: 28, or HEIGHTxWIDTH s
 
 
 def _build(name: str, size: str, settings: list[str]) -> ImageDataModule:
-    import datamodules
+    from medtail import datamodules
 
     try:
         numbers = [int(part) for part in size.split("x")]
@@ -47,7 +47,7 @@ def _build(name: str, size: str, settings: list[str]) -> ImageDataModule:
 @data_app.command()
 def card(name: DataNameArgument, size: Size = "28", settings: Settings = []) -> None:  # noqa: B006
     """Print the card of a dataset: counts, groups, digest, licence and leak report."""
-    from datamodules.core.card import card as describe
+    from medtail.datamodules.core.card import card as describe
 
     console.print(
         describe(_build(name, size, settings)), markup=False, highlight=False, soft_wrap=True
@@ -64,7 +64,7 @@ def get(name: DataNameArgument, size: Size = "28") -> None:
 @data_app.command()
 def status() -> None:
     """Say of every dataset whether its files are there, and how to get them."""
-    import datamodules
+    from medtail import datamodules
 
     table = Table(
         "dataset", "images", "state", title=f"data in {data_root()}", title_justify="left"

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
-from . import regress_commands
-from .card_commands import cards
-from .data_commands import data_app
-from .new_commands import new_app
-from .score_command import score
+from . import regress
+from .cards import cards
+from .data import data_app
+from .new import new_app
+from .score import score
 
 if TYPE_CHECKING:
-    from .cell import Cell
-    from .store import Store
+    from ..execution.store import Store
+    from ..grid.cell import Cell
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,7 +31,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
 app.command()(score)
 app.command()(cards)
-regress_commands.register(app)
+regress.register(app)
 console = Console()
 BOARDS = Path("leaderboards")
 FILE_TROUBLE = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
@@ -92,12 +92,12 @@ def bench(
 
     A second call does only what is missing; Ctrl-C loses at most the cells that are running.
     """
-    from . import driver, estimate, preflight
-    from .launch import inline, ray
-    from .store import Store
-    from .suite import select
-    from .suite_files import load
-    from .tracking import MODES
+    from ..execution import driver, estimate, preflight
+    from ..execution.launch import inline, ray
+    from ..execution.store import Store
+    from ..execution.tracking import MODES
+    from ..grid.files import load
+    from ..grid.suite import select
 
     if launcher not in ("auto", "inline", "ray"):
         raise MedtailError(f"--launcher {launcher}: write auto, inline or ray")
@@ -142,8 +142,8 @@ def _complain(failures: list[str], total: int, out: Path) -> None:
 
 def _publish(store: "Store", cells: "list[Cell]", leaderboards: Path) -> None:
     """Write the leaderboards; print their tables in short, and where they are in full."""
-    from . import leaderboard
-    from .run import commit
+    from ..boards import leaderboard
+    from ..execution.worker import commit
 
     finished = store.finished(cells)
     leaderboard.publish(leaderboards, finished)
@@ -166,7 +166,7 @@ def _publish(store: "Store", cells: "list[Cell]", leaderboards: Path) -> None:
 @app.command()
 def leaderboards(folder: Boards = BOARDS) -> None:
     """Write the leaderboards from their records. Trains nothing."""
-    from . import leaderboard
+    from ..boards import leaderboard
 
     for path in leaderboard.render(folder):
         console.print(str(path), highlight=False)
@@ -187,33 +187,33 @@ def compare(
 
     On every board that has both rows; the verdict of several comparisons is corrected.
     """
-    from . import comparison, comparison_pages
-    from .suite_files import load
+    from ..comparison import differences, pages
+    from ..grid.files import load
 
-    names = comparison.boards(folder, data)
+    names = differences.boards(folder, data)
     if suite:
         of_suite = {entry.name for entry in load(suite).data}
         names = [name for name in names if name in of_suite]
         if not names:
             raise MedtailError(f"suite {suite}: none of its boards is in {folder}")
-    found = comparison.compare(folder, names, new, base)
+    found = differences.compare(folder, names, new, base)
     for one in found:
-        console.print(comparison_pages.table(one))
-    console.print(comparison_pages.HOW, highlight=False)
-    for line in comparison_pages.verdict(found):
+        console.print(pages.table(one))
+    console.print(pages.HOW, highlight=False)
+    for line in pages.verdict(found):
         console.print(line, highlight=False, markup=False)
     if png:
         png.parent.mkdir(parents=True, exist_ok=True)
-        png.write_bytes(comparison_pages.picture(found))
+        png.write_bytes(pages.picture(found))
         console.print(f"picture: {png}", highlight=False)
 
 
 @app.command()
 def status(suite: SuiteName = "quick", settings: Settings = [], out: Out = Path("runs")) -> None:  # noqa: B006
     """Show what of a suite is done, failed or missing."""
-    from . import overview
-    from .store import Store
-    from .suite_files import load
+    from ..execution import overview
+    from ..execution.store import Store
+    from ..grid.files import load
 
     console.print(overview.status(load(suite, tuple(settings)), Store(out)))
 
@@ -221,7 +221,7 @@ def status(suite: SuiteName = "quick", settings: Settings = [], out: Out = Path(
 @app.command("list")
 def list_all() -> None:
     """List methods, datasets, regimes and suites."""
-    from . import overview
+    from ..execution import overview
 
     for table in overview.tables():
         console.print(table)

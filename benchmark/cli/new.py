@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
 new_app = typer.Typer(no_args_is_help=True, help="Write a start: the file of a method.")
 console = Console()
@@ -28,7 +28,7 @@ Status: faithful.
 from torch import Tensor
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch
+from medtail.datamodules.core.contract import Batch
 
 from .core.base import Method
 
@@ -69,9 +69,9 @@ def method(
     name: Annotated[str, typer.Argument(help="Its file and name: small letters, digits and _.")],
 ) -> None:
     """Write methods/NAME.py: a method that works, with the places to edit marked."""
-    import methods
+    from medtail import methods
 
-    from .suite_files import load
+    from ..grid.files import load
 
     folder = Path("methods")
     _check(name, folder, Path(methods.__file__).parent)

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
 if TYPE_CHECKING:
-    from .regression import Board, Finding
+    from ..regression.verdicts import Board, Finding
 
 console = Console()
 EXIT_WORSE = 1
@@ -45,11 +45,11 @@ def regress(
     A real drop is more than an unchanged method would lose by another training, or a row that
     failed, is missing or cannot be compared any more. The same platform gives equal predictions.
     """
-    from . import regression
+    from ..regression import verdicts
 
     before = _selected(_read(base), method, data, seed)
     after = _selected(_read(new), method, data, seed, known=before)
-    found = regression.compare(before, after)
+    found = verdicts.compare(before, after)
     _show(found)
     worse = [f for f in found if f.fails(exact)]
     if worse:
@@ -68,27 +68,27 @@ def golden(
 
     With --method or --data only these rows are replaced.
     """
-    from . import regression
+    from ..regression import verdicts
 
     after = _selected(_read(new), method, data, "")
     failed = [r for r in after.records if r.status == "failed"]
     if failed:
         raise MedtailError(f"{new}: {failed[0].cell} failed; a golden has results only")
-    whole = _read(reference) if (reference / "records").is_dir() else regression.Board([], {})
+    whole = _read(reference) if (reference / "records").is_dir() else verdicts.Board([], {})
     chosen = _selected(whole, method, data, "", known=after)
-    found = regression.compare(chosen, after)
+    found = verdicts.compare(chosen, after)
     replaced = {r.cell_id for r in chosen.records}
     records = [r for r in whole.records if r.cell_id not in replaced] + list(after.records)
-    _replace(reference, regression.Board(records, {**whole.predictions, **after.predictions}))
+    _replace(reference, verdicts.Board(records, {**whole.predictions, **after.predictions}))
     (reference / REVIEW).write_text(review(found, reason))
     _show(found)
     console.print(f"review: {reference / REVIEW}", highlight=False)
 
 
 def _read(folder: Path) -> "Board":
-    from .leaderboard import read_predictions
-    from .record import read_lines
-    from .regression import Board
+    from ..boards.leaderboard import read_predictions
+    from ..evidence.record import read_lines
+    from ..regression.verdicts import Board
 
     files = sorted((folder / "records").glob("*.jsonl"))
     if not files:
@@ -105,8 +105,8 @@ def _selected(
     board: "Board", method: str, data: str, seed: str, known: "Board | None" = None
 ) -> "Board":
     """The part of a board that the filters name; what ``known`` has need not be here, too."""
-    from .regression import Board
-    from .suite import select
+    from ..grid.suite import select
+    from ..regression.verdicts import Board
 
     own = [r.cell for r in board.records]
     others = [r.cell for r in known.records] if known else []
@@ -119,7 +119,7 @@ def _replace(folder: Path, board: "Board") -> None:
     """Write the records and predictions of a folder anew, whole or not at all."""
     import shutil
 
-    from .leaderboard import publish
+    from ..boards.leaderboard import publish
 
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)

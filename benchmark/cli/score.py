@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
 if TYPE_CHECKING:
-    from .scores_file import Scores
-    from .scoring import Scored, Truth
-    from .statistics import Interval
+    from ..scoring.scores_file import Scores
+    from ..scoring.submission import Scored, Truth
+    from ..statistics.intervals import Interval
 
 console = Console()
 ALSO = ("macro_ap", "accuracy", "mcc", "ece")  # shown beside what a page shows
@@ -43,7 +43,8 @@ def score(
     ] = Path("leaderboards"),
 ) -> None:
     """Score predictions made elsewhere: metrics, intervals, and the rank they would have."""
-    from . import record, scores_file, scoring
+    from ..evidence import record
+    from ..scoring import scores_file, submission
 
     known = next((f for f in scores_file.FORMS if f == form), None)
     if form and known is None:
@@ -52,11 +53,11 @@ def score(
         raise MedtailError(f"--out {out} exists already: name a new file")
     if out and out.resolve().is_relative_to(leaderboards.resolve()):
         raise MedtailError(f"--out {out}: the leaderboards keep only what medtail ran itself")
-    truth = scoring.truth_of(leaderboards, data)
+    truth = submission.truth_of(leaderboards, data)
     scores = scores_file.read(
         file, truth.data.dataset, truth.samples.id.tolist(), truth.classes, known
     )
-    scored = scoring.score(truth, scores)
+    scored = submission.score(truth, scores)
     notes = _notes(truth, scores)
     console.print(f"{file.name} on {truth.data}", markup=False, highlight=False)
     console.print(_metrics(truth, scored), _classes(truth, scored))
@@ -73,7 +74,7 @@ def _notes(truth: "Truth", scores: "Scores") -> list[str]:
 
 
 def _metrics(truth: "Truth", scored: "Scored") -> Table:
-    from .leaderboard_columns import VIEWS, column
+    from ..boards.columns import VIEWS, column
 
     table = _table("")
     for key in dict.fromkeys((*VIEWS[truth.track].page, *ALSO)):
@@ -85,7 +86,7 @@ def _metrics(truth: "Truth", scored: "Scored") -> Table:
 
 
 def _classes(truth: "Truth", scored: "Scored") -> Table:
-    from .leaderboard_columns import VIEWS
+    from ..boards.columns import VIEWS
 
     table = _table(next(iter(VIEWS[truth.track].classes.values())) + " of")
     for name, value in zip(truth.names, scored.classes, strict=True):
@@ -106,7 +107,7 @@ def _ends(value: "Interval | None") -> str:
 
 
 def _rank(truth: "Truth", scored: "Scored") -> str:
-    from .leaderboard_columns import VIEWS, column
+    from ..boards.columns import VIEWS, column
 
     rank = scored.rank
     if rank is None or truth.section is None:

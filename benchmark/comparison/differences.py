@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t as student
 
-from datamodules.core.contract import Track
-from datamodules.core.errors import MedtailError, unknown
+from medtail.datamodules.core.contract import Track
+from medtail.datamodules.core.errors import MedtailError, unknown
 
-from .leaderboard import read_predictions
-from .leaderboard_columns import Column, column
-from .leaderboard_rows import Row, Section, sections
-from .ranking import holm
-from .record import read_lines
-from .replicates import defined, replicates
-from .statistics import Floats, Interval, draw_seeds, interval, over_seeds
+from ..boards.columns import Column, column
+from ..boards.leaderboard import read_predictions
+from ..boards.replicates import defined, replicates
+from ..boards.section import Row, Section, sections
+from ..evidence.record import read_lines
+from ..statistics.intervals import Floats, Interval, draw_seeds, interval, over_seeds
+from ..statistics.ranking import holm
 
 LEVEL = 0.05  # of the verdict, over all comparisons of a call
 

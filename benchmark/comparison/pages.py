@@ -11,11 +11,11 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from datamodules.core.names import DataName
+from medtail.datamodules.core.names import DataName
 
-from .comparison import Comparison, Difference
-from .leaderboard_columns import VIEWS, column
-from .leaderboard_plots import STYLE
+from ..boards.columns import VIEWS, column
+from ..boards.picture import STYLE
+from .differences import Comparison, Difference
 
 HOW = (
     "Intervals of 95 %, not corrected: bootstrap over seeds and test groups (few-shot: episodes); "

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
-from .cell import Cell, Frozen
+from ..grid.cell import Cell, Frozen
 
 SCHEMA = 1
 Metrics = dict[str, float | int | list[float | None] | list[int] | None]
@@ -40,7 +40,7 @@ class Round(Frozen):
     Attributes:
         labelled: images trained on.
         picked: K numbers of images of each class that the round before had chosen.
-        metrics: of the test split, by name; see ``benchmark.metrics_active``.
+        metrics: of the test split, by name; see ``medtail.benchmark.metrics.active``.
     """
 
     labelled: int
@@ -108,7 +108,7 @@ class Record(Frozen):
         support: test counts of these classes.
         rare: active: indices of the classes that are sought.
         pool: active: images that might be labelled at the start.
-        metrics: test metrics by name; see ``benchmark.metrics.score``.
+        metrics: test metrics by name; see ``medtail.benchmark.metrics.long_tail.score``.
         balanced: the same with every class weighing the same in the test set.
         fitted: what the method chose on validation, such as tau.
         stages: course of training.

@@ -10,12 +10,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .cell import Cell
+from ..boards.columns import headline
+from ..grid.cell import Cell
 from .launch import Launcher
-from .leaderboard_columns import headline
-from .run import Outcome
 from .store import Store
 from .tracking import Mode, mirror
+from .worker import Outcome
 
 
 def clock(seconds: float) -> str:

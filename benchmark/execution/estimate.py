@@ -12,17 +12,17 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn import functional as F
 
-from datamodules.core.base import ImageDataModule
-from datamodules.core.contract import Batch, DataRequest, DataSpec, EpisodeShape
-from datamodules.core.errors import DataError
-from datamodules.core.samplers import stream_size
-from methods.core.base import Method, Stage
+from medtail.datamodules.core.base import ImageDataModule
+from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec, EpisodeShape
+from medtail.datamodules.core.errors import DataError
+from medtail.datamodules.core.loading.samplers import stream_size
+from medtail.methods.core.base import Method, Stage
 
-from .cell import Cell, Terms, digest
+from ..grid.cell import Cell, Terms, digest
+from ..tracks import supervised
+from ..tracks.stages import quiet, trainer
 from .driver import clock
-from .run import prepared
-from .tracks import supervised
-from .tracks.stages import quiet, trainer
+from .worker import prepared
 
 STEPS, ENOUGH = 3, 0.5  # calls that are timed, and seconds of one that needs no other
 OVERHEAD = 1.8  # augmentation, validation, loading; from the 132 records of HAM10000 at 28 px

@@ -5,15 +5,14 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-import datamodules
-import methods
-from datamodules.core.regimes import KINDS
+from medtail import datamodules, methods
+from medtail.datamodules.core.splitting.regimes import KINDS
 
-from .cell import Cell
-from .leaderboard_columns import VIEWS, headline, track
+from ..boards.columns import VIEWS, headline, track
+from ..grid.cell import Cell
+from ..grid.files import FOLDER, load, suite_names
+from ..grid.suite import Suite
 from .store import Store
-from .suite import Suite
-from .suite_files import FOLDER, load, suite_names
 
 
 def status(suite: Suite, store: Store) -> Table:

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from rich.console import Console
 from timm.optim import list_optimizers
 
-import methods
-from datamodules.core.contract import DataSpec
-from datamodules.core.errors import DataError, MedtailError, unknown
+from medtail import methods
+from medtail.datamodules.core.contract import DataSpec
+from medtail.datamodules.core.errors import DataError, MedtailError, unknown
 
-from .cell import Cell, Terms
-from .leaderboard_columns import track
-from .run import prepared
-from .tracks import supervised
+from ..boards.columns import track
+from ..grid.cell import Cell, Terms
+from ..tracks import supervised
+from .worker import prepared
 
 
 def applicable(cells: Sequence[Cell], console: Console) -> list[Cell]:

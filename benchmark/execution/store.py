@@ -7,13 +7,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
-from . import record
-from .cell import Cell
-from .predictions import Predictions
-from .record import Record
-from .run import Job, Outcome
+from ..evidence import record
+from ..evidence.predictions import Predictions
+from ..evidence.record import Record
+from ..grid.cell import Cell
+from .worker import Job, Outcome
 
 NEEDED_MIB = 200
 

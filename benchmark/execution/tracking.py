@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from .record import Record
+from ..evidence.record import Record
 
 Mode = Literal["offline", "online", "disabled"]
 MODES: tuple[Mode, ...] = ("offline", "online", "disabled")

@@ -17,15 +17,15 @@ from pathlib import Path
 
 import torch
 
-import datamodules
-from datamodules.core.base import ImageDataModule, cache_root, data_root
-from datamodules.core.errors import MedtailError
+from medtail import datamodules
+from medtail.datamodules.core.base import ImageDataModule, cache_root, data_root
+from medtail.datamodules.core.errors import MedtailError
 
-from . import tracks
-from .cell import Cell, Terms
-from .predictions import Predictions
-from .record import Cost, Provenance, Record
-from .tracks.outcome import Tell
+from .. import tracks
+from ..evidence.predictions import Predictions
+from ..evidence.record import Cost, Provenance, Record
+from ..grid.cell import Cell, Terms
+from ..tracks.outcome import Tell
 
 VERSIONS = ("medtail", "torch", "lightning", "timm", "torchmetrics", "albumentations", "numpy")
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
-from datamodules.core.transforms import Augmentation
+from medtail.datamodules.core.pixels.transforms import Augmentation
 
 Selection = Literal["best_balanced_accuracy", "best_macro_auc", "last"]
 Precision = Literal["64-true", "32-true", "bf16-mixed", "16-mixed"]
@@ -49,8 +49,8 @@ class Terms(Frozen):
         data: name with regime, such as ``isic2018@lt100``.
         data_params: further arguments of the data module.
         image_size: (height, width) in pixels.
-        augment: see ``datamodules.core.transforms.compose``.
-        backbone: see ``methods.core.backbones``.
+        augment: see ``medtail.datamodules.core.pixels.transforms.compose``.
+        backbone: see ``medtail.methods.core.backbones``.
         pretrained: whether timm's weights are the start.
         budget: epochs and optimiser.
         selection: which epoch of every stage is kept, by validation.

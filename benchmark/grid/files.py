@@ -7,12 +7,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from datamodules.core.errors import MedtailError, unknown
+from medtail.datamodules.core.errors import MedtailError, unknown
 
 from .cell import Budget, Frozen
 from .suite import DataEntry, MethodEntry, Suite
 
-FOLDER = Path(__file__).parent / "suites"
+FOLDER = Path(__file__).parents[1] / "suites"
 
 
 def suite_names() -> list[str]:

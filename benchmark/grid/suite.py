@@ -6,11 +6,10 @@ from typing import Any, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-import datamodules
-import methods
-from datamodules.core.errors import MedtailError
-from datamodules.core.names import DataName
-from datamodules.core.transforms import Augmentation
+from medtail import datamodules, methods
+from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.names import DataName
+from medtail.datamodules.core.pixels.transforms import Augmentation
 
 from .cell import Budget, Cell, Frozen, Selection, Terms
 
@@ -84,7 +83,7 @@ class Suite(Frozen):
         data: names, or mappings, see ``DataEntry``.
         seeds: of initialisation, order and augmentation.
         image_size, augment, backbone, pretrained, budget, selection, test_episodes, acquire,
-            rounds: see ``benchmark.cell.Terms``.
+            rounds: see ``medtail.benchmark.grid.cell.Terms``.
     """
 
     title: str = ""

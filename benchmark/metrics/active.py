@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
-from .record import Metrics, Round
+from ..evidence.record import Metrics, Round
 
 CURVES = ("rare_accuracy", "accuracy", "balanced_accuracy", "macro_auc")
 AREAS = ("rare_accuracy", "accuracy", "balanced_accuracy")

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
-from .metrics import Floats, auc_and_ap
-from .predictions import Predictions
-from .record import Metrics
+from ..evidence.predictions import Predictions
+from ..evidence.record import Metrics
+from .long_tail import Floats, auc_and_ap
 
 Ints = NDArray[np.int64]
 FIRST = 30  # runs of Li et al. 2020, https://arxiv.org/abs/1907.00354, section 2.3

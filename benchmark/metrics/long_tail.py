@@ -11,10 +11,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
-from .predictions import Predictions
-from .record import Metrics
+from ..evidence.predictions import Predictions
+from ..evidence.record import Metrics
 
 Prior = Literal["natural", "balanced"]
 Floats = NDArray[np.float64]

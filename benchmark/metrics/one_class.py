@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
-from .metrics import SPECIFICITY, Floats, auc_and_ap, threshold_at
-from .predictions import Predictions
-from .record import Metrics
+from ..evidence.predictions import Predictions
+from ..evidence.record import Metrics
+from .long_tail import SPECIFICITY, Floats, auc_and_ap, threshold_at
 
 
 def log_odds(predictions: Predictions) -> Floats:

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterable, Mapping
 
-from .cell import Cell
-from .record import Record
+from ..evidence.record import Record
+from ..grid.cell import Cell
 
 SAME = 1e-9  # relative and absolute: sums of float64 in another order
 

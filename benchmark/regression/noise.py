@@ -10,13 +10,13 @@ from scipy.special import digamma, polygamma
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from datamodules.core.contract import Track
+from medtail.datamodules.core.contract import Track
 
-from . import statistics
-from .metrics_few_shot import episode_aucs
-from .metrics_one_class import log_odds
-from .predictions import Predictions
-from .statistics import LEVEL, Floats, Interval
+from ..evidence.predictions import Predictions
+from ..metrics.few_shot import episode_aucs
+from ..metrics.one_class import log_odds
+from ..statistics import intervals
+from ..statistics.intervals import LEVEL, Floats, Interval
 
 REPLICATES = 1000  # of the samples, for a standard error
 SMALLEST = 1e-5  # of a row's variance over the table's median (limma's ``fitFDist``)
@@ -133,7 +133,7 @@ def _weights(given: Predictions, track: Track) -> NDArray[np.float32]:
         even = np.full(amount, 1 / amount)
         drawn = np.random.default_rng(0).multinomial(amount, even, REPLICATES)
         return drawn.astype(np.float32)
-    return statistics.group_weights(given.target, given.group, REPLICATES, 0)
+    return intervals.group_weights(given.target, given.group, REPLICATES, 0)
 
 
 def _metric(given: Predictions, track: Track, weights: NDArray[np.float32]) -> Floats:
@@ -142,5 +142,5 @@ def _metric(given: Predictions, track: Track, weights: NDArray[np.float32]) -> F
         values: Floats = weights @ episode_aucs(given) / weights.sum(1)
         return values
     if track == "one_class":
-        return statistics.auc(log_odds(given), given.target == 1, np.ascontiguousarray(weights.T))
-    return statistics.balanced_accuracy(given, weights)
+        return intervals.auc(log_odds(given), given.target == 1, np.ascontiguousarray(weights.T))
+    return intervals.balanced_accuracy(given, weights)

@@ -25,14 +25,14 @@ from typing import Literal
 
 import numpy as np
 
-from . import regression_evidence as evidence
-from .cell import digest
-from .leaderboard_columns import VIEWS, track
-from .predictions import Predictions
-from .ranking import holm
-from .record import Record
-from .regression_noise import Noise, between_seeds, sample_error, training_error
-from .statistics import Floats, Interval
+from ..boards.columns import VIEWS, track
+from ..evidence.predictions import Predictions
+from ..evidence.record import Record
+from ..grid.cell import digest
+from ..statistics.intervals import Floats, Interval
+from ..statistics.ranking import holm
+from . import evidence
+from .noise import Noise, between_seeds, sample_error, training_error
 
 LEVEL = 0.005  # of all rows together; 1 false alarm in 100 comparisons: docs/regression.md
 Verdict = Literal[

@@ -15,10 +15,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
-from . import score_sheet
-from .score_sheet import Sheet
+from . import sheet as score_sheet
+from .sheet import Sheet
 
 Floats = NDArray[np.float64]
 Form = Literal["probabilities", "logits"]

@@ -11,21 +11,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import datamodules
-from datamodules.core import regimes
-from datamodules.core.contract import Track
-from datamodules.core.errors import MedtailError
-from datamodules.core.names import DataName
+from medtail import datamodules
+from medtail.datamodules.core.contract import Track
+from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.names import DataName
+from medtail.datamodules.core.splitting import regimes
 
-from . import metrics, statistics
-from .leaderboard import read_predictions
-from .leaderboard_columns import VIEWS, column
-from .leaderboard_rows import Section, sections
-from .metrics_one_class import abnormal_classes
-from .predictions import Predictions
-from .record import Metrics, Record, read_lines
+from ..boards.columns import VIEWS, column
+from ..boards.leaderboard import read_predictions
+from ..boards.section import Section, sections
+from ..evidence.predictions import Predictions
+from ..evidence.record import Metrics, Record, read_lines
+from ..metrics import long_tail
+from ..metrics.one_class import abnormal_classes
+from ..statistics import intervals as statistics
+from ..statistics.intervals import REPLICATES, Interval
 from .scores_file import Floats, Scores
-from .statistics import REPLICATES, Interval
 
 REFUSED: dict[Track, str] = {
     "few_shot": "a few-shot score is of episodes, each with images to learn from",
@@ -163,8 +164,8 @@ def score(truth: Truth, scores: Scores) -> Scored:
     else:
         given = Predictions.of(samples.id, samples.group, samples.target, scores.logits)
         drawn_metrics, classes = _long_tail(truth, given, weights)
-        found = metrics.score(given, None, truth.counts, truth.ordinal)
-        balanced = metrics.score(given, None, truth.counts, truth.ordinal, "balanced")
+        found = long_tail.score(given, None, truth.counts, truth.ordinal)
+        balanced = long_tail.score(given, None, truth.counts, truth.ordinal, "balanced")
     intervals = {
         name: statistics.interval(float(values[0]), values[1:])
         for name, values in drawn_metrics.items()
@@ -183,7 +184,7 @@ def _long_tail(
     truth: Truth, given: Predictions, weights: NDArray[np.float32]
 ) -> tuple[Mapping[str, Floats], Floats]:
     """Metrics [1 + R] on the test as it is and on draws of it, and recalls [1 + R, K]."""
-    recalls, names = statistics.recalls(given, weights), np.array(metrics.groups(truth.counts))
+    recalls, names = statistics.recalls(given, weights), np.array(long_tail.groups(truth.counts))
     present = ~np.isnan(recalls[0])
     drawn = {
         "balanced_accuracy": np.nanmean(recalls, 1),

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
-from .predictions import Predictions
+from ..evidence.predictions import Predictions
 
 Floats = NDArray[np.float64]
 REPLICATES = 2000

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata, wilcoxon
 
-from .statistics import LEVEL
+from .intervals import LEVEL
 
 Floats = NDArray[np.float64]
 POWER = 0.8

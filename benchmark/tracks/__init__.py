@@ -4,10 +4,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from datamodules.core.base import ImageDataModule
-from datamodules.core.contract import Track
+from medtail.datamodules.core.base import ImageDataModule
+from medtail.datamodules.core.contract import Track
 
-from ..cell import Cell
+from ..grid.cell import Cell
 from .outcome import Scored, Tell
 
 LOOPS: dict[Track, str] = {

@@ -10,18 +10,18 @@ import numpy as np
 import torch
 from filelock import FileLock
 
-import methods
-from datamodules.core.base import ImageDataModule
-from datamodules.core.errors import MedtailError
-from datamodules.core.plan import Rows
-from methods.core.base import Method, Scene
-from methods.core.scene import Seen
+from medtail import methods
+from medtail.datamodules.core.base import ImageDataModule
+from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.splitting.plan import Rows
+from medtail.methods.core.base import Method, Scene
+from medtail.methods.core.scene import Seen
 
-from .. import record
-from ..cell import Cell, Terms, digest
-from ..metrics import score
-from ..metrics_active import CURVES, rare_accuracy, summary
-from ..predictions import Predictions
+from ..evidence import record
+from ..evidence.predictions import Predictions
+from ..grid.cell import Cell, Terms, digest
+from ..metrics.active import CURVES, rare_accuracy, summary
+from ..metrics.long_tail import score
 from . import supervised
 from .outcome import Scored, Tell
 from .supervised import Trained

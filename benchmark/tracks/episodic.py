@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from datamodules.core.base import ImageDataModule
-from datamodules.core.contract import Batch
-from datamodules.core.episodes import Episode, list_digest
-from methods.core.base import Method
+from medtail.datamodules.core.base import ImageDataModule
+from medtail.datamodules.core.contract import Batch
+from medtail.datamodules.core.splitting.episodes import Episode, list_digest
+from medtail.methods.core.base import Method
 
-from ..cell import Cell
-from ..metrics_few_shot import score_episodes
-from ..predictions import Predictions
+from ..evidence.predictions import Predictions
+from ..grid.cell import Cell
+from ..metrics.few_shot import score_episodes
 from .outcome import Scored, Tell
 from .supervised import computing, train
 

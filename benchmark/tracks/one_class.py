@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from datamodules.core.base import ImageDataModule
-from datamodules.core.errors import MedtailError
-from methods.core.base import Method
+from medtail.datamodules.core.base import ImageDataModule
+from medtail.datamodules.core.errors import MedtailError
+from medtail.methods.core.base import Method
 
-from .. import metrics_one_class as metrics
-from .. import record
-from ..cell import Cell, Terms
-from ..predictions import Predictions
+from ..evidence import record
+from ..evidence.predictions import Predictions
+from ..grid.cell import Cell, Terms
+from ..metrics import one_class
 from . import supervised
 from .outcome import Scored, Tell
 
@@ -36,9 +36,9 @@ def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
         trained.images,
         test,
         val,
-        metrics.score(test, val, names),
-        metrics.support(test, names),
-        scored_names=tuple(names[k] for k in metrics.abnormal_classes(test, names)),
+        one_class.score(test, val, names),
+        one_class.support(test, names),
+        scored_names=tuple(names[k] for k in one_class.abnormal_classes(test, names)),
     )
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from methods.core.base import Method
+from medtail.methods.core.base import Method
 
-from .. import record
-from ..predictions import Predictions
+from ..evidence import record
+from ..evidence.predictions import Predictions
 
 Tell = Callable[[str], None]
 

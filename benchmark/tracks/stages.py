@@ -18,13 +18,13 @@ import lightning as L
 import torch
 from lightning.pytorch.strategies import DDPStrategy
 
-from datamodules.core.base import ImageDataModule
-from datamodules.core.contract import DataRequest
-from datamodules.core.errors import MedtailError
-from datamodules.core.samplers import stream_size
-from methods.core.base import Method
+from medtail.datamodules.core.base import ImageDataModule
+from medtail.datamodules.core.contract import DataRequest
+from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.loading.samplers import stream_size
+from medtail.methods.core.base import Method
 
-from ..cell import Terms
+from ..grid.cell import Terms
 from .batchnorm import GlooBatchNorm
 
 MONITORS = {"best_balanced_accuracy": "val/balanced_accuracy", "best_macro_auc": "val/macro_auc"}

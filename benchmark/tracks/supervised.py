@@ -14,16 +14,16 @@ import numpy as np
 import torch
 from filelock import FileLock
 
-import methods
-from datamodules.core.base import ImageDataModule
-from datamodules.core.contract import Batch
-from datamodules.core.errors import MedtailError
-from methods.core.base import Method, Recipe
+from medtail import methods
+from medtail.datamodules.core.base import ImageDataModule
+from medtail.datamodules.core.contract import Batch
+from medtail.datamodules.core.errors import MedtailError
+from medtail.methods.core.base import Method, Recipe
 
-from .. import record
-from ..cell import Cell, Terms, digest
-from ..metrics import score
-from ..predictions import Predictions
+from ..evidence import record
+from ..evidence.predictions import Predictions
+from ..grid.cell import Cell, Terms, digest
+from ..metrics.long_tail import score
 from .outcome import Scored, Tell
 from .stages import Fitted, detached, fit, quiet, trainer
 

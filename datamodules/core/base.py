@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import leaks, plans, regimes, splits
 from .arguments import height_width, whole_number
-from .cache import ImageStore, open_store
 from .contract import DataSpec
 from .errors import DataError, unknown
-from .loaders import Loaders
+from .loading.loaders import Loaders
 from .names import DataName
-from .plan import Facts
+from .pixels.cache import ImageStore, open_store
+from .pixels.transforms import Augmentation, check_name
 from .source import Source, cache_root, data_root
-from .transforms import Augmentation, check_name
+from .splitting import leaks, plans, regimes, splits
+from .splitting.plan import Facts
 
 
 class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import regimes
 from .base import ImageDataModule
-from .leaks import PAIRS, PERCEPTUAL_BITS, LeakReport, leak_report
+from .splitting import regimes
+from .splitting.leaks import PAIRS, PERCEPTUAL_BITS, LeakReport, leak_report
 from .table import SPLITS
 
 

@@ -118,7 +118,8 @@ class DataRequest:
     """All that a method may ask of its training loader.
 
     Attributes:
-        sampler: how the training images are drawn (see ``datamodules.core.samplers``).
+        sampler: how the training images are drawn, see
+            ``medtail.datamodules.core.loading.samplers``.
         second: sampler of a second, independent stream, or None for one stream. A named one has
             the batch size of the first.
         views: number of independently augmented copies of each image.

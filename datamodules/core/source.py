@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 
 from PIL import Image
 
-from .cache import UNREADABLE, Pixels, reason, resize
 from .errors import DataMissingError
 from .labels import images_below
 from .names import DataName
+from .pixels.cache import UNREADABLE, Pixels, reason, resize
 from .table import SampleTable
 
 

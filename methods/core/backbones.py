@@ -6,8 +6,8 @@ from typing import Any
 import timm
 from torch import nn
 
-from datamodules.core.contract import DataSpec
-from datamodules.core.errors import MedtailError, unknown
+from medtail.datamodules.core.contract import DataSpec
+from medtail.datamodules.core.errors import MedtailError, unknown
 
 
 def _stem(backbone: nn.Module, name: str) -> nn.Conv2d:

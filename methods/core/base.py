@@ -9,7 +9,7 @@ from timm.optim import create_optimizer_v2
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from datamodules.core.contract import Batch, DataRequest, DataSpec, Track
+from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec, Track
 
 from .adapting import logistic_regression
 from .backbones import build_backbone

@@ -1,6 +1,6 @@
 """Checks of a method's arguments: a bad value is one clear line before any training."""
 
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
 
 def slug(method: object) -> str:

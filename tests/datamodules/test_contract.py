@@ -5,15 +5,15 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from twins import ARGUMENTS, LISTS, TWINS
 
-import datamodules
-from benchmark.cell import Budget, Cell, Terms
-from benchmark.tracks import supervised
-from datamodules.core.card import card
-from datamodules.core.contract import DataRequest
-from datamodules.core.errors import DataError, DataMissingError, MedtailError
-from datamodules.core.table import SPLITS
+from medtail import datamodules
+from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.benchmark.tracks import supervised
+from medtail.datamodules.core.card import card
+from medtail.datamodules.core.contract import DataRequest
+from medtail.datamodules.core.errors import DataError, DataMissingError, MedtailError
+from medtail.datamodules.core.table import SPLITS
+from tests.twins import ARGUMENTS, LISTS, TWINS
 
 NO_FILES = {"phantom": {"count": 300}}  # drawn by the project, with arguments that keep it small
 NAMES = [*TWINS, *(n for n in NO_FILES if n in datamodules.registry())]

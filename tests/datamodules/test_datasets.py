@@ -7,19 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from twins import (
-    hyperkvasir_twin,
-    isic2019_twin,
-    kvasir_capsule_twin,
-    medmnist_twin,
-)
 
-import datamodules
-from datamodules import aptos2019, hyperkvasir, isic2019, kvasir_capsule, medmnist
-from datamodules.core import regimes
-from datamodules.core.card import card
-from datamodules.core.errors import DataError, MedtailError
-from datamodules.core.splits import few_groups_split
+from medtail import datamodules
+from medtail.datamodules import aptos2019, hyperkvasir, isic2019, kvasir_capsule, medmnist
+from medtail.datamodules.core.card import card
+from medtail.datamodules.core.errors import DataError, MedtailError
+from medtail.datamodules.core.splitting import regimes
+from medtail.datamodules.core.splitting.splits import few_groups_split
+from tests.twins import hyperkvasir_twin, isic2019_twin, kvasir_capsule_twin, medmnist_twin
 
 
 def built(name, root, size=28, cache=None):

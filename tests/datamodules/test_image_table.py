@@ -5,10 +5,10 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 from pyarrow import parquet as pq
-from twins import image_table_twin, write_csv, write_image
 
-import datamodules
-from datamodules.core.errors import DataError, DataMissingError, MedtailError
+from medtail import datamodules
+from medtail.datamodules.core.errors import DataError, DataMissingError, MedtailError
+from tests.twins import image_table_twin, write_csv, write_image
 
 
 @pytest.fixture

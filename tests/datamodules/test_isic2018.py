@@ -5,12 +5,12 @@ import pickle
 
 import numpy as np
 import pytest
-from twins import ham_ids, isic2018_kaggle, isic2018_npz, isic2018_official, write_csv
 
-import datamodules
-from datamodules import isic2018
-from datamodules.core.card import card
-from datamodules.core.errors import DataError
+from medtail import datamodules
+from medtail.datamodules import isic2018
+from medtail.datamodules.core.card import card
+from medtail.datamodules.core.errors import DataError
+from tests.twins import ham_ids, isic2018_kaggle, isic2018_npz, isic2018_official, write_csv
 
 HAM = {"MEL": 1113, "NV": 6705, "BCC": 514, "AKIEC": 327, "BKL": 1099, "DF": 115, "VASC": 142}
 

@@ -7,10 +7,10 @@ import pytest
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import roc_auc_score
 
-from datamodules import build
-from datamodules.core.drawing import DRAWING_VERSION
-from datamodules.core.errors import MedtailError
-from datamodules.phantom import (
+from medtail.datamodules import build
+from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.pixels.drawing import DRAWING_VERSION
+from medtail.datamodules.phantom import (
     CLASSES,
     FEWEST,
     IMAGES,

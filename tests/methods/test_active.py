@@ -8,19 +8,19 @@ import torch
 from scipy.spatial.distance import cdist
 from scipy.stats import chisquare
 
-import methods
-from datamodules.core.contract import DataSpec
-from datamodules.core.errors import MedtailError
-from methods.badge import k_means_plus_plus, squared_distances
-from methods.bald import dropout_passes, mutual_information
-from methods.clinical import query_rows
-from methods.core.acquisition import Acquisition, highest, learns, probabilities
-from methods.core.scene import Scene, Seen
-from methods.core.similarity import gradient_factors
-from methods.coreset import k_center_greedy, nearest_squared_distance
-from methods.entropy_sampling import entropy
-from methods.glister import greedy_descent
-from methods.margin_sampling import margin
+from medtail import methods
+from medtail.datamodules.core.contract import DataSpec
+from medtail.datamodules.core.errors import MedtailError
+from medtail.methods.badge import k_means_plus_plus, squared_distances
+from medtail.methods.bald import dropout_passes, mutual_information
+from medtail.methods.clinical import query_rows
+from medtail.methods.core.active.base import Acquisition, highest, learns, probabilities
+from medtail.methods.core.scene import Scene, Seen
+from medtail.methods.core.submodular.similarity import gradient_factors
+from medtail.methods.coreset import k_center_greedy, nearest_squared_distance
+from medtail.methods.entropy_sampling import entropy
+from medtail.methods.glister import greedy_descent
+from medtail.methods.margin_sampling import margin
 
 HAM10000 = (156, 939, 72, 46, 154, 16, 20)
 RARE = (3, 5, 6)

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-import methods
-from datamodules.core.contract import Batch, DataSpec
-from datamodules.core.errors import MedtailError
-from methods.bbn import bilateral_loss, cumulative_weight
+from medtail import methods
+from medtail.datamodules.core.contract import Batch, DataSpec
+from medtail.datamodules.core.errors import MedtailError
+from medtail.methods.bbn import bilateral_loss, cumulative_weight
 
 SPEC = DataSpec("ham", tuple("abcdefg"), (778, 4693, 359, 228, 769, 80, 98), (16, 16))
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-import methods
-from datamodules.core.contract import PK, Batch, DataRequest, DataSpec, SamplerName
-from datamodules.core.samplers import class_probability
-from methods.core.base import Method, Recipe, Stage
+from medtail import methods
+from medtail.datamodules.core.contract import PK, Batch, DataRequest, DataSpec, SamplerName
+from medtail.datamodules.core.loading.samplers import class_probability
+from medtail.methods.core.base import Method, Recipe, Stage
 
 HAM10000 = (778, 4693, 359, 228, 769, 80, 98)
 SPEC = DataSpec("fake", ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"), HAM10000, (16, 16))

@@ -9,20 +9,20 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-import methods
-from benchmark import run
-from benchmark.cell import Budget, Cell, Terms
-from benchmark.tracks import supervised
-from benchmark.tracks.batchnorm import GlooBatchNorm
-from datamodules.core.contract import Batch, DataSpec
-from datamodules.core.errors import MedtailError
-from methods.core.contrastive import (
+from medtail import methods
+from medtail.benchmark.execution import worker as run
+from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.benchmark.tracks import supervised
+from medtail.benchmark.tracks.batchnorm import GlooBatchNorm
+from medtail.datamodules.core.contract import Batch, DataSpec
+from medtail.datamodules.core.errors import MedtailError
+from medtail.methods.core.contrast.losses import (
     balanced_supcon_loss,
     parametric_contrastive_loss,
     supcon_loss,
 )
-from methods.core.momentum import LabelledQueue, MomentumCopy, Projection
-from methods.proco import proto_instances
+from medtail.methods.core.contrast.momentum import LabelledQueue, MomentumCopy, Projection
+from medtail.methods.proco import proto_instances
 
 HAM10000 = (778, 4693, 359, 228, 769, 80, 98)
 SPEC = DataSpec("ham", tuple("abcdefg"), HAM10000, (16, 16))

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-import methods
-from datamodules.core.contract import Batch, DataSpec, EpisodeShape
-from datamodules.core.errors import MedtailError
-from methods.core.base import Recipe
+from medtail import methods
+from medtail.datamodules.core.contract import Batch, DataSpec, EpisodeShape
+from medtail.datamodules.core.errors import MedtailError
+from medtail.methods.core.base import Recipe
 
 HAM10000 = (778, 4693, 359, 769)  # the common classes
 

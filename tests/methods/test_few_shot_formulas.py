@@ -9,10 +9,10 @@ import torch
 from test_methods_few_shot import build, episodes, fit, spec
 from torch import nn
 
-import methods
-from datamodules.core.contract import DataSpec, EpisodeShape
-from datamodules.core.errors import MedtailError
-from methods import daml, fine_tuning, protonet, relationnet, reptile
+from medtail import methods
+from medtail.datamodules.core.contract import DataSpec, EpisodeShape
+from medtail.datamodules.core.errors import MedtailError
+from medtail.methods import daml, fine_tuning, protonet, relationnet, reptile
 
 
 @pytest.mark.parametrize("size", [8, 15])

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-import methods
-from datamodules.core.contract import Batch, DataSpec
-from methods.ldam import ldam_margins, with_margins
+from medtail import methods
+from medtail.datamodules.core.contract import Batch, DataSpec
+from medtail.methods.ldam import ldam_margins, with_margins
 
 COUNTS = torch.tensor([778, 4693, 359, 228, 769, 80, 98])
 N = COUNTS.numpy().astype(float)

@@ -7,17 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-import methods
-from datamodules.core.contract import Batch, DataSpec
-from datamodules.core.errors import MedtailError
-from methods.balanced_softmax import balanced_softmax_loss
-from methods.equalization import equalization_loss, middle_prior, tail_classes
-from methods.focal import focal_loss
-from methods.ldam import ldam_margins, with_margins
-from methods.logit_adjustment import logit_adjusted_loss
-from methods.ohem import hard_example_loss
-from methods.post_hoc_logit_adjustment import adjusted_logits
-from methods.vs_loss import vs_loss
+from medtail import methods
+from medtail.datamodules.core.contract import Batch, DataSpec
+from medtail.datamodules.core.errors import MedtailError
+from medtail.methods.balanced_softmax import balanced_softmax_loss
+from medtail.methods.equalization import equalization_loss, middle_prior, tail_classes
+from medtail.methods.focal import focal_loss
+from medtail.methods.ldam import ldam_margins, with_margins
+from medtail.methods.logit_adjustment import logit_adjusted_loss
+from medtail.methods.ohem import hard_example_loss
+from medtail.methods.post_hoc_logit_adjustment import adjusted_logits
+from medtail.methods.vs_loss import vs_loss
 
 COUNTS = torch.tensor([778, 4693, 359, 228, 769, 80, 98])
 N = COUNTS.numpy().astype(float)

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-import methods
-from benchmark.cell import Budget, Cell, Terms
-from benchmark.run import prepared
-from benchmark.tracks import supervised
-from datamodules.core.contract import PK, Batch, DataSpec
-from datamodules.core.errors import MedtailError
-from methods.core.base import Method
-from methods.core.metric_losses import METRIC_LOSSES
+from medtail import methods
+from medtail.benchmark.execution.worker import prepared
+from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.benchmark.tracks import supervised
+from medtail.datamodules.core.contract import PK, Batch, DataSpec
+from medtail.datamodules.core.errors import MedtailError
+from medtail.methods.core.base import Method
+from medtail.methods.core.contrast.metric_losses import METRIC_LOSSES
 
 HAM10000 = (778, 4693, 359, 228, 769, 80, 98)
 SPEC = DataSpec("ham", tuple("abcdefg"), HAM10000, (16, 16))

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-import methods
-from datamodules.core.contract import Batch, DataSpec
-from methods import balanced_mixup, mixup, remix
-from methods.core.mixing import draw_weight, mix, mixed_cross_entropy
-from methods.remix import remix_target_weight
+from medtail import methods
+from medtail.datamodules.core.contract import Batch, DataSpec
+from medtail.methods import balanced_mixup, mixup, remix
+from medtail.methods.core.mixing import draw_weight, mix, mixed_cross_entropy
+from medtail.methods.remix import remix_target_weight
 
 COUNTS = (778, 4693, 359, 228, 769, 80, 98)
 SPEC = DataSpec("ham", tuple("abcdefg"), COUNTS, (16, 16))

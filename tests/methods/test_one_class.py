@@ -12,11 +12,11 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 from torch.utils.data import DataLoader
 
-import methods
-from datamodules.core.contract import Batch, DataSpec
-from methods.core import one_class_density as density
-from methods.core.base import Method, Recipe
-from methods.core.one_class import OneClass
+from medtail import methods
+from medtail.datamodules.core.contract import Batch, DataSpec
+from medtail.methods.core.base import Method, Recipe
+from medtail.methods.core.one_class import density
+from medtail.methods.core.one_class.base import OneClass
 
 NAMES = ("NV", "not NV")
 SPEC = DataSpec(

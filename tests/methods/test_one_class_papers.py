@@ -10,13 +10,13 @@ from sklearn.metrics import roc_auc_score
 from test_methods_one_class import SPEC, batch, build, step, trained
 from torch.nn import functional as F
 
-import methods
-from datamodules.core.contract import Batch, DataSpec
-from datamodules.core.errors import MedtailError
-from methods import autoencoder, cutpaste, deep_svdd, doc, perturbation_occ
-from methods.core.middle_classes import GENERATORS, controls
-from methods.core.one_class import one_against_rest
-from methods.middle_class_occ import middle_class_loss
+from medtail import methods
+from medtail.datamodules.core.contract import Batch, DataSpec
+from medtail.datamodules.core.errors import MedtailError
+from medtail.methods import autoencoder, cutpaste, deep_svdd, doc, perturbation_occ
+from medtail.methods.core.middle_classes.registry import GENERATORS, controls
+from medtail.methods.core.one_class.base import one_against_rest
+from medtail.methods.middle_class_occ import middle_class_loss
 
 
 def test_the_loss_of_middle_classes_is_the_sum_of_weighted_means():

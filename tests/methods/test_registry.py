@@ -3,16 +3,15 @@
 import inspect
 import subprocess
 import sys
-from pathlib import Path
 from typing import get_args
 
 import pytest
 
-import methods
-from datamodules.core.contract import PK, DataSpec, SamplerName
-from datamodules.core.errors import MedtailError
+from medtail import methods
+from medtail.datamodules.core.contract import PK, DataSpec, SamplerName
+from medtail.datamodules.core.errors import MedtailError
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 HAM10000 = (778, 4693, 359, 228, 769, 80, 98)
 SPEC = DataSpec("fake", ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"), HAM10000, (16, 16))
 EVERY = pytest.mark.parametrize("name", sorted(methods.registry()))

@@ -8,13 +8,13 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-import methods
-from datamodules.core.contract import Batch, DataSpec
-from methods.core.base import Method, Recipe
-from methods.core.monitor import ValidationMetrics, balanced_accuracy
-from methods.core.stages import learning_rate_factor
-from methods.ncm import class_means
-from methods.tau_norm import norm_count_correlation, tau_normalised
+from medtail import methods
+from medtail.datamodules.core.contract import Batch, DataSpec
+from medtail.methods.core.base import Method, Recipe
+from medtail.methods.core.monitor import ValidationMetrics, balanced_accuracy
+from medtail.methods.core.stages import learning_rate_factor
+from medtail.methods.ncm import class_means
+from medtail.methods.tau_norm import norm_count_correlation, tau_normalised
 
 SPEC = DataSpec("ham", tuple("abcdefg"), (778, 4693, 359, 228, 769, 80, 98), (16, 16))
 

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-import methods
-from datamodules.core.contract import DataSpec
-from datamodules.core.errors import MedtailError
-from methods.core.losses import weighted_cross_entropy
-from methods.core.weights import effective_number_weights, log_prior
-from methods.ldam import ldam_margins
-from methods.weighted_ce import inverse_frequency_weights
+from medtail import methods
+from medtail.datamodules.core.contract import DataSpec
+from medtail.datamodules.core.errors import MedtailError
+from medtail.methods.core.losses import weighted_cross_entropy
+from medtail.methods.core.weights import effective_number_weights, log_prior
+from medtail.methods.ldam import ldam_margins
+from medtail.methods.weighted_ce import inverse_frequency_weights
 
 # ISIC 2018 task 3, all images: MEL NV BCC AKIEC BKL DF VASC.
 ISIC2018 = torch.tensor([1113, 6705, 514, 327, 1099, 115, 142])

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent / "page"
+FOLDER = Path(__file__).parent
 # In this order: each uses what stands before it.
 SCRIPTS = ("dom", "prior", "state", "rows", "record", "ranking", "classes", "figures", "main")
 

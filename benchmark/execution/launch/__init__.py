@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from ..run import Job, Outcome
+from ..worker import Job, Outcome
 
 
 class Launcher(Protocol):

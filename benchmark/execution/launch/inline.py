@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from ..run import Job, Outcome, run
+from ..worker import Job, Outcome, run
 
 
 def launch(jobs: Sequence[Job]) -> Iterator[Outcome]:

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
-from ..run import Job, Outcome, failed, run, worker_environment
+from ..worker import Job, Outcome, failed, run, worker_environment
 
 
 def launch(

@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from .cache import ImageStore
-from .contract import Batch, DataRequest, DataSpec
-from .episodes import (
+from ..contract import Batch, DataRequest, DataSpec
+from ..errors import MedtailError
+from ..names import DataName
+from ..pixels.cache import ImageStore
+from ..pixels.transforms import Augmentation, Augmenter, check_name
+from ..splitting.episodes import (
     TEST,
     VALIDATION,
     VALIDATION_EPISODES,
@@ -23,13 +26,10 @@ from .episodes import (
     Urn,
     urn,
 )
-from .errors import MedtailError
-from .names import DataName
-from .plan import Plan
+from ..splitting.plan import Plan
+from ..table import SampleTable
 from .rows import InOrder, Rows
 from .samplers import StepSampler
-from .table import SampleTable
-from .transforms import Augmentation, Augmenter, check_name
 
 
 class Loaders(L.LightningDataModule):

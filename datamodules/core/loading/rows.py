@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
-from .cache import ImageStore
-from .contract import Batch
+from ..contract import Batch
+from ..pixels.cache import ImageStore
+from ..pixels.transforms import Augmenter
 from .samplers import Draw
-from .transforms import Augmenter
 
 
 class Rows(Dataset[Batch]):

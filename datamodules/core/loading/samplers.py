@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from .contract import PK, SamplerName
-from .errors import MedtailError
+from ..contract import PK, SamplerName
+from ..errors import MedtailError
 
 
 class Draw(NamedTuple):

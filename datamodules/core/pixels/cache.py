@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from rich.progress import track
 
-from .errors import DataError
+from ..errors import DataError
 
 Pixels = NDArray[np.uint8]
 DECODER_VERSION = 2  # part of every key: raise it when ``resize`` gives other pixels

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import unknown
+from ..errors import unknown
 
 Augmentation = Literal["none", "symmetries", "standard", "contrastive"]
 cv2.setNumThreads(1)

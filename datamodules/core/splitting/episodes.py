@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
-from .contract import Batch, EpisodeShape
-from .errors import DataError, MedtailError
-from .rows import Rows
-from .samplers import Draw
+from ..contract import Batch, EpisodeShape
+from ..errors import DataError, MedtailError
+from ..loading.rows import Rows
+from ..loading.samplers import Draw
 
 Ints = NDArray[np.int64]
 TRIES = 100  # support sets drawn anew, where lesions of several classes leave too few queries

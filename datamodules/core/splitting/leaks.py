@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .cache import ImageStore, cache_errors
-from .errors import DataError
-from .table import SPLITS, SampleTable
+from ..errors import DataError
+from ..pixels.cache import ImageStore, cache_errors
+from ..table import SPLITS, SampleTable
 
 PERCEPTUAL_BITS = 4  # pHash distance (of 64 bits) up to which two images count as nearly identical
 EXCLUDED = "excluded"  # the split of an image that was taken out as a copy

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ..contract import EpisodeShape, Track
+from ..names import DataName
 from . import regimes
-from .contract import EpisodeShape, Track
-from .names import DataName
 
 Rows = NDArray[np.int64]
 

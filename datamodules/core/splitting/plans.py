@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..contract import EpisodeShape
+from ..errors import DataError
+from ..table import SPLITS
 from . import regimes
-from .contract import EpisodeShape
-from .errors import DataError
 from .plan import Facts, Plan, Rows
-from .table import SPLITS
 
 N_QUERY = 15  # Li et al. 2020, https://arxiv.org/abs/1907.00354, section 2.3
 LABELLED_SHARE = 0.2  # the notebooks of CLINICAL's authors: 20 % labelled, 80 % pool

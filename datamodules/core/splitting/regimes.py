@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .contract import Track
-from .errors import DataError, MedtailError, unknown
+from ..contract import Track
+from ..errors import DataError, MedtailError, unknown
 
 Counts = NDArray[np.int64]
 KINDS = {

@@ -7,8 +7,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import DataError
-from .table import SPLITS, SampleTable
+from ..errors import DataError
+from ..table import SPLITS, SampleTable
 
 FRACTIONS = (0.7, 0.1, 0.2)
 STARTS = 8  # local searches of ``few_groups_split``, beside that from ``group_split``

@@ -5,11 +5,11 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from datamodules.core.contract import DataSpec
-from datamodules.core.errors import unknown
+from medtail.datamodules.core.contract import DataSpec
+from medtail.datamodules.core.errors import unknown
 
-from .. import registry
-from .base import Common, Method
+from ... import registry
+from ..base import Common, Method
 
 
 class Acquisition(Method):

@@ -5,13 +5,13 @@ from typing import ClassVar, Unpack
 import torch
 from torch import Tensor
 
-from datamodules.core.contract import DataRequest, DataSpec
+from medtail.datamodules.core.contract import DataRequest, DataSpec
 
-from .base import Common, Stage
-from .contrastive import supcon_loss
-from .gathering import gathered
+from ..base import Common, Stage
+from ..gathering import gathered
+from ..one_class.base import OneClass
+from .losses import supcon_loss
 from .momentum import Projection
-from .one_class import OneClass
 
 DIM, TEMPERATURE = 128, 0.5  # Chen et al., "SimCLR", ICML 2020, section 3 and table 5
 

@@ -10,7 +10,7 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from .contrastive import supcon_loss
+from .losses import supcon_loss
 
 
 def distances(first: Tensor, second: Tensor) -> Tensor:

@@ -6,15 +6,15 @@ from typing import Literal, Unpack
 import torch
 from torch import Tensor, nn
 
-from datamodules.core.contract import Batch, DataRequest, DataSpec
-from datamodules.core.errors import unknown
+from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec
+from medtail.datamodules.core.errors import unknown
 
-from .base import Common, Method, Stage
-from .checks import check_interval
-from .episode_norm import switch_norms
+from ..base import Common, Method, Stage
+from ..checks import check_interval
+from ..monitor import ValidationMetrics
 from .inner import Inner, Parts, Weights, adapted, judge, weights_of
 from .meta import ENGINES, Engine, attached, meta_gradient
-from .monitor import ValidationMetrics
+from .norm import switch_norms
 
 TASKS = 4  # episodes a step: Li et al. 2020, https://arxiv.org/abs/1907.00354, section 2.3
 
@@ -71,7 +71,7 @@ class MetaLearner(EpisodicMethod):
         first_order: take their gradients for constants.
         statistics: where BatchNorms take theirs from when queries are judged: the ``support`` set,
             or all queries together (``query``: transductive, as in MAML's own code).
-        engine: what derives, see ``methods.core.meta``; no engine changes a result.
+        engine: what derives, see ``medtail.methods.core.few_shot.meta``; changes no result.
         common: see ``Method``.
     """
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from .episode_norm import statistics_of
+from .norm import statistics_of
 
 Weights = dict[str, Tensor]
 Gradient = Callable[[Callable[[Weights], Tensor], Weights, bool], Weights]

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from .middle_classes_image import (
+from .drawing import (
     Rng,
     blurred,
     coloured,

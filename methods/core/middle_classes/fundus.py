@@ -7,7 +7,7 @@ and never less than what a pixel can show.
 import torch
 from torch import Tensor
 
-from .middle_classes_image import (
+from .drawing import (
     Rng,
     blurred,
     coloured,

@@ -6,16 +6,7 @@ Signatures as in ``middle_classes_dermoscopy``.
 import torch
 from torch import Tensor
 
-from .middle_classes_image import (
-    Rng,
-    blurred,
-    coverage,
-    drawn_places,
-    patch,
-    sample,
-    shaken,
-    uniform,
-)
+from .drawing import Rng, blurred, coverage, drawn_places, patch, sample, shaken, uniform
 
 FOCI = 4  # at most
 

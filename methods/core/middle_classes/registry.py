@@ -11,12 +11,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from datamodules.core.errors import MedtailError, unknown
+from medtail.datamodules.core.errors import MedtailError, unknown
 
-from .middle_classes_dermoscopy import asymmetry_splice, border_warp, colour_variegation
-from .middle_classes_fundus import exudates, fellow_eye_composite, red_dots
-from .middle_classes_generic import bank_composite, lesion_prior, mirror_composite
-from .middle_classes_image import Rng
+from .dermoscopy import asymmetry_splice, border_warp, colour_variegation
+from .drawing import Rng
+from .fundus import exudates, fellow_eye_composite, red_dots
+from .generic import bank_composite, lesion_prior, mirror_composite
 
 
 class MiddleClassGenerator(Protocol):

@@ -5,9 +5,9 @@ from typing import ClassVar, Unpack
 import torch
 from torch import Tensor, nn
 
-from datamodules.core.contract import Batch, DataSpec, Track
+from medtail.datamodules.core.contract import Batch, DataSpec, Track
 
-from .base import Common, Method
+from ..base import Common, Method
 
 
 class OneClass(Method):

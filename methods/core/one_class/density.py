@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from datamodules.core.contract import Batch
+from medtail.datamodules.core.contract import Batch
 
 Features = Callable[[Tensor], Tensor]
 

@@ -27,11 +27,11 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from datamodules.core.errors import MedtailError, unknown
+from medtail.datamodules.core.errors import MedtailError, unknown
 
-from . import submodular_library, submodular_search
+from . import library, search
+from .problem import Function, Problem
 from .similarity import Parts
-from .submodular_problem import Function, Problem
 
 __all__ = ["Engine", "Function", "saturated", "select"]
 
@@ -53,7 +53,7 @@ def select(
 
     Args:
         function: one of the table above.
-        pool: factors of N vectors, see ``methods.core.similarity``.
+        pool: factors of N vectors, see ``medtail.methods.core.submodular.similarity``.
         query: factors of Q vectors.
         budget: how many to pick, at most N.
         eta: weight of the similarities to the query; at most 1 for ``logdetmi``.
@@ -70,7 +70,7 @@ def select(
     _check(problem, budget, engine)
     if engine == "auto":
         engine = faster(problem, budget)
-    maximise = submodular_library.maximise if engine == "submodlib" else submodular_search.maximise
+    maximise = library.maximise if engine == "submodlib" else search.maximise
     picks, gains = maximise(problem, budget)
     return torch.tensor(picks, dtype=torch.int64), torch.tensor(gains, dtype=torch.float64)
 

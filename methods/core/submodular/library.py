@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
-from .submodular_problem import Greedy, Problem
+from .problem import Greedy, Problem
 
 
 def maximise(problem: Problem, budget: int, optimizer: str = "") -> Greedy:

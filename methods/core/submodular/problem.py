@@ -1,4 +1,4 @@
-"""A problem of ``methods.core.submodular``, as its two engines get it."""
+"""A problem of ``medtail.methods.core.submodular``, as its two engines get it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,7 +16,7 @@ class Problem:
     """What is maximised.
 
     Attributes:
-        function: see ``methods.core.submodular``.
+        function: see ``medtail.methods.core.submodular``.
         pool: N vectors, of norm 1 where similarities are cosines.
         query: Q vectors.
         eta: weight of the similarities to the query.

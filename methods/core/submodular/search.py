@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .problem import Greedy, Problem
 from .similarity import Parts, inner_products
-from .submodular_problem import Greedy, Problem
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from boards import TERMS, done, with_value
 from scipy.stats import rankdata, wilcoxon
 
-from benchmark.critical import critical, needed
-from benchmark.leaderboard_rows import sections
+from medtail.benchmark.boards.critical_difference import critical, needed
+from medtail.benchmark.boards.section import sections
+from tests.boards import TERMS, done, with_value
 
 METHODS = ("best", "close", "worst")
 

@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from boards import board, done, failed, rows, with_value
 from rich.console import Console
 
-from benchmark import leaderboard
-from benchmark.cell import Terms
-from datamodules.core.errors import MedtailError
+from medtail.benchmark.boards import leaderboard
+from medtail.benchmark.grid.cell import Terms
+from medtail.datamodules.core.errors import MedtailError
+from tests.boards import board, done, failed, rows, with_value
 
 
 def overall(root, values):

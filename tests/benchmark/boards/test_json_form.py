@@ -1,29 +1,29 @@
 """The boards as JSON: what it holds, how it is laid out, and that rows can be run again."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
-from boards import TERMS, active, done, failed, few_shot, one_class
 
-from benchmark import board_json
-from benchmark.again import suite_text
-from benchmark.cell import Budget, Cell, Terms
-from benchmark.leaderboard_columns import COLUMNS
-from benchmark.leaderboard_rows import sections
-from benchmark.record import read_lines
-from benchmark.standing import compute
-from benchmark.suite import Suite
-from benchmark.suite_files import load
+from medtail.benchmark.boards import json_form
+from medtail.benchmark.boards.columns import COLUMNS
+from medtail.benchmark.boards.section import sections
+from medtail.benchmark.boards.standing import compute
+from medtail.benchmark.evidence.record import read_lines
+from medtail.benchmark.grid.again import suite_text
+from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.benchmark.grid.files import load
+from medtail.benchmark.grid.suite import Suite
+from tests import ROOT
+from tests.boards import TERMS, active, done, failed, few_shot, one_class
 
 
 def made(*finished, slug="fake@natural"):
     parts = sections([record for record, _ in finished])
     stored = {record.cell_id: scores for record, scores in finished if scores is not None}
     known = [compute(part, stored, "key") for part in parts]
-    return board_json.document({slug: parts}, {slug: known}), known
+    return json_form.document({slug: parts}, {slug: known}), known
 
 
 def table(document):
@@ -82,12 +82,12 @@ def test_what_a_row_is_and_what_became_of_its_seeds(long_tail):
 
 def test_a_row_is_a_line_and_the_same_boards_give_the_same_text(long_tail):
     (document, _), _ = long_tail
-    text = board_json.text(document)
+    text = json_form.text(document)
     assert json.loads(text) == document
     lines = [json.loads(line.rstrip(",")) for line in text.splitlines() if '"records"' in line]
     assert [line["name"] for line in lines] == [r["name"] for r in table(document)["rows"]]
     again, _ = made(*[done(m, s) for s in (1, 0) for m in ("focal", "erm")], failed("focal", 2))
-    assert board_json.text(again) == text
+    assert json_form.text(again) == text
 
 
 def test_numbers_have_six_digits(long_tail):
@@ -177,7 +177,7 @@ def test_words_that_yaml_would_read_as_something_else_stay(tmp_path):
 
 
 def test_every_committed_row_can_be_run_again(tmp_path):
-    folder = Path(__file__).parents[1] / "leaderboards" / "records"
+    folder = ROOT / "leaderboards" / "records"
     for path in sorted(folder.glob("*.jsonl")):
         for part in sections(read_lines(path)):
             for row in part.rows:

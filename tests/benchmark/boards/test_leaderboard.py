@@ -5,16 +5,16 @@ import re
 
 import numpy as np
 import pytest
-from boards import TERMS, board, done, failed, rows, with_value
 from rich.console import Console
 from timm.optim import get_optimizer_info, list_optimizers
 
-from benchmark import leaderboard
-from benchmark.cell import Budget, Terms
-from benchmark.leaderboard_columns import column
-from benchmark.leaderboard_facts import describe
-from benchmark.leaderboard_rows import sections
-from benchmark.record import Cost, Stage
+from medtail.benchmark.boards import leaderboard
+from medtail.benchmark.boards.columns import column
+from medtail.benchmark.boards.preamble import describe
+from medtail.benchmark.boards.section import sections
+from medtail.benchmark.evidence.record import Cost, Stage
+from medtail.benchmark.grid.cell import Budget, Terms
+from tests.boards import TERMS, board, done, failed, rows, with_value
 
 
 def test_a_row_says_what_the_method_had_beyond_its_table(tmp_path):

@@ -4,25 +4,25 @@ import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
-from boards import FEW, ONE, board, done, failed, few_shot, files, one_class, predictions
 from filelock import FileLock
 from matplotlib import image as images
 
-from benchmark import leaderboard, replicates
-from benchmark.cell import Terms
-from benchmark.leaderboard_columns import track
-from benchmark.leaderboard_rows import sections
-from benchmark.metrics import score
-from benchmark.predictions import Predictions
-from benchmark.record import read_lines
-from benchmark.standing import standings
-from datamodules.core.errors import MedtailError
+from medtail.benchmark.boards import leaderboard, replicates
+from medtail.benchmark.boards.columns import track
+from medtail.benchmark.boards.section import sections
+from medtail.benchmark.boards.standing import standings
+from medtail.benchmark.evidence.predictions import Predictions
+from medtail.benchmark.evidence.record import read_lines
+from medtail.benchmark.grid.cell import Terms
+from medtail.benchmark.metrics.long_tail import score
+from medtail.datamodules.core.errors import MedtailError
+from tests import ROOT
+from tests.boards import FEW, ONE, board, done, failed, few_shot, files, one_class, predictions
 
-COMMITTED = Path(__file__).parents[1] / "leaderboards"
+COMMITTED = ROOT / "leaderboards"
 SUFFIXES = {".jsonl", ".parquet", ".json", ".md", ".csv", ".png", ".html"}
 
 

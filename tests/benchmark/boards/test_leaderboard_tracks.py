@@ -6,13 +6,25 @@ import re
 
 import numpy as np
 import pytest
-from boards import ACTIVE, FEW, ONE, active, board, done, failed, few_shot, files, one_class, rows
 
-from benchmark import leaderboard
-from benchmark.cell import Terms
-from benchmark.leaderboard_columns import COLUMNS, VIEWS, column, headline, track
-from benchmark.leaderboard_curves import spread
-from benchmark.leaderboard_rows import sections
+from medtail.benchmark.boards import leaderboard
+from medtail.benchmark.boards.columns import COLUMNS, VIEWS, column, headline, track
+from medtail.benchmark.boards.curve_plot import spread
+from medtail.benchmark.boards.section import sections
+from medtail.benchmark.grid.cell import Terms
+from tests.boards import (
+    ACTIVE,
+    FEW,
+    ONE,
+    active,
+    board,
+    done,
+    failed,
+    few_shot,
+    files,
+    one_class,
+    rows,
+)
 
 MADE = {"few_shot": few_shot, "one_class": one_class, "active": active}
 SLUGS = {"few_shot": FEW.data, "one_class": ONE.data, "active": ACTIVE.data}

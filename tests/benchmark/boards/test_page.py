@@ -6,22 +6,22 @@ import json
 import re
 import shutil
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
-from boards import COST, active, done, failed, few_shot, one_class
-from chromium import Chromium, find
 from test_critical import over, sources
 
-from benchmark import board_json, page
-from benchmark.again import suite_text
-from benchmark.leaderboard import read_predictions
-from benchmark.leaderboard_rows import sections
-from benchmark.record import read_lines
-from benchmark.standing import Standing, compute, standings
+from medtail.benchmark.boards import json_form
+from medtail.benchmark.boards.leaderboard import read_predictions
+from medtail.benchmark.boards.page import document as page
+from medtail.benchmark.boards.section import sections
+from medtail.benchmark.boards.standing import Standing, compute, standings
+from medtail.benchmark.evidence.record import read_lines
+from medtail.benchmark.grid.again import suite_text
+from tests import ROOT
+from tests.boards import COST, active, done, failed, few_shot, one_class
+from tests.chromium import Chromium, find
 
-ROOT = Path(__file__).parents[1]
 REAL = "isic2018@natural"
 EVIL = "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=2'>"
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "mcc", "macro_auc")
@@ -38,7 +38,7 @@ def document(boards):
         parts[slug] = sections([record for record, _ in finished])
         stored = {record.cell_id: scores for record, scores in finished if scores is not None}
         known[slug] = [compute(part, stored, "key") for part in parts[slug]]
-    return board_json.document(parts, known)
+    return json_form.document(parts, known)
 
 
 def seeds(make, methods, **changes):
@@ -83,7 +83,7 @@ def real(tmp_path_factory):
     parts = sections(records)
     known = standings(root, REAL, parts, partial(read_predictions, root, REAL))
     path = root / "index.html"
-    path.write_text(page.html(board_json.document({REAL: parts}, {REAL: known})))
+    path.write_text(page.html(json_form.document({REAL: parts}, {REAL: known})))
     return records, path
 
 
@@ -349,7 +349,7 @@ def test_critical_differences_are_drawn_where_a_test_can_tell_something(browser,
     parts = over(sources(count))
     known = {slug: [Standing(key="key", rows={}) for _ in found] for slug, found in parts.items()}
     path = tmp_path / "index.html"
-    path.write_text(page.html(board_json.document(parts, known)))
+    path.write_text(page.html(json_form.document(parts, known)))
     browser.show(path, "#view=ranks")
     verdict = browser.run("document.querySelector('#verdict').textContent")
     bars = browser.run("document.querySelectorAll('.clique').length")

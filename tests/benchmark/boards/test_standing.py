@@ -4,14 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from boards import COUNTS, TERMS, active, done, few_shot, one_class
 
-from benchmark import standing
-from benchmark.leaderboard_rows import sections
-from benchmark.leaderboard_sure import ends, places, sure
-from benchmark.metrics import score
-from benchmark.predictions import Predictions
-from benchmark.standing import compute, standings
+from medtail.benchmark.boards import standing
+from medtail.benchmark.boards.certainty import ends, places, sure
+from medtail.benchmark.boards.section import sections
+from medtail.benchmark.boards.standing import compute, standings
+from medtail.benchmark.evidence.predictions import Predictions
+from medtail.benchmark.metrics.long_tail import score
+from tests.boards import COUNTS, TERMS, active, done, few_shot, one_class
 
 
 def planted(skills, seeds=3, n=600, absent=()):

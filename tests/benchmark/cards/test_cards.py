@@ -6,26 +6,26 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from statistics import median
 
 import numpy as np
 import pytest
-from boards import COST, ONE, TERMS, done, failed, files, one_class, with_value
 from markdown_it import MarkdownIt
 from PIL import Image
 from typer.testing import CliRunner
 
-import datamodules
-import methods
-from benchmark import card_data, card_evidence, card_pictures, cards, leaderboard
-from benchmark.__main__ import app
-from benchmark.card_docstrings import PARTS, arguments, escaped, parse
-from benchmark.cell import Terms
-from benchmark.leaderboard_rows import sections
-from datamodules.core.errors import MedtailError
+from medtail import datamodules, methods
+from medtail.benchmark.boards import leaderboard
+from medtail.benchmark.boards.section import sections
+from medtail.benchmark.cards import data_pages, method_pages, pictures
+from medtail.benchmark.cards import evidence as card_evidence
+from medtail.benchmark.cards.docstrings import PARTS, arguments, escaped, parse
+from medtail.benchmark.cli.main import app
+from medtail.benchmark.grid.cell import Terms
+from medtail.datamodules.core.errors import MedtailError
+from tests import ROOT
+from tests.boards import COST, ONE, TERMS, done, failed, files, one_class, with_value
 
-ROOT = Path(__file__).parents[1]
 COMMITTED, BOARDS = ROOT / "docs/cards", ROOT / "leaderboards"
 OURS = sorted(name for name in methods.registry() if not methods.origin(name))
 EVERY = pytest.mark.parametrize("name", sorted(methods.registry()))
@@ -138,15 +138,16 @@ def test_args_come_from_the_class_that_says_them():
 
 
 def test_stages_say_what_they_ask_for():
-    assert cards.training("erm") == ["- `train`: all epochs; plain batches"]
+    assert method_pages.training("erm") == ["- `train`: all epochs; plain batches"]
     assert (
-        "second stream: batches of 8 classes with 4 images" in cards.training("metric_two_stage")[0]
+        "second stream: batches of 8 classes with 4 images"
+        in method_pages.training("metric_two_stage")[0]
     )
-    first, second = cards.training("crt")
+    first, second = method_pages.training("crt")
     assert "80 %" in first
     assert "[`erm`](erm.md)" in first
     assert second == "- `classifier`: 20 % of the epochs; images drawn by `class_balanced`"
-    assert "(parameter `learner`)" in cards.training("badge")[0]
+    assert "(parameter `learner`)" in method_pages.training("badge")[0]
 
 
 # Costs and results.
@@ -204,7 +205,7 @@ def test_cost_is_relative_to_the_same_table_and_seed():
 
 
 def test_a_method_without_the_plain_one_beside_it_has_no_cost():
-    text = cards.page("ldam", parse("ldam"), "erm", {}, [], "boards")
+    text = method_pages.page("ldam", parse("ldam"), "erm", {}, [], "boards")
     assert "n/a: no table has trainings" in text
     assert "On no board yet." in text
 
@@ -229,7 +230,7 @@ def test_results_are_those_of_the_boards(tmp_path):
     assert found["erm"][0].rank == "2 of 2"
     assert (found["focal"][0].value, found["focal"][0].rank) == ("✗", "-")
     assert found["knn"][0].metric == "AUROC"
-    text = cards.page("ldam", parse("ldam"), "erm", {}, found["ldam"], "../up")
+    text = method_pages.page("ldam", parse("ldam"), "erm", {}, found["ldam"], "../up")
     assert "| [fake@natural](../up/fake@natural.md) | `ldam` | balanced accuracy | 60.0" in text
 
 
@@ -260,9 +261,9 @@ def test_training_counts_of_every_board(tmp_path):
         card_evidence.Board("fake@natural", sections(longtail), []),
         card_evidence.Board("fakes@natural", sections(longtail), []),
     ]
-    mine = card_data.about(boards, "fake")
+    mine = data_pages.about(boards, "fake")
     assert [b.slug for b in mine] == ["fake@natural", "fake@oneclass"]
-    text = card_data._boards(mine, "../b")
+    text = data_pages._boards(mine, "../b")
     assert "- [fake@oneclass](../b/fake@oneclass.md): one-class" in text
     assert "| Class | @natural | @oneclass |" in text
     assert "| nv | 900 | 4,693 |" in text
@@ -272,14 +273,14 @@ def test_training_counts_of_every_board(tmp_path):
 
 @pytest.mark.parametrize("slug", sorted(datamodules.registry()))
 def test_a_dataset_without_files_has_a_card(slug):
-    text = card_data.short(slug)
+    text = data_pages.short(slug)
     assert "\n\n\n" not in text
-    assert not card_data.is_full(text)
-    made = card_data.module_of(slug)
+    assert not data_pages.is_full(text)
+    made = data_pages.module_of(slug)
     if made is None:
         assert "cannot be used" in text
     else:
-        found = card_data.summary(slug, text)
+        found = data_pages.summary(slug, text)
         assert (found.title, found.licence) == (made.title, made.licence)
         assert made.citation in text
         assert all(name in text for name in made.class_names)
@@ -288,14 +289,14 @@ def test_a_dataset_without_files_has_a_card(slug):
 
 
 def test_only_images_that_the_project_drew_are_free():
-    every = [card_data.module_of(slug) for slug in datamodules.registry()]
-    assert [m.name.dataset for m in every if m and card_pictures.free(m)] == ["phantom"]
+    every = [data_pages.module_of(slug) for slug in datamodules.registry()]
+    assert [m.name.dataset for m in every if m and pictures.free(m)] == ["phantom"]
 
 
 def test_class_examples_are_training_images_of_different_groups():
     module = datamodules.build("phantom", count=200)
     module.prepare()
-    chosen = card_pictures.examples(module, 6)
+    chosen = pictures.examples(module, 6)
     train = set(module.rows("train").tolist())
     for target, rows in enumerate(chosen):
         assert set(rows.tolist()) <= train
@@ -303,21 +304,21 @@ def test_class_examples_are_training_images_of_different_groups():
         groups = module.table.group[rows]
         available = module.table.group[[r for r in train if module.table.target[r] == target]]
         assert len(set(groups)) == len(groups) == min(6, len(set(available)))
-    first = card_pictures.picture(module)
-    assert card_pictures.picture(module) == first
+    first = pictures.picture(module)
+    assert pictures.picture(module) == first
     with Image.open(io.BytesIO(first)) as image:
         assert not {"Software", "Creation Time", "date"} & set(image.info)
-        assert image.height > len(chosen) * card_pictures.SIDE
+        assert image.height > len(chosen) * pictures.SIDE
 
 
 def test_the_picture_shows_each_image_in_its_class_row(breast):
     module = datamodules.build("breastmnist")
     module.prepare()
-    chosen = card_pictures.examples(module)
-    with Image.open(io.BytesIO(card_pictures.picture(module))) as image:
+    chosen = pictures.examples(module)
+    with Image.open(io.BytesIO(pictures.picture(module))) as image:
         sheet = np.asarray(image.convert("RGB"))
     for k, rows in enumerate(chosen):
-        y = card_pictures.TOP + k * (2 * 28 + card_pictures.GAP)
+        y = pictures.TOP + k * (2 * 28 + pictures.GAP)
         for row in rows.tolist():
             wanted = module.store.images[row][..., 0].repeat(2, 0).repeat(2, 1)
             band = sheet[y : y + 56, :, 0]
@@ -408,7 +409,7 @@ def test_what_another_wrote_stays(few, tmp_path):
     out = tmp_path / "out"
     (out / "methods").mkdir(parents=True)
     (out / "methods/mine.md").write_text("mine")
-    (out / "methods/gone.md").write_text(f"{cards.FIRST}\n")
+    (out / "methods/gone.md").write_text(f"{method_pages.FIRST}\n")
     (out / "README.md").write_text("my notes")
     told = write(out)
     assert isinstance(told.exception, MedtailError)
@@ -446,7 +447,7 @@ def test_committed_cards_are_those_that_would_be_written(name, evidence):
     assert path.exists(), STALE
     costs, results, _ = evidence or ({}, {}, [])
     mine = costs.get(name, {}), results.get(name, [])
-    made = cards.page(name, parse(name), "erm", *mine, "../../../leaderboards")
+    made = method_pages.page(name, parse(name), "erm", *mine, "../../../leaderboards")
     text = path.read_text()
     if evidence is None:  # such as after a benchmark: figures of other records
         made, text = (page.partition("\n## Cost")[0] for page in (made, text))
@@ -468,9 +469,9 @@ def test_committed_cards_show_no_real_image_and_no_place_of_a_machine():
 @pytest.mark.slow
 def test_the_committed_card_of_drawn_images_is_right(evidence):
     module = datamodules.build("phantom")
-    made = card_data.full(
+    made = data_pages.full(
         module,
-        card_data.about(evidence[2] if evidence else [], "phantom"),
+        data_pages.about(evidence[2] if evidence else [], "phantom"),
         "../../../leaderboards",
         "phantom.png",
     )

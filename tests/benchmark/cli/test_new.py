@@ -10,13 +10,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-import methods
-from benchmark.__main__ import app
-from benchmark.new_commands import LONGEST, render
-from benchmark.suite_files import load
-from datamodules.core.errors import MedtailError
-
-ROOT = Path(__file__).parents[1]
+from medtail import methods
+from medtail.benchmark.cli.main import app
+from medtail.benchmark.cli.new import LONGEST, render
+from medtail.benchmark.grid.files import load
+from medtail.datamodules.core.errors import MedtailError
+from tests import ROOT
 
 
 @pytest.fixture

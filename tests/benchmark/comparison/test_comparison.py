@@ -1,7 +1,5 @@
 """Comparisons of two rows of a board: means, signs, words, mistakes."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from matplotlib import image as images
@@ -10,20 +8,22 @@ from scipy.stats import ttest_1samp
 from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
-from benchmark import comparison, comparison_pages, statistics
-from benchmark.__main__ import app
-from benchmark.cell import Cell, Terms
-from benchmark.leaderboard import read_predictions
-from benchmark.metrics_few_shot import episode_aucs
-from benchmark.predictions import Predictions
-from benchmark.record import Record, read_lines, write_lines
-from datamodules.core.errors import MedtailError
+from medtail.benchmark.boards.leaderboard import read_predictions
+from medtail.benchmark.cli.main import app
+from medtail.benchmark.comparison import differences, pages
+from medtail.benchmark.evidence.predictions import Predictions
+from medtail.benchmark.evidence.record import Record, read_lines, write_lines
+from medtail.benchmark.grid.cell import Cell, Terms
+from medtail.benchmark.metrics.few_shot import episode_aucs
+from medtail.benchmark.statistics import intervals
+from medtail.datamodules.core.errors import MedtailError
+from tests import ROOT
 
-BOARDS = Path(__file__).parents[1] / "leaderboards"
+BOARDS = ROOT / "leaderboards"
 
 
 def natural(new, *bases):
-    return comparison.compare(BOARDS, ["isic2018@natural"], new, bases)
+    return differences.compare(BOARDS, ["isic2018@natural"], new, bases)
 
 
 def test_means_are_those_of_the_records():
@@ -52,7 +52,7 @@ def test_the_interval_is_that_of_the_paired_bootstrap():
         {r.cell.seed: stored[r.cell_id] for r in records if r.cell.row == name}
         for name in ("balanced_softmax", "erm")
     )
-    expected = statistics.difference(one, other, statistics.balanced_accuracy)
+    expected = intervals.difference(one, other, intervals.balanced_accuracy)
     for name in ("mean", "low", "high"):
         stands = getattr(found.metrics[0].difference, name)
         assert stands == pytest.approx(getattr(expected, name), abs=1e-6)
@@ -78,31 +78,31 @@ def test_verdicts_are_corrected_for_their_number():
 
 def test_p_values_are_those_of_their_definitions():
     draws = np.concatenate([np.full(30, -1.0), np.full(970, 1.0)])
-    assert comparison.bootstrap_p(draws) == pytest.approx(2 * 31 / 1001)
-    assert comparison.bootstrap_p(-draws) == comparison.bootstrap_p(draws)
-    assert comparison.bootstrap_p(np.zeros(100)) == 1
+    assert differences.bootstrap_p(draws) == pytest.approx(2 * 31 / 1001)
+    assert differences.bootstrap_p(-draws) == differences.bootstrap_p(draws)
+    assert differences.bootstrap_p(np.zeros(100)) == 1
     few = np.array([0.1, 0.3, 0.25, 0.2])
-    assert comparison.t_test(few) == pytest.approx(ttest_1samp(few, 0).pvalue)
-    assert comparison.t_test(np.array([0.4])) == comparison.t_test(np.zeros(3)) == 1
-    assert comparison.t_test(np.full(3, 0.5)) == 0
+    assert differences.t_test(few) == pytest.approx(ttest_1samp(few, 0).pvalue)
+    assert differences.t_test(np.array([0.4])) == differences.t_test(np.zeros(3)) == 1
+    assert differences.t_test(np.full(3, 0.5)) == 0
 
 
 def test_what_is_shown_says_it(tmp_path):
     found = natural("balanced_softmax", "erm", "crt")
     console = Console(record=True, width=80)
-    console.print(comparison_pages.table(found[0]))
+    console.print(pages.table(found[0]))
     said = console.export_text()
     assert "Balanced accuracy" in said
     assert "3 seeds: higher" in said
     assert "…" not in said
-    higher, unclear = comparison_pages.verdict(found)
+    higher, unclear = pages.verdict(found)
     assert higher.startswith("balanced_softmax against erm, 1 board of 1 dataset: higher on 1: ")
     assert "cannot tell on 1: isic2018@natural +0.6 (" in unclear
     path = tmp_path / "differences.png"
-    path.write_bytes(comparison_pages.picture(found))
+    path.write_bytes(pages.picture(found))
     height, width, _ = images.imread(path).shape
     assert (width, height) > (500, 300)
-    assert comparison_pages.picture(found) == path.read_bytes()
+    assert pages.picture(found) == path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -115,13 +115,13 @@ def test_what_is_shown_says_it(tmp_path):
 )
 def test_unknown_names_are_one_line(data, new, words):
     with pytest.raises(MedtailError, match=words) as caught:
-        comparison.compare(BOARDS, comparison.boards(BOARDS, data), new, ["balanced_softmax"])
+        differences.compare(BOARDS, differences.boards(BOARDS, data), new, ["balanced_softmax"])
     assert "\n" not in str(caught.value)
 
 
 def test_rows_that_never_meet_are_one_line():
     with pytest.raises(MedtailError, match="no board together"):
-        comparison.compare(BOARDS, comparison.boards(BOARDS), "deep_svdd", ["proco"])
+        differences.compare(BOARDS, differences.boards(BOARDS), "deep_svdd", ["proco"])
 
 
 def test_a_suite_is_its_boards():
@@ -173,6 +173,6 @@ def test_active_boards_are_compared_over_seeds(tmp_path):
     records = [active("erm", s, 0.2 + 0.01 * s) for s in range(4)]
     records += [active("badge", s, 0.3 + 0.01 * s + 0.001 * (s % 2)) for s in range(4)]
     write_lines(tmp_path / "records" / "phantom@active.jsonl", records)
-    (found,) = comparison.compare(tmp_path, ["phantom@active"], "badge", ["erm"])
+    (found,) = differences.compare(tmp_path, ["phantom@active"], "badge", ["erm"])
     assert found.metrics[0].difference.mean == pytest.approx(0.1005)
     assert found.verdict == "higher"

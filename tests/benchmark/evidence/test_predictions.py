@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from benchmark.metrics import auc_and_ap
-from benchmark.predictions import Predictions
-from datamodules.core.errors import MedtailError
+from medtail.benchmark.evidence.predictions import Predictions
+from medtail.benchmark.metrics.long_tail import auc_and_ap
+from medtail.datamodules.core.errors import MedtailError
 
 
 def made(logits, ids=None):

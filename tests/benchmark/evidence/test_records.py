@@ -5,9 +5,9 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from benchmark.cell import Budget, Cell, Terms
-from benchmark.record import Cost, Record, parse, read_lines, write, write_lines
-from datamodules.core.errors import MedtailError
+from medtail.benchmark.evidence.record import Cost, Record, parse, read_lines, write, write_lines
+from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.datamodules.core.errors import MedtailError
 
 TERMS = Terms(data="phantom@lt100")
 

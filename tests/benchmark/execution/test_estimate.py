@@ -2,11 +2,11 @@
 
 import pytest
 
-import methods
-from benchmark import estimate
-from benchmark.cell import Budget, Cell, Terms
-from benchmark.run import prepared
-from datamodules.core.contract import PK, DataRequest, DataSpec, EpisodeShape
+from medtail import methods
+from medtail.benchmark.execution import estimate
+from medtail.benchmark.execution.worker import prepared
+from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.datamodules.core.contract import PK, DataRequest, DataSpec, EpisodeShape
 
 SPEC = DataSpec("fake", ("a", "b", "c"), (90, 0, 10), (8, 8), episodes=EpisodeShape(2, 3, 4))
 QUICK = Budget(epochs=4, batch_size=32)

@@ -4,14 +4,14 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from boards import COST, active, done, failed, few_shot
 from rich.console import Console
 
-from benchmark import overview, tracking
-from benchmark.driver import Board
-from benchmark.run import Outcome
-from benchmark.store import Store
-from benchmark.suite import Suite
+from medtail.benchmark.execution import overview, tracking
+from medtail.benchmark.execution.driver import Board
+from medtail.benchmark.execution.store import Store
+from medtail.benchmark.execution.worker import Outcome
+from medtail.benchmark.grid.suite import Suite
+from tests.boards import COST, active, done, failed, few_shot
 
 
 def printed(table):

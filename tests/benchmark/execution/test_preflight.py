@@ -3,9 +3,9 @@
 import pytest
 from rich.console import Console
 
-from benchmark import preflight
-from benchmark.cell import Budget, Cell, Terms
-from datamodules.core.errors import MedtailError
+from medtail.benchmark.execution import preflight
+from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.datamodules.core.errors import MedtailError
 
 PHANTOM = {"count": 300}
 

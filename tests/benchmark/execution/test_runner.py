@@ -15,14 +15,15 @@ import torch
 from ray.cloudpickle import register_pickle_by_value
 from rich.console import Console
 
-import methods
-from benchmark import driver, leaderboard, preflight, run
-from benchmark.cell import Budget, Cell, Terms
-from benchmark.launch import inline, ray
-from benchmark.metrics import score
-from benchmark.store import Store
-from benchmark.tracks import supervised
-from datamodules.core.errors import MedtailError
+from medtail import methods
+from medtail.benchmark.boards import leaderboard
+from medtail.benchmark.execution import driver, preflight, worker
+from medtail.benchmark.execution.launch import inline, ray
+from medtail.benchmark.execution.store import Store
+from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.benchmark.metrics.long_tail import score
+from medtail.benchmark.tracks import supervised
+from medtail.datamodules.core.errors import MedtailError
 
 QUICK = Budget(epochs=2, batch_size=64, optimizer="adamw", lr=0.003, weight_decay=0.05)
 
@@ -64,8 +65,8 @@ def outcome(tmp_path_factory):
     """One small training that several tests look at."""
     patch = pytest.MonkeyPatch()
     patch.setenv("MEDTAIL_CACHE", str(tmp_path_factory.mktemp("cache")))
-    run.prepared.cache_clear()
-    result = run.run(Store(tmp_path_factory.mktemp("runs")).job(cell(), 1))
+    worker.prepared.cache_clear()
+    result = worker.run(Store(tmp_path_factory.mktemp("runs")).job(cell(), 1))
     patch.undo()
     assert result.record.status == "ok", result.traceback
     return result
@@ -105,20 +106,20 @@ def test_validation_predictions_are_those_of_the_selected_epoch(outcome):
 
 
 def test_the_same_cell_gives_the_same_numbers(outcome, tmp_path):
-    again = run.run(Store(tmp_path).job(cell(), 1))
+    again = worker.run(Store(tmp_path).job(cell(), 1))
     assert again.record.predictions == outcome.record.predictions
 
 
 def test_another_seed_gives_other_numbers(outcome, tmp_path):
-    other = run.run(Store(tmp_path).job(cell(seed=1), 1))
+    other = worker.run(Store(tmp_path).job(cell(seed=1), 1))
     assert other.record.predictions != outcome.record.predictions
 
 
 def test_shared_stages_are_trained_once_and_change_no_number(tmp_path):
     first, second = Store(tmp_path / "a"), Store(tmp_path / "b")
-    alone = run.run(first.job(cell("tau_norm"), 1))
-    erm = run.run(second.job(cell("erm"), 1))
-    after = run.run(second.job(cell("tau_norm"), 1))
+    alone = worker.run(first.job(cell("tau_norm"), 1))
+    erm = worker.run(second.job(cell("erm"), 1))
+    after = worker.run(second.job(cell("tau_norm"), 1))
     assert not erm.record.stages[0].shared
     assert after.record.stages[0].shared
     assert after.record.predictions == alone.record.predictions
@@ -128,8 +129,8 @@ def test_shared_stages_are_trained_once_and_change_no_number(tmp_path):
 def test_crt_is_the_same_whether_its_representation_was_trained_or_loaded(tmp_path):
     store = Store(tmp_path)
     changes = {"budget": QUICK.model_copy(update={"epochs": 5})}
-    trained = run.run(store.job(cell("crt", **changes), 1))
-    loaded = run.run(store.job(cell("crt", **changes), 1))
+    trained = worker.run(store.job(cell("crt", **changes), 1))
+    loaded = worker.run(store.job(cell("crt", **changes), 1))
     assert [s.shared for s in trained.record.stages] == [False, False]
     assert [s.shared for s in loaded.record.stages] == [True, False]
     assert loaded.record.predictions == trained.record.predictions
@@ -159,7 +160,7 @@ def test_a_failing_cell_is_recorded_and_tried_again(store, monkeypatch):
     assert store.done(cell("ncm"))
     monkeypatch.undo()
     monkeypatch.setenv("MEDTAIL_CACHE", str(store.root / "cache"))
-    run.prepared.cache_clear()
+    worker.prepared.cache_clear()
     missing, failures = bench([broken, cell("ncm")], store)
     assert [c.method for c in missing] == ["focal"]
     assert failures == []
@@ -169,19 +170,19 @@ def test_a_failing_cell_is_recorded_and_tried_again(store, monkeypatch):
 
 def test_a_failure_never_replaces_a_success(store, outcome):
     store.write(outcome)
-    store.write(run.failed(outcome.record.cell, ValueError("later")))
+    store.write(worker.failed(outcome.record.cell, ValueError("later")))
     assert store.done(outcome.record.cell)
 
 
 def test_divergence_has_a_reason(store):
     wild = cell(budget=QUICK.model_copy(update={"lr": 1e30, "optimizer": "sgd"}))
-    record = run.run(store.job(wild, 1)).record
+    record = worker.run(store.job(wild, 1)).record
     assert record.status == "failed"
     assert "diverged" in record.reason
 
 
 def test_only_predict_opens_the_test_split(tmp_path, monkeypatch):
-    data = run.prepared(terms())
+    data = worker.prepared(terms())
     opened = []
     plain = data.plain_loader
     monkeypatch.setattr(data, "plain_loader", lambda split: opened.append(split) or plain(split))
@@ -197,7 +198,7 @@ def test_two_drivers_cannot_share_a_folder(store):
 
 def test_no_space_is_said_before_anything_runs(store, monkeypatch):
     usage = type("Usage", (), {"free": 10 * 2**20})
-    monkeypatch.setattr("benchmark.store.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("medtail.benchmark.execution.store.shutil.disk_usage", lambda path: usage)
     with pytest.raises(MedtailError, match=r"no space: 10 MiB are free"), store.owned():
         pass
 
@@ -212,7 +213,7 @@ def test_a_damaged_record_is_named(store):
 
 def test_an_interrupt_keeps_what_is_done(store):
     def launcher(jobs):
-        yield run.run(jobs[0])
+        yield worker.run(jobs[0])
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -222,7 +223,7 @@ def test_an_interrupt_keeps_what_is_done(store):
 
 
 def test_mirror_writes_offline_runs(outcome, tmp_path):
-    from benchmark.tracking import mirror
+    from medtail.benchmark.execution.tracking import mirror
 
     mirror(outcome.record, tmp_path, "offline")
     assert list(tmp_path.glob("wandb/offline-run-*/*.wandb"))
@@ -267,7 +268,7 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_done(tmp_path, launcher):
     )
     words = ["bench", str(suite), "--launcher", launcher, "--workers", "1"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmark", *words],
+        [sys.executable, "-m", "medtail", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -298,7 +299,7 @@ def test_two_processes_give_the_numbers_of_one(tmp_path):
     # a few steps could make visible.
     exact = QUICK.model_copy(update={"precision": "64-true", "optimizer": "sgd", "lr": 0.1})
     one, two = (
-        run.run(Store(tmp_path / str(devices)).job(cell(budget=exact), devices))
+        worker.run(Store(tmp_path / str(devices)).job(cell(budget=exact), devices))
         for devices in (1, 2)
     )
     assert two.record.status == "ok", two.traceback
@@ -315,7 +316,7 @@ def test_two_processes_give_the_numbers_of_one(tmp_path):
 
 def medtail(*words, folder: Path):
     done = subprocess.run(
-        [sys.executable, "-m", "benchmark", *words],
+        [sys.executable, "-m", "medtail", *words],
         capture_output=True,
         text=True,
         cwd=folder,
@@ -373,7 +374,7 @@ def test_command_line_mistakes_are_one_line(tmp_path, words, message):
     ("epochs", "expected"), [(15, [12, 3]), (30, [24, 6]), (2, None), (3, [2, 1])]
 )
 def test_stages_never_cost_more_than_the_budget(epochs, expected):
-    data = run.prepared(terms())
+    data = worker.prepared(terms())
     method = supervised.make("crt", {}, terms(), 0, data)
     if expected is None:
         with pytest.raises(MedtailError, match=r"budget\.epochs=2 is too little for the 2 stages"):
@@ -391,7 +392,7 @@ def test_paired_seeds_see_the_same_images_in_the_same_order(seed, tmp_path, monk
         raise InterruptedError
 
     monkeypatch.setattr(supervised, "fit", fit)
-    data = run.prepared(terms())
+    data = worker.prepared(terms())
     for name in ("erm", "focal", "ncm"):
         with pytest.raises(InterruptedError):
             supervised.train(cell(name, seed=seed), data, tmp_path, 1, print)
@@ -402,8 +403,8 @@ def test_paired_seeds_see_the_same_images_in_the_same_order(seed, tmp_path, monk
 def test_a_shared_stage_is_not_reused_for_other_data(tmp_path):
     one, two = terms(), terms(data_params={"count": 400, "draw_seed": 1})
     store = Store(tmp_path)
-    run.run(store.job(Cell(method="erm", terms=one), 1))
-    other = run.run(store.job(Cell(method="ncm", terms=two), 1))
+    worker.run(store.job(Cell(method="erm", terms=one), 1))
+    other = worker.run(store.job(Cell(method="ncm", terms=two), 1))
     assert not other.record.stages[0].shared
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from benchmark.cell import Budget, Cell, Terms
-from benchmark.suite import select
-from benchmark.suite_files import find, load, suite_names
-from datamodules.core.errors import MedtailError
+from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.benchmark.grid.files import find, load, suite_names
+from medtail.benchmark.grid.suite import select
+from medtail.datamodules.core.errors import MedtailError
 
 GOOD = """\
 title: two by two

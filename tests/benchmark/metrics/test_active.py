@@ -8,15 +8,15 @@ import pytest
 from scipy.stats import wilcoxon
 from sklearn.metrics import auc
 
-from benchmark.metrics_active import (
+from medtail.benchmark.evidence.record import Round
+from medtail.benchmark.metrics.active import (
     area,
     penalty_matrix,
     rare_accuracy,
     signed_rank,
     summary,
 )
-from benchmark.record import Round
-from datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError
 
 
 def rounds(rare=(0.1, 0.3, 0.4), labelled=(100, 120, 160)):

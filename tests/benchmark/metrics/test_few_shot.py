@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from benchmark.metrics_few_shot import score_episodes
-from benchmark.predictions import Predictions
-from datamodules.core.errors import MedtailError
+from medtail.benchmark.evidence.predictions import Predictions
+from medtail.benchmark.metrics.few_shot import score_episodes
+from medtail.datamodules.core.errors import MedtailError
 
 NAMES = ("a", "b", "c", "never")
 

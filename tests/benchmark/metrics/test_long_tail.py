@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from benchmark import metrics
-from benchmark.metrics import auc_and_ap, group_cuts, groups, score, threshold_at
-from benchmark.predictions import Predictions
-from datamodules.core.errors import MedtailError
+from medtail.benchmark.evidence.predictions import Predictions
+from medtail.benchmark.metrics import long_tail
+from medtail.benchmark.metrics.long_tail import auc_and_ap, group_cuts, groups, score, threshold_at
+from medtail.datamodules.core.errors import MedtailError
 
 HAM = (228, 359, 769, 80, 778, 4693, 98)
 LT100 = (77, 167, 361, 16, 778, 1678, 36)
@@ -326,4 +326,4 @@ def test_pure():
     before = test.digest
     assert score(test, test, [5] * 5, True) == score(test, test, [5] * 5, True)
     assert test.digest == before
-    assert "sklearn" not in metrics.__dict__
+    assert "sklearn" not in long_tail.__dict__

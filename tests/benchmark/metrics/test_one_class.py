@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn
 
-from benchmark import record as records
-from benchmark import run
-from benchmark.cell import Budget, Cell, Terms
-from benchmark.metrics_one_class import abnormal_classes, log_odds, score, support
-from benchmark.predictions import Predictions
-from benchmark.store import Store
-from benchmark.tracks import one_class, supervised
-from benchmark.tracks.one_class import standardised
-from datamodules.core.errors import MedtailError
+from medtail.benchmark.evidence import record as records
+from medtail.benchmark.evidence.predictions import Predictions
+from medtail.benchmark.execution import worker
+from medtail.benchmark.execution.store import Store
+from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.benchmark.metrics.one_class import abnormal_classes, log_odds, score, support
+from medtail.benchmark.tracks import one_class, supervised
+from medtail.benchmark.tracks.one_class import standardised
+from medtail.datamodules.core.errors import MedtailError
 
 NAMES = ("mel", "nv", "bcc", "vasc")  # nv is given
 QUICK = Budget(epochs=2, batch_size=64, optimizer="adamw", lr=0.003, weight_decay=0.05)
@@ -114,7 +114,7 @@ def cell(method, data="phantom@oneclass", params=None, **changes):
 
 
 def trained(tmp_path, cell, devices=1):
-    result = run.run(Store(tmp_path).job(cell, devices))
+    result = worker.run(Store(tmp_path).job(cell, devices))
     assert result.record.status == "ok", result.traceback
     return result
 
@@ -122,7 +122,7 @@ def trained(tmp_path, cell, devices=1):
 def test_a_record_is_what_its_predictions_give(tmp_path):
     result = trained(tmp_path, cell("cutpaste", selection="last"))
     record, test, val = result.record, result.test, result.val
-    data = run.prepared(record.cell.terms)
+    data = worker.prepared(record.cell.terms)
     assert record.metrics == score(test, val, data.class_names)
     assert record.class_counts[1] == 0
     assert record.scored_names == tuple(n for n in data.class_names if n != record.class_names[0])
@@ -144,7 +144,7 @@ def test_a_record_is_what_its_predictions_give(tmp_path):
 
 def test_the_control_is_trained_on_what_is_withheld(tmp_path):
     result = trained(tmp_path, cell("supervised_control", selection="last"))
-    spec = run.prepared(result.record.cell.terms).spec
+    spec = worker.prepared(result.record.cell.terms).spec
     assert result.record.fitted == {"withheld_labels": sum(spec.withheld)}
     assert sum(spec.withheld) > 50
     assert result.record.class_counts[1] == 0

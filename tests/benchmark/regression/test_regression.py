@@ -2,28 +2,29 @@
 
 import math
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
-from boards import TERMS, WHERE, done, failed, one_class, predictions
 from scipy import stats as reference
 from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
-from benchmark import metrics_few_shot, metrics_one_class
-from benchmark.__main__ import app
-from benchmark.leaderboard import publish, read_predictions
-from benchmark.leaderboard_columns import track
-from benchmark.metrics import score
-from benchmark.metrics_few_shot import episode_aucs
-from benchmark.metrics_one_class import log_odds
-from benchmark.predictions import Predictions
-from benchmark.record import read_lines
-from benchmark.regression import Board, compare
-from benchmark.regression_noise import Noise, moderated, sample_error, training_error
-from benchmark.suite_files import load
-from datamodules.core.errors import MedtailError
+from medtail.benchmark.boards.columns import track
+from medtail.benchmark.boards.leaderboard import publish, read_predictions
+from medtail.benchmark.cli.main import app
+from medtail.benchmark.evidence.predictions import Predictions
+from medtail.benchmark.evidence.record import read_lines
+from medtail.benchmark.grid.files import load
+from medtail.benchmark.metrics import few_shot
+from medtail.benchmark.metrics import one_class as metrics_one_class
+from medtail.benchmark.metrics.few_shot import episode_aucs
+from medtail.benchmark.metrics.long_tail import score
+from medtail.benchmark.metrics.one_class import log_odds
+from medtail.benchmark.regression.noise import Noise, moderated, sample_error, training_error
+from medtail.benchmark.regression.verdicts import Board, compare
+from medtail.datamodules.core.errors import MedtailError
+from tests import ROOT
+from tests.boards import TERMS, WHERE, done, failed, one_class, predictions
 
 METHODS = ("erm", "ldam", "crt", "focal")
 
@@ -376,7 +377,7 @@ def test_a_golden_has_no_failures_and_needs_a_reason(folders, tmp_path):
     assert (folders / "base" / "records" / "fake@natural.jsonl").read_bytes() == before
 
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = ROOT / "tests/golden"
 FROM_VALIDATION = ("sensitivity_at_95_specificity", "achieved_specificity", "f1")
 
 
@@ -392,7 +393,7 @@ def again(record, made):
     if record.cell.terms.data.endswith("@oneclass"):
         return metrics_one_class.score(made, made, record.class_names[:1] + record.scored_names)
     if made.episode is not None:
-        return metrics_few_shot.score_episodes(made, record.scored_names)
+        return few_shot.score_episodes(made, record.scored_names)
     return score(made, None, record.class_counts, ordinal=False)
 
 

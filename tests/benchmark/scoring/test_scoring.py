@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from boards import COUNTS, NAMES, done, files, one_class, with_value
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
@@ -17,15 +16,18 @@ from sklearn.metrics import (
     recall_score,
     roc_auc_score,
 )
-from twins import medmnist_twin
 from typer.testing import CliRunner
 
-from benchmark import leaderboard, scores_file, scoring, statistics
-from benchmark.__main__ import app
-from benchmark.leaderboard_rows import sections
-from benchmark.predictions import Predictions
-from benchmark.statistics import Interval
-from datamodules.core.errors import MedtailError
+from medtail.benchmark.boards import leaderboard
+from medtail.benchmark.boards.section import sections
+from medtail.benchmark.cli.main import app
+from medtail.benchmark.evidence.predictions import Predictions
+from medtail.benchmark.scoring import scores_file, submission
+from medtail.benchmark.statistics import intervals
+from medtail.benchmark.statistics.intervals import Interval
+from medtail.datamodules.core.errors import MedtailError
+from tests.boards import COUNTS, NAMES, done, files, one_class, with_value
+from tests.twins import medmnist_twin
 
 IDS = tuple(f"s{i:03d}" for i in range(60))
 TARGET = np.resize([0, 1, 2], 60)
@@ -236,12 +238,12 @@ def test_no_probabilities_are_refused_as_such(tmp_path):
 
 
 def test_metrics_are_those_of_scikit_learn(board, tmp_path):
-    known = scoring.truth_of(board, "fake@natural")
+    known = submission.truth_of(board, "fake@natural")
     assert (known.classes, known.counts, known.samples.id.tolist()) == (NAMES, COUNTS, list(IDS))
     target = np.resize([0, 1, 1, 1, 2], 60)
     truth = replace(known, samples=replace(known.samples, target=target))
     logits = np.random.default_rng(3).normal(size=(60, 3)) + np.diag([3, 2, 0.5])[target]
-    scored = scoring.score(truth, read(write(tmp_path / "a.csv", logits)))
+    scored = submission.score(truth, read(write(tmp_path / "a.csv", logits)))
     chosen, shares = logits.argmax(1), shares_of(logits)
     assert len(set(recall_score(target, chosen, average=None))) == 3
     expected = {
@@ -262,18 +264,18 @@ def test_metrics_are_those_of_scikit_learn(board, tmp_path):
 
 
 def test_intervals_are_those_of_the_boards(board, tmp_path):
-    truth = scoring.truth_of(board, "fake@natural")
-    scored = scoring.score(truth, read(write(tmp_path / "a.csv", LOGITS)))
+    truth = submission.truth_of(board, "fake@natural")
+    scored = submission.score(truth, read(write(tmp_path / "a.csv", LOGITS)))
     given = Predictions.of(np.array(IDS), np.array(IDS), TARGET, LOGITS)
     for name in ("balanced_accuracy", "macro_auc"):
-        expected = statistics.estimate({0: given}, getattr(statistics, name))
+        expected = intervals.estimate({0: given}, getattr(intervals, name))
         assert scored.intervals[name] == expected
 
 
 def test_a_rows_own_predictions_have_its_own_numbers(board, tmp_path):
     record, given = done("focal", 1)
     path = write(tmp_path / "a.csv", given.probabilities)
-    scored = scoring.score(scoring.truth_of(board, "fake@natural"), read(path))
+    scored = submission.score(submission.truth_of(board, "fake@natural"), read(path))
     for name, value in record.metrics.items():
         if "specificity" not in name and value is not None and name != "nll":
             assert scored.metrics[name] == pytest.approx(value, abs=2e-3)
@@ -283,13 +285,13 @@ def test_the_rank_counts_the_complete_rows_above():
     values = {"erm": 0.4, "focal": 0.5, "ldam": 0.6, "crt": 0.7}
     records = [with_value(v, m, seed) for m, v in values.items() for seed in (0, 1)]
     (section,) = sections([*records, with_value(0.99, "mixup", 0)])  # which lacks a seed
-    rank = scoring.rank(section, Interval(0.55, 0.45, 0.65))
+    rank = submission.rank(section, Interval(0.55, 0.45, 0.65))
     assert (rank.place, rank.of, rank.best, rank.worst) == (3, 5, 2, 4)
     assert (rank.above, rank.below) == (("ldam", 0.6), ("focal", 0.5))
-    assert scoring.rank(section, Interval(0.5, 0.45, 0.55)).place == 3  # shared with focal
-    first = scoring.rank(section, Interval(0.8, 0.75, 0.9))
+    assert submission.rank(section, Interval(0.5, 0.45, 0.55)).place == 3  # shared with focal
+    first = submission.rank(section, Interval(0.8, 0.75, 0.9))
     assert (first.place, first.best, first.worst, first.above) == (1, 1, 1, None)
-    last = scoring.rank(section, Interval(0.1, 0.0, 0.2))
+    last = submission.rank(section, Interval(0.1, 0.0, 0.2))
     assert (last.place, last.best, last.worst, last.below) == (5, 5, 5, None)
 
 
@@ -301,10 +303,10 @@ def test_one_class_is_ranked_by_its_scores(tmp_path):
         np.array(IDS), np.array(IDS), target, np.zeros((60, 2)), source_class=source
     )
     leaderboard.publish(tmp_path / "boards", [(record, board_scores)])
-    truth = scoring.truth_of(tmp_path / "boards", "fake@oneclass")
+    truth = submission.truth_of(tmp_path / "boards", "fake@oneclass")
     score = target + RNG.normal(size=60)
     path = write(tmp_path / "a.csv", score[:, None], ("id", "score"))
-    scored = scoring.score(truth, read(path, classes=truth.classes))
+    scored = submission.score(truth, read(path, classes=truth.classes))
     assert scored.metrics["auroc"] == pytest.approx(roc_auc_score(target, score))
     assert scored.metrics["auprc"] == pytest.approx(average_precision_score(target, score))
     assert scored.metrics["prevalence"] == pytest.approx(0.4)
@@ -367,11 +369,11 @@ def test_out_does_not_go_among_the_boards(board, tmp_path):
 
 def test_without_a_board_the_files_of_a_dataset_tell_the_truth(tmp_path):
     medmnist_twin("bloodmnist")(tmp_path / "data")  # where MEDTAIL_DATA points to
-    truth = scoring.truth_of(tmp_path, "bloodmnist@natural")
+    truth = submission.truth_of(tmp_path, "bloodmnist@natural")
     target, ids = truth.samples.target, truth.samples.id.tolist()
     place = [int(name.removeprefix("test_")) for name in ids]
     path = write(tmp_path / STANDARD, np.eye(len(truth.classes))[target], None, place)
     scores = read(path, ids=ids, classes=truth.classes, dataset="bloodmnist")
-    scored = scoring.score(truth, scores)
+    scored = submission.score(truth, scores)
     assert scored.metrics["balanced_accuracy"] == 1
     assert scored.rank is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
-from benchmark import ranking
+from medtail.benchmark.statistics import ranking
 
 
 def table(sources=12, methods=4, seed=0):

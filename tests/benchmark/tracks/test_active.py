@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-import methods
-from benchmark import run
-from benchmark.cell import Budget, Cell, Terms
-from benchmark.metrics import score
-from benchmark.store import Store
-from benchmark.tracks import active, supervised
-from datamodules.core.errors import MedtailError
+from medtail import methods
+from medtail.benchmark.execution import worker
+from medtail.benchmark.execution.store import Store
+from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.benchmark.metrics.long_tail import score
+from medtail.benchmark.tracks import active, supervised
+from medtail.datamodules.core.errors import MedtailError
 
 QUICK = Budget(
     epochs=2, batch_size=64, optimizer="adamw", lr=0.003, weight_decay=0.05, precision="32-true"
@@ -34,13 +34,13 @@ def folder(tmp_path_factory):
     """Cells of this file share their data and the training of the first round."""
     patch = pytest.MonkeyPatch()
     patch.setenv("MEDTAIL_CACHE", str(tmp_path_factory.mktemp("cache")))
-    run.prepared.cache_clear()
+    worker.prepared.cache_clear()
     yield tmp_path_factory.mktemp("runs")
     patch.undo()
 
 
 def go(folder, *arguments, **changes):
-    return run.run(Store(folder).job(cell(*arguments, **changes), 1))
+    return worker.run(Store(folder).job(cell(*arguments, **changes), 1))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def badge(folder):
 
 
 def test_a_round_adds_what_was_chosen(folder, badge):
-    record, plan = badge.record, run.prepared(cell().terms).plan
+    record, plan = badge.record, worker.prepared(cell().terms).plan
     start = len(plan.train)
     assert [r.labelled for r in record.rounds] == [start, start + ACQUIRE, start + 2 * ACQUIRE]
     assert [sum(r.picked) for r in record.rounds] == [0, ACQUIRE, ACQUIRE]
@@ -66,7 +66,7 @@ def test_a_round_adds_what_was_chosen(folder, badge):
 
 def test_metrics_are_those_of_the_predictions_of_the_last_round(badge):
     record = badge.record
-    spec = run.prepared(cell().terms).spec
+    spec = worker.prepared(cell().terms).spec
     expected = score(badge.test, badge.val, spec.class_counts, spec.ordinal)
     assert {name: record.metrics[name] for name in expected} == expected
     rare = [expected["recall"][k] for k in spec.rare]
@@ -121,7 +121,7 @@ def test_another_learner_and_another_seed_start_elsewhere(folder, badge):
 
 
 def test_what_a_method_sees_and_what_is_left_of_the_pool(folder, monkeypatch):
-    data, scenes, chosen = run.prepared(cell().terms), [], []
+    data, scenes, chosen = worker.prepared(cell().terms), [], []
 
     def acquire(self, learner, scene, budget, generator):
         assert not learner.training
@@ -185,7 +185,7 @@ def test_a_failure_leaves_nothing_to_the_next_cell(folder, badge, monkeypatch):
 
 
 def test_the_loop_ends_with_the_pool(folder):
-    plan = run.prepared(cell().terms).plan
+    plan = worker.prepared(cell().terms).plan
     size = len(plan.pool)
     record = go(folder, "erm", acquire=size - 4, rounds=9).record
     assert record.status == "ok", record.reason
@@ -195,7 +195,7 @@ def test_the_loop_ends_with_the_pool(folder):
 
 
 def test_progress_names_the_round(folder, tmp_path):
-    data, told = run.prepared(cell().terms), []
+    data, told = worker.prepared(cell().terms), []
     data.keep(data.plan.train[:50])  # as another user of the data may have left it
     scored = active.run(cell(seed=3, rounds=2), data, tmp_path, 1, told.append)
     assert scored.rounds[0].labelled == len(data.plan.train)
@@ -206,4 +206,6 @@ def test_progress_names_the_round(folder, tmp_path):
 
 def test_an_unknown_learner_is_found_before_anything_is_trained():
     with pytest.raises(MedtailError, match=r"unknown learner 'emr'.*erm"):
-        supervised.make("clinical", {"learner": "emr"}, cell().terms, 0, run.prepared(cell().terms))
+        supervised.make(
+            "clinical", {"learner": "emr"}, cell().terms, 0, worker.prepared(cell().terms)
+        )

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-import datamodules
-from benchmark.cell import Budget, Cell, Terms
-from benchmark.tracks import episodic
+from medtail import datamodules
+from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.benchmark.tracks import episodic
 
 
 def run(name, tmp_path, cache, **params):

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datamodules.core.contract import PK
-from datamodules.core.errors import MedtailError
-from datamodules.core.rows import InOrder
-from datamodules.core.samplers import StepSampler, class_probability, stream_size
+from medtail.datamodules.core.contract import PK
+from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.loading.rows import InOrder
+from medtail.datamodules.core.loading.samplers import StepSampler, class_probability, stream_size
 
 COUNTS = [700, 200, 90, 10]
 TARGET = np.random.default_rng(0).permutation(np.repeat(np.arange(4), COUNTS))

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datamodules.core import cache
-from datamodules.core.cache import UNREADABLE, open_store, resize
-from datamodules.core.errors import DataError
+from medtail.datamodules.core.errors import DataError
+from medtail.datamodules.core.pixels import cache
+from medtail.datamodules.core.pixels.cache import UNREADABLE, open_store, resize
 
 SHAPE = (5, 4, 6, 3)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from datamodules.core.errors import MedtailError
-from datamodules.core.transforms import Augmenter, compose
+from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.pixels.transforms import Augmenter, compose
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (28, 28, 3), np.uint8)
 KEYS = [(e, p, s) for e in range(2) for p in range(4) for s in range(2)]

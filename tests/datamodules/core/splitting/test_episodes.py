@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from twins import dermofit_twin
 
-import datamodules
-from datamodules import dermofit
-from datamodules.core.contract import Batch, DataRequest, EpisodeShape
-from datamodules.core.episodes import TaskSampler, capacity, list_digest, urn
-from datamodules.core.errors import DataError, MedtailError
+from medtail import datamodules
+from medtail.datamodules import dermofit
+from medtail.datamodules.core.contract import Batch, DataRequest, EpisodeShape
+from medtail.datamodules.core.errors import DataError, MedtailError
+from medtail.datamodules.core.splitting.episodes import TaskSampler, capacity, list_digest, urn
+from tests.twins import dermofit_twin
 
 SHAPE = EpisodeShape(2, 5, 15)
 

@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from datamodules.core.cache import open_store
-from datamodules.core.errors import DataError
-from datamodules.core.leaks import (
+from medtail.datamodules.core.errors import DataError
+from medtail.datamodules.core.pixels.cache import open_store
+from medtail.datamodules.core.splitting.leaks import (
     count_similar,
     forbid_shared_groups,
     leak_report,
     perceptual_hashes,
     without_copies,
 )
-from datamodules.core.table import SampleTable
+from medtail.datamodules.core.table import SampleTable
 
 hashes = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20)
 

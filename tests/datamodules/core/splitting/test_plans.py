@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-import datamodules
-from datamodules.core import regimes
-from datamodules.core.contract import EpisodeShape
-from datamodules.core.errors import DataError, MedtailError
-from datamodules.core.names import DataName
-from datamodules.core.plan import Facts
-from datamodules.core.plans import plan
+from medtail import datamodules
+from medtail.datamodules.core.contract import EpisodeShape
+from medtail.datamodules.core.errors import DataError, MedtailError
+from medtail.datamodules.core.names import DataName
+from medtail.datamodules.core.splitting import regimes
+from medtail.datamodules.core.splitting.plan import Facts
+from medtail.datamodules.core.splitting.plans import plan
 
 HAM10000 = (1113, 6705, 514, 327, 1099, 115, 142)
 NAMES = ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")

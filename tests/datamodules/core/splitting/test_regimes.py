@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from twins import aptos2019_twin, isic2018_official, write_csv, write_image
 
-import datamodules
-from datamodules import hyperkvasir, isic2019, medmnist
-from datamodules.core import regimes
-from datamodules.core.card import card
-from datamodules.core.errors import DataError, MedtailError
+from medtail import datamodules
+from medtail.datamodules import hyperkvasir, isic2019, medmnist
+from medtail.datamodules.core.card import card
+from medtail.datamodules.core.errors import DataError, MedtailError
+from medtail.datamodules.core.splitting import regimes
+from tests.twins import aptos2019_twin, isic2018_official, write_csv, write_image
 
 counts = st.lists(st.integers(1, 3000), min_size=2, max_size=12)
 CLASSES_OF = {

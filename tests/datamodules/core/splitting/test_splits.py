@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamodules.core.errors import DataError
-from datamodules.core.splits import (
+from medtail.datamodules.core.errors import DataError
+from medtail.datamodules.core.splitting.splits import (
     FRACTIONS,
     carve_validation,
     check_split,
     group_split,
     split_digest,
 )
-from datamodules.core.table import SPLITS, SampleTable
+from medtail.datamodules.core.table import SPLITS, SampleTable
 
 
 @st.composite

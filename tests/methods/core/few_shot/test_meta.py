@@ -6,10 +6,10 @@ from torch import nn
 from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
 
-from methods.core.backbones import conv4
-from methods.core.episode_norm import SupportNorm, statistics_of, switch_norms
-from methods.core.inner import Inner, Parts, adapted, weights_of
-from methods.core.meta import attached, meta_gradient
+from medtail.methods.core.backbones import conv4
+from medtail.methods.core.few_shot.inner import Inner, Parts, adapted, weights_of
+from medtail.methods.core.few_shot.meta import attached, meta_gradient
+from medtail.methods.core.few_shot.norm import SupportNorm, statistics_of, switch_norms
 
 S, M, T = 4, 10, 3
 

@@ -7,10 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.core.errors import MedtailError
-from methods.core import middle_classes_image as parts
-from methods.core.middle_classes import GENERATORS, KNOWLEDGE, chosen, controls, partners
-from methods.core.middle_classes_fundus import disc, field_of_view
+from medtail.datamodules.core.errors import MedtailError
+from medtail.methods.core.middle_classes import drawing
+from medtail.methods.core.middle_classes.fundus import disc, field_of_view
+from medtail.methods.core.middle_classes.registry import (
+    GENERATORS,
+    KNOWLEDGE,
+    chosen,
+    controls,
+    partners,
+)
 
 EVERY = pytest.mark.parametrize("name", sorted(GENERATORS))
 SKIN, NAEVUS = (0.9, 0.7, 0.65), (0.5, 0.3, 0.25)
@@ -113,7 +119,7 @@ def test_otsu_splits_where_the_variance_between_is_largest():
         return len(low) * len(high) * (low.mean() - high.mean()) ** 2
 
     best = max(between(t) for t in np.linspace(values.min(), values.max(), 400)[1:-1])
-    found = parts.otsu_threshold(torch.tensor(values)[None])[0].item()
+    found = drawing.otsu_threshold(torch.tensor(values)[None])[0].item()
     assert between(found) > 0.99 * best
     assert abs((values <= found).mean() - 0.3) < 0.02
 
@@ -125,23 +131,25 @@ def test_blur_is_two_means():
         padded = np.pad(expected, ((0, 0), (0, 0), (2, 2), (2, 2)), mode="edge")
         windows = [padded[..., i : i + 9, j : j + 11] for i in range(5) for j in range(5)]
         expected = np.mean(windows, 0)
-    torch.testing.assert_close(parts.blurred(image, 2.2), torch.tensor(expected), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        drawing.blurred(image, 2.2), torch.tensor(expected), atol=1e-5, rtol=0
+    )
 
 
 def test_mask_and_shape_find_a_drawn_lesion():
     image, inside = lesions(at=(4, -3), axes=(14, 8), turn=0.5)
     image[:, :, :4, :4] = 0.05  # a dark corner, as of a lens
-    mask = parts.lesion_mask(image)
+    mask = drawing.lesion_mask(image)
     found = mask[:, 0] > 0.5
     overlap = (found & inside).sum((1, 2)) / (found | inside).sum((1, 2))
     assert (overlap > 0.85).all()
-    cx, cy, angle, radius = (v.flatten() for v in parts.shape_of(mask))
+    cx, cy, angle, radius = (v.flatten() for v in drawing.shape_of(mask))
     middle = (48 - 1) / 2
     assert (cx - middle - 4).abs().max() < 0.5
     assert (cy - middle + 3).abs().max() < 0.5
     assert (angle - 0.5).abs().max() < 0.06
     assert (radius - math.sqrt(14 * 8)).abs().max() < 1
-    assert parts.lesion_mask(torch.rand(2, 3, 28, 28, generator=rng())).isfinite().all()
+    assert drawing.lesion_mask(torch.rand(2, 3, 28, 28, generator=rng())).isfinite().all()
 
 
 def test_nothing_found_is_a_disc_in_the_middle():
@@ -149,13 +157,13 @@ def test_nothing_found_is_a_disc_in_the_middle():
     bright = torch.ones(1, 3, 32, 32)
     bright[..., 0, 16] = 0.0
     expected = torch.tensor(np.hypot(x, y) < 0.3 * 32)
-    assert ((parts.lesion_mask(bright)[0, 0] > 0.5) == expected).float().mean() > 0.97
+    assert ((drawing.lesion_mask(bright)[0, 0] > 0.5) == expected).float().mean() > 0.97
 
 
 def test_coverage_is_what_spots_leave_free():
     x, y, r, w = (torch.rand(1, 3, generator=rng(s)) for s in range(4))
     x, y, r = 10 * x, 10 * y, 1 + 2 * r
-    cover = parts.coverage(torch.zeros(1, 3, 12, 10), x, y, r, w)
+    cover = drawing.coverage(torch.zeros(1, 3, 12, 10), x, y, r, w)
     for row, column in ((0, 0), (5, 7), (11, 3)):
         free = 1.0
         for n in range(3):
@@ -193,7 +201,7 @@ def test_a_warped_border_is_ragged_and_its_control_is_not():
 
 def test_colours_appear_in_the_lesion_alone():
     image, inside = lesions(batch=32)
-    outside = parts.lesion_mask(image)[:, 0] < 0.01
+    outside = drawing.lesion_mask(image)[:, 0] < 0.01
     made = GENERATORS["colour_variegation"](image, image, rng())
     control = GENERATORS["colour_variegation"](image, image, rng(), identity=True)
     for variant in (made, control):

@@ -5,17 +5,17 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from datamodules.core.errors import MedtailError
-from methods.core import submodular, submodular_library, submodular_search
-from methods.core.similarity import (
+from medtail.datamodules.core.errors import MedtailError
+from medtail.methods.core.submodular import information, library, search
+from medtail.methods.core.submodular.information import saturated, select
+from medtail.methods.core.submodular.problem import Problem
+from medtail.methods.core.submodular.similarity import (
     gradient_factors,
     inner_products,
     squared_norms,
     take,
     unit,
 )
-from methods.core.submodular import saturated, select
-from methods.core.submodular_problem import Problem
 
 N, Q, BUDGET = 60, 5, 12
 FUNCTIONS = ("flqmi", "flvmi", "gcmi", "logdetmi", "com", "facility_location")
@@ -194,8 +194,8 @@ def test_equal_images_go_in_the_order_of_the_pool(function):
 def test_the_size_of_blocks_changes_nothing(monkeypatch, block):
     pool, query = vectors(2, pool=150)
     usual = [select(f, pool, query, 40, engine="vectorised") for f in FUNCTIONS]
-    monkeypatch.setattr(submodular_search, "BLOCK", block)
-    monkeypatch.setattr(submodular_search, "FEW", block)
+    monkeypatch.setattr(search, "BLOCK", block)
+    monkeypatch.setattr(search, "FEW", block)
     for function, (picks, gains) in zip(FUNCTIONS, usual, strict=True):
         again, anew = select(function, pool, query, 40, engine="vectorised")
         assert float(gains.sum()) == pytest.approx(float(anew.sum()), rel=1e-5)
@@ -221,9 +221,9 @@ def test_flvmi_saturates_and_then_picks_by_position(engine):
     pool, query, target = ordered_pool()
     query = unit((torch.eye(4)[1:2].double(),))
     picks, gains = select("flvmi", pool, query, 40, engine=engine)
-    idle = picks[gains < submodular.ZERO]
+    idle = picks[gains < information.ZERO]
     assert saturated(gains) == len(idle) >= 20
-    assert gains[: 40 - len(idle)].min() > submodular.ZERO
+    assert gains[: 40 - len(idle)].min() > information.ZERO
     by_position = 3 if engine == "submodlib" else 0
     assert (target[idle] == by_position).float().mean() > 0.9
     shuffle = torch.randperm(200, generator=torch.Generator().manual_seed(1))
@@ -248,7 +248,7 @@ def test_logdetmi_is_not_submodular_and_is_not_searched_lazily():
     for seed in range(6):
         pool, query = vectors(seed)
         problem = Problem("logdetmi", pool, query, 1.0, 0.01)
-        lazy, _ = submodular_library.maximise(problem, BUDGET, "LazyGreedy")
+        lazy, _ = library.maximise(problem, BUDGET, "LazyGreedy")
         expected, _ = brute_force("logdetmi", pool, query, BUDGET, ridge=0.01)
         for engine in ("submodlib", "vectorised"):
             picks, _ = select("logdetmi", pool, query, BUDGET, ridge=0.01, engine=engine)
@@ -313,14 +313,14 @@ def test_a_wrong_answer_of_submodlib_is_an_error(monkeypatch):
         def maximize(self, *_, **__):
             return [(-1, -1.8e308), (-1, -1.8e308)]
 
-    monkeypatch.setattr(submodular_library, "_build", lambda _: Broken())
+    monkeypatch.setattr(library, "_build", lambda _: Broken())
     with pytest.raises(MedtailError, match="submodlib found no 2 images"):
         select("flqmi", *vectors(0), 2, engine="submodlib")
 
 
 def test_auto_takes_the_engine_that_was_measured_to_be_faster(monkeypatch):
     used = []
-    for name, module in (("submodlib", submodular_library), ("vectorised", submodular_search)):
+    for name, module in (("submodlib", library), ("vectorised", search)):
         monkeypatch.setattr(
             module, "maximise", lambda p, b, name=name: (used.append(name), ([0] * b, [0.0] * b))[1]
         )

@@ -1,0 +1,1 @@
+"""Evidence in, pages out: leaderboards as Markdown, CSV, JSON, pictures and a page. No training."""

@@ -1,0 +1,1 @@
+"""The command line: one module = one command, or a group of them."""

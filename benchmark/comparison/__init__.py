@@ -1,0 +1,1 @@
+"""One method against others on the same tests."""

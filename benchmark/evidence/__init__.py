@@ -1,0 +1,1 @@
+"""What is kept of a cell: its record and its predictions."""

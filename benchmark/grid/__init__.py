@@ -1,0 +1,1 @@
+"""What is asked: cells, suites and the files they are read from."""

@@ -1,0 +1,1 @@
+"""Predictions in, numbers out: one module = one track. Pure functions."""

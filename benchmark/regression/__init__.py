@@ -1,0 +1,1 @@
+"""Has anything become worse? Boards held against earlier ones."""

@@ -1,0 +1,1 @@
+"""Predictions made elsewhere, held against a board."""

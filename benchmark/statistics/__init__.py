@@ -1,0 +1,1 @@
+"""How sure a number is, and which method is better: pure functions."""

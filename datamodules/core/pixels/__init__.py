@@ -1,0 +1,1 @@
+"""Images: read, drawn, kept in a mapped file, augmented."""

@@ -1,0 +1,1 @@
+"""Which images are trained, validated and tested on: splits, regimes, episodes, leaks."""

@@ -1,0 +1,1 @@
+"""medtail: imbalanced, long-tailed and rare-disease medical image classification."""

@@ -1,0 +1,1 @@
+"""What chooses images to label shares."""

@@ -1,0 +1,1 @@
+"""What learns from episodes shares: inner steps, meta-gradients, norms, bases."""

@@ -1,0 +1,1 @@
+"""Images between the given class and unseen abnormal ones, by what doctors know."""

@@ -1,0 +1,1 @@
+"""What learns from given images alone shares."""

@@ -1,0 +1,1 @@
+"""Submodular mutual information: functions, similarities, two engines."""
