@@ -113,7 +113,7 @@ def test_a_stage_shared_by_a_methods_package_is_known_by_its_code(packages):
 
 def test_a_dataset_counts_by_its_slugs_whatever_its_entry_is_called(packages):
     install(packages, "far-data", "[medtail.datasets]\nwhatever = far_data.mine:Mine\n", mine=DATA)
-    ours = {n for n, c in datamodules.registry().items() if c.__module__.startswith("datamodules.")}
+    ours = {n for n, c in datamodules.registry().items() if c.__module__.startswith("medtail.")}
     assert datamodules.registry().keys() - ours == {"my_lesions", "my_other_lesions"}
     assert str(datamodules.build("my_lesions@lt100").name) == "my_lesions@lt100"
     assert "My lesions. (from far-data 0.3)" in listed()
@@ -201,7 +201,7 @@ def test_the_contract_tests_and_the_command_line_of_another_process_see_it(packa
             text=True,
         )
 
-    tests = ("tests/test_methods_contract.py", "tests/test_methods_registry.py")
+    tests = ("tests/methods/test_contract.py", "tests/methods/test_registry.py")
     passed = run("pytest", "-vv", "-k", "sharp", *tests)
     assert passed.returncode == 0, passed.stdout
     for test in ("test_own_stages_learn", "test_the_seed_decides", "test_pickles", "test_card"):

@@ -1,18 +1,16 @@
 """Break methods and metrics on purpose, each in a copy, and see which test notices.
 
-.venv/bin/python tools/broken.py > /tmp/broken.md     # docs/broken_on_purpose.md quotes it
+.venv/bin/python -m tools.broken > /tmp/broken.md     # docs/broken_on_purpose.md quotes it
 """
 
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-PARTS = ("benchmark", "methods", "datamodules", "tests", "leaderboards", "pyproject.toml")
+from tests.checkout import copied
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,8 @@ class Break:
     tests: tuple[str, ...]
 
 
-LOSSES, STAGES, METRICS = "test_methods_losses", "test_methods_stages", "test_metrics"
+LOSSES, STAGES = "methods/test_losses", "methods/test_stages"
+METRICS = "benchmark/metrics/test_long_tail"
 BREAKS = (
     Break(
         "sign of the logit adjustment, in the loss",
@@ -45,7 +44,7 @@ BREAKS = (
     Break(
         "LDAM's margin dropped",
         (("methods/ldam.py", "logits - F.one_hot(target, len(margins)) * margins", "logits"),),
-        ("test_methods_ldam",),
+        ("methods/test_ldam",),
     ),
     Break(
         "BatchNorm left moving where it is frozen",
@@ -57,19 +56,19 @@ BREAKS = (
     ),
     Break(
         "an absent class scored 0",
-        (("benchmark/metrics.py", "return math.nan, math.nan", "return 0.0, 0.0"),),
+        (("benchmark/metrics/long_tail.py", "return math.nan, math.nan", "return 0.0, 0.0"),),
         (METRICS,),
     ),
     Break(
         "AUC on raw logits",
         (
             (
-                "benchmark/predictions.py",
+                "benchmark/evidence/predictions.py",
                 "scores -= np.log(np.exp(scores)",
                 "np.log(np.exp(scores)",
             ),
             (
-                "benchmark/metrics.py",
+                "benchmark/metrics/long_tail.py",
                 "auc_and_ap(probability[:, k]",
                 "auc_and_ap(test.logits[:, k]",
             ),
@@ -79,7 +78,7 @@ BREAKS = (
     Break(
         "mixup of every image with itself",
         (("methods/core/mixing.py", "torch.randperm(len(image))", "torch.arange(len(image))"),),
-        ("test_methods_mixing",),
+        ("methods/test_mixing",),
     ),
     Break(
         "tau-norm squared",
@@ -87,17 +86,6 @@ BREAKS = (
         (STAGES,),
     ),
 )
-
-
-def copied(folder: Path) -> None:
-    """Copy what the tests need."""
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            ignore = shutil.ignore_patterns("__pycache__", "*.png")
-            shutil.copytree(source, folder / part, ignore=ignore)
-        else:
-            shutil.copy(source, folder / part)
 
 
 def edit(folder: Path, broken: Break) -> str:
@@ -113,11 +101,13 @@ def edit(folder: Path, broken: Break) -> str:
     return "\n".join(lines)
 
 
-def failing(folder: Path, tests: tuple[str, ...]) -> list[str]:
+def failing(folder: Path, environment: dict[str, str], tests: tuple[str, ...]) -> list[str]:
     """Names of the tests that fail in a copy."""
     files = [f"tests/{name}.py" for name in tests]
     words = [sys.executable, "-m", "pytest", "-q", "--no-header", "--tb=no", "-rfE", *files]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode not in (0, 1):
         sys.exit(done.stdout + done.stderr)
     found = re.findall(r"^(?:FAILED|ERROR) (\S+::\w+)", done.stdout, re.MULTILINE)
@@ -130,13 +120,13 @@ def main() -> None:
     for broken in (None, *BREAKS):
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            copied(folder)
+            environment = copied(folder)
             if broken is None:
                 every = tuple(sorted({name for b in BREAKS for name in b.tests}))
-                if found := failing(folder, every):
+                if found := failing(folder, environment, every):
                     sys.exit(f"unbroken, these fail already: {', '.join(found)}")
                 continue
-            diff, found = edit(folder, broken), failing(folder, broken.tests)
+            diff, found = edit(folder, broken), failing(folder, environment, broken.tests)
         unseen += [] if found else [broken.name]
         noticed = "\n".join(f"- `{name}`" for name in found) or "- nothing"
         sys.stdout.write(f"## {broken.name}\n\n```diff\n{diff}\n```\n\nNoticed by\n\n{noticed}\n\n")

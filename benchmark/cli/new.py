@@ -85,7 +85,7 @@ def method(
         raise MedtailError(f"{path} exists already: take another name") from error
     suite = load(SUITE)
     rival, data = suite.methods[0].name, suite.data[0].name
-    tests = "tests/test_methods_registry.py tests/test_methods_contract.py"
+    tests = "tests/methods/test_registry.py tests/methods/test_contract.py"
     lines = (
         f"{path}: works as it is; edit what is marked EDIT, then",
         f"  python -m pytest {tests} -k {name}",

@@ -6,13 +6,13 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
-from test_methods_few_shot import build, episodes, fit, spec
 from torch import nn
 
 from medtail import methods
 from medtail.datamodules.core.contract import DataSpec, EpisodeShape
 from medtail.datamodules.core.errors import MedtailError
 from medtail.methods import daml, fine_tuning, protonet, relationnet, reptile
+from tests.methods.test_few_shot import build, episodes, fit, spec
 
 
 @pytest.mark.parametrize("size", [8, 15])

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
-from test_methods_one_class import SPEC, batch, build, step, trained
 from torch.nn import functional as F
 
 from medtail import methods
@@ -17,6 +16,7 @@ from medtail.methods import autoencoder, cutpaste, deep_svdd, doc, perturbation_
 from medtail.methods.core.middle_classes.registry import GENERATORS, controls
 from medtail.methods.core.one_class.base import one_against_rest
 from medtail.methods.middle_class_occ import middle_class_loss
+from tests.methods.test_one_class import SPEC, batch, build, step, trained
 
 
 def test_the_loss_of_middle_classes_is_the_sum_of_weighted_means():

@@ -9,7 +9,6 @@ from functools import partial
 
 import numpy as np
 import pytest
-from test_critical import over, sources
 
 from medtail.benchmark.boards import json_form
 from medtail.benchmark.boards.leaderboard import read_predictions
@@ -19,6 +18,7 @@ from medtail.benchmark.boards.standing import Standing, compute, standings
 from medtail.benchmark.evidence.record import read_lines
 from medtail.benchmark.grid.again import suite_text
 from tests import ROOT
+from tests.benchmark.boards.test_critical_difference import over, sources
 from tests.boards import COST, active, done, failed, few_shot, one_class
 from tests.chromium import Chromium, find
 

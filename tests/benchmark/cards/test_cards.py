@@ -106,7 +106,9 @@ def test_a_docstring_that_is_no_card_is_refused_before_anything_is_written(
     text, few, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(sys.modules[methods.get("ldam").__module__], "__doc__", text)
-    with pytest.raises(MedtailError, match=r"method ldam: the docstring of methods\.ldam is no"):
+    with pytest.raises(
+        MedtailError, match=r"method ldam: the docstring of medtail\.methods\.ldam is no"
+    ):
         parse("ldam")
     assert isinstance(write(tmp_path / "out").exception, MedtailError)
     assert not (tmp_path / "out").exists()

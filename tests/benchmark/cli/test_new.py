@@ -1,7 +1,5 @@
 """`medtail new method`: the file works at once, and nothing is overwritten."""
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,15 +14,16 @@ from medtail.benchmark.cli.new import LONGEST, render
 from medtail.benchmark.grid.files import load
 from medtail.datamodules.core.errors import MedtailError
 from tests import ROOT
+from tests.checkout import copied
 
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A copy of what is needed of the checkout, as the working directory."""
-    for name in ("benchmark", "methods", "datamodules", "tests"):
-        ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, tmp_path / "copy" / name, ignore=ignore)
-    shutil.copy(ROOT / "pyproject.toml", tmp_path / "copy")
+    (tmp_path / "copy").mkdir()
+    parts = ("medtail", "benchmark", "methods", "datamodules", "tests")
+    environment = copied(tmp_path / "copy", parts)
+    monkeypatch.setenv("PYTHONPATH", environment["PYTHONPATH"])
     monkeypatch.chdir(tmp_path / "copy")
     monkeypatch.setattr(methods, "__file__", str(tmp_path / "copy/methods/__init__.py"))
     return tmp_path / "copy"
@@ -35,20 +34,15 @@ def new(name: str):
 
 
 def run(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(checkout)}
     return subprocess.run(
-        [sys.executable, "-m", *words],
-        cwd=checkout,
-        env=environment,
-        capture_output=True,
-        text=True,
+        [sys.executable, "-m", *words], cwd=checkout, capture_output=True, text=True, check=False
     )
 
 
 @pytest.mark.slow
 def test_the_file_passes_the_contract_tests_at_once(checkout):
     assert new("my_own").exit_code == 0
-    tests = ("tests/test_methods_contract.py", "tests/test_methods_registry.py")
+    tests = ("tests/methods/test_contract.py", "tests/methods/test_registry.py")
     passed = run(checkout, "pytest", "-vv", "-k", "my_own", *tests)
     assert passed.returncode == 0, passed.stdout
     for test in ("test_own_stages_learn", "test_the_seed_decides", "test_pickles", "test_card"):
@@ -64,9 +58,10 @@ def test_the_file_passes_ruff(checkout, name):
     for words in (("check",), ("format", "--check")):
         told = run(checkout, "ruff", *words, str(path))
         assert told.returncode == 0, told.stdout
-    places: dict[str, object] = {"__name__": f"methods.{name}", "__package__": "methods"}
+    module = f"medtail.methods.{name}"
+    places: dict[str, object] = {"__name__": module, "__package__": "medtail.methods"}
     exec(compile(path.read_text(), path, "exec"), places)
-    families = [v for v in places.values() if getattr(v, "__module__", "") == f"methods.{name}"]
+    families = [v for v in places.values() if getattr(v, "__module__", "") == module]
     assert sum(isinstance(v, type) and issubclass(v, methods.Method) for v in families) == 1
 
 
