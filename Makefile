@@ -6,7 +6,7 @@ export MEDTAIL_DATA ?= $(if $(wildcard ../shared/data),../shared/data,data)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench leaderboards regress test test-fast lint perf data clean
+.PHONY: help setup bench leaderboards regress test test-fast lint perf docs data clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,8 +39,15 @@ lint: setup ## ruff (lint and format) and mypy strict
 perf: setup ## measure a training epoch against a bare PyTorch loop, side by side, and a worker's memory
 	@.venv/bin/python tools/perf.py $(ARGS)
 
+docs: setup ## build docs/, cards, boards and the API into site/; a warning is an error
+	@cmp -s docs/requirements.lock .venv/docs.lock || .venv/bin/python -m pip install -q --no-deps -r docs/requirements.lock
+	@cp docs/requirements.lock .venv/docs.lock
+	@rm -rf site
+	@.venv/bin/python -m sphinx -q -W --keep-going -E -c docs -d .cache/docs . site
+	@echo "docs: site/index.html"
+
 data: setup ## say of every dataset whether its files are there and how to get them
 	@$(MEDTAIL) data status
 
-clean: ## remove results and caches (runs/, .cache/); keeps .venv and data
-	rm -rf runs .cache build .mypy_cache .ruff_cache .pytest_cache
+clean: ## remove results and caches (runs/, .cache/, site/); keeps .venv and data
+	rm -rf runs .cache build site .mypy_cache .ruff_cache .pytest_cache
