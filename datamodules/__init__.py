@@ -8,23 +8,27 @@ from importlib import import_module
 from inspect import Parameter, signature
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .core.base import ImageDataModule
 from .core.errors import unknown
 from .core.names import DataName
 from .core.plugins import package_of, plugins
+
+if TYPE_CHECKING:
+    from .core.base import ImageDataModule
 
 GROUP = "medtail.datasets"
 
 
 @cache
-def registry() -> dict[str, type[ImageDataModule]]:
+def registry() -> "dict[str, type[ImageDataModule]]":
     """Every dataset slug -> its class.
 
     Raises:
         MedtailError: an installed package registers what is no dataset or cannot be imported.
     """
+    from .core.base import ImageDataModule
+
     found: dict[str, type[ImageDataModule]] = {}
     for module in iter_modules([str(Path(__file__).parent)]):
         if not module.ispkg:
@@ -47,7 +51,7 @@ def origin(name: str) -> str:
     return "" if found.__module__.startswith(f"{__name__}.") else package_of(GROUP, found)
 
 
-def get(name: str) -> type[ImageDataModule]:
+def get(name: str) -> "type[ImageDataModule]":
     """The class of a dataset. Raises ``MedtailError`` with the nearest names where none is."""
     if name not in registry():
         raise unknown("dataset", name, registry())
@@ -56,6 +60,8 @@ def get(name: str) -> type[ImageDataModule]:
 
 def parameters(name: str) -> dict[str, Any]:
     """A dataset's own arguments with their defaults, and those of every dataset."""
+    from .core.base import ImageDataModule
+
     return {
         parameter.name: parameter.default
         for owner in (get(name), ImageDataModule)
@@ -66,11 +72,17 @@ def parameters(name: str) -> dict[str, Any]:
 
 def defaults(name: str) -> dict[str, Any]:
     """The parameters that a dataset has for itself, with their defaults."""
+    from .core.base import ImageDataModule
+
     common = signature(ImageDataModule).parameters
     return {key: value for key, value in parameters(name).items() if key not in common}
 
 
-def build(name: str, image_size: int | tuple[int, int] = 28, **arguments: Any) -> ImageDataModule:  # noqa: ANN401
+def build(
+    name: str,
+    image_size: int | tuple[int, int] = 28,
+    **arguments: Any,  # noqa: ANN401
+) -> "ImageDataModule":
     """The data module of ``name`` (``dataset[+variant][@regime]``), not yet prepared.
 
     Args:

@@ -45,7 +45,7 @@ def read_table(path: Path) -> list[Row]:
     if not len(table):
         raise DataError(f"{path}: no row")
     return [
-        Row({k: "" if v is None else str(v) for k, v in row.items()}, f"{path}, row {n}")
+        Row({k: "" if v is None else str(v) for k, v in row.items()}, path, "row", n)
         for n, row in enumerate(table.to_pylist(), 1)
     ]
 

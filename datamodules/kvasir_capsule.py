@@ -12,7 +12,7 @@ import numpy as np
 
 from .core.base import ImageDataModule
 from .core.errors import DataError
-from .core.labels import class_indices, read_rows
+from .core.labels import Row, class_indices, read_rows
 from .core.splitting.splits import few_groups_split
 from .core.table import SampleTable
 
@@ -29,17 +29,19 @@ def read_folds(folder: Path) -> dict[str, tuple[str, int]]:
     Raises:
         DataError: a frame stands twice with the same label.
     """
-    found: dict[str, tuple[str, int, str]] = {}
+    found: dict[str, tuple[int, Row]] = {}
     twofold: set[str] = set()
     for fold, name in enumerate(FOLDS):
         for row in read_rows(folder / name, ("filename", "label")):
-            frame = Path(row["filename"]).stem
-            label, _, where = found.setdefault(frame, (row["label"], fold, row.where))
-            if label != row["label"]:
+            frame = row["filename"].rpartition("/")[2].rpartition(".")[0] or row["filename"]
+            _, first = found.setdefault(frame, (fold, row))
+            if first["label"] != row["label"]:
                 twofold.add(frame)
-            elif where != row.where:
-                raise DataError(f"{row.where}: '{frame}' stands already in {where}: keep one")
-    return {frame: entry[:2] for frame, entry in found.items() if frame not in twofold}
+            elif first is not row:
+                raise DataError(f"{row.where}: '{frame}' stands already in {first.where}: keep one")
+    return {
+        frame: (row["label"], fold) for frame, (fold, row) in found.items() if frame not in twofold
+    }
 
 
 class KvasirCapsule(ImageDataModule):
@@ -71,8 +73,9 @@ class KvasirCapsule(ImageDataModule):
         ids = sorted(rows)
         target = class_indices(str(folder), ids, [rows[i][0] for i in ids], CLASSES)
         videos = np.array([i.split("_")[0] for i in ids])
+        paths = self.paths_of(ids, folder)  # before the split, which takes longer
         if self.name.variant == "leaky_official":
             split = np.array([("train", "test")[rows[i][1]] for i in ids])
         else:
             split = few_groups_split(target, videos, self.split_seed)
-        return SampleTable(np.array(ids), target, videos, split, self.paths_of(ids, folder))
+        return SampleTable(np.array(ids), target, videos, split, paths)

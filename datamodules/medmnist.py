@@ -9,7 +9,11 @@ excluded (BreastMNIST has one such image, with the other label). DermaMNIST spli
 images of 7,470 lesions, and is to be had under a marked name only.
 """
 
+import runpy
 from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,12 +30,18 @@ SIZES = (28, 64, 128, 224)
 CITATION = "J. Yang et al., MedMNIST v2, Scientific Data 10, 41 (2023)"
 
 
-def official(flag: str) -> dict[str, Any]:
-    """What the package ``medmnist`` says of a set; imported late, as it is slow to import."""
-    from medmnist import INFO
+@cache
+def _official() -> dict[str, dict[str, Any]]:
+    """What the module ``medmnist.info`` says, run alone: the package imports torch."""
+    package = find_spec("medmnist")
+    place = Path(str(package and package.origin)).with_name("info.py")
+    found: dict[str, dict[str, Any]] = runpy.run_path(str(place))["INFO"]
+    return found
 
-    info: dict[str, Any] = INFO[flag]
-    return info
+
+def official(flag: str) -> dict[str, Any]:
+    """What the package ``medmnist`` says of a set."""
+    return _official()[flag]
 
 
 class MedMNIST(ImageDataModule):

@@ -1,79 +1,117 @@
 """Methods: a module = a paper = one public LightningModule; the folder is the registry.
 
-Packages outside the project add theirs by entry points of the group ``medtail.methods``.
+Packages outside the project add theirs by entry points of the group ``medtail.methods``. What a
+suite or a list must know of a method, ``describe`` reads from its source: nothing is imported.
 """
 
 from functools import cache
 from importlib import import_module
-from inspect import Parameter, signature
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medtail.datamodules.core.contract import DataSpec
 from medtail.datamodules.core.errors import unknown
 from medtail.datamodules.core.plugins import package_of, plugins
 
-from .core.base import Method
+from .core.index import Entry, UnreadableError, common_arguments, of_class, of_source
+
+if TYPE_CHECKING:
+    from .core.base import Method
 
 GROUP = "medtail.methods"
 
 
 @cache
-def registry() -> dict[str, type[Method]]:
-    """Every method's slug (its module's name, or that of its entry point) -> its class.
+def own() -> tuple[str, ...]:
+    """Slugs of the project's methods: the modules of this folder."""
+    return tuple(m.name for m in iter_modules([str(Path(__file__).parent)]) if not m.ispkg)
+
+
+@cache
+def _outside() -> "dict[str, type[Method]]":
+    """Methods of installed packages; imports nothing where there is none."""
+    from importlib.metadata import entry_points
+
+    if not entry_points(group=GROUP):
+        return {}
+    from .core.base import Method
+
+    return plugins(GROUP, Method, dict.fromkeys(own(), Method), lambda name, _: (name,))
+
+
+@cache
+def _class(name: str) -> "type[Method]":
+    """The one public method of a module of this folder."""
+    from .core.base import Method
+
+    loaded = import_module(f"{__name__}.{name}")
+    public = [
+        value
+        for key, value in vars(loaded).items()
+        if isinstance(value, type)
+        and issubclass(value, Method)
+        and value.__module__ == loaded.__name__
+        and not key.startswith("_")
+    ]
+    if len(public) != 1:
+        raise ImportError(f"{loaded.__file__}: one public Method, not {len(public)}")
+    return public[0]
+
+
+def names() -> list[str]:
+    """Every method's slug: its module's name, or that of its entry point."""
+    return sorted((*own(), *_outside()))
+
+
+def registry() -> "dict[str, type[Method]]":
+    """Every method's slug -> its class; imports all of them.
 
     Raises:
         MedtailError: an installed package registers what is no method or cannot be imported.
     """
-    found: dict[str, type[Method]] = {}
-    for module in iter_modules([str(Path(__file__).parent)]):
-        if not module.ispkg:
-            loaded = import_module(f"{__name__}.{module.name}")
-            public = [
-                value
-                for name, value in vars(loaded).items()
-                if isinstance(value, type)
-                and issubclass(value, Method)
-                and value.__module__ == loaded.__name__
-                and not name.startswith("_")
-            ]
-            if len(public) != 1:
-                raise ImportError(f"{loaded.__file__}: one public Method, not {len(public)}")
-            found[module.name] = public[0]
-    return found | plugins(GROUP, Method, found, lambda name, _: (name,))
+    return {name: get(name) for name in names()}
 
 
 def origin(name: str) -> str:
     """The package that a method comes from, with its version; empty for one of ours."""
-    found = get(name)
-    return "" if found.__module__.startswith(f"{__name__}.") else package_of(GROUP, found)
+    return package_of(GROUP, _outside()[name]) if name in _outside() else ""
 
 
-def get(name: str) -> type[Method]:
+def get(name: str) -> "type[Method]":
     """The class of a method. Raises ``MedtailError`` with the nearest names where there is none."""
-    if name not in registry():
-        raise unknown("method", name, registry())
-    return registry()[name]
+    _known(name)
+    return _outside()[name] if name in _outside() else _class(name)
+
+
+@cache
+def describe(name: str) -> Entry:
+    """What is known of a method without importing it; of a package's, from its class.
+
+    Raises:
+        MedtailError: there is none, with the nearest names.
+    """
+    _known(name)
+    if name in own():
+        try:
+            return of_source(name)
+        except UnreadableError:  # such as a default that is computed
+            pass
+    return of_class(name, get(name))
 
 
 def parameters(name: str) -> dict[str, Any]:
     """A method's own parameters with their defaults, and those of every method."""
-    return {
-        parameter.name: parameter.default
-        for owner in (get(name), Method)
-        for parameter in signature(owner).parameters.values()
-        if parameter.kind is Parameter.KEYWORD_ONLY
-    }
+    return {**describe(name).arguments, **common_arguments()}
 
 
 def defaults(name: str) -> dict[str, Any]:
     """The parameters that a method has for itself, with their defaults."""
-    common = signature(Method).parameters
-    return {key: value for key, value in parameters(name).items() if key not in common}
+    common = common_arguments()
+    return {key: value for key, value in describe(name).arguments.items() if key not in common}
 
 
-def build(name: str, spec: DataSpec, **arguments: Any) -> Method:  # noqa: ANN401 - from YAML
+def build(name: str, spec: DataSpec, **arguments: Any) -> "Method":  # noqa: ANN401 - from YAML
     """A method for some data.
 
     Args:
@@ -89,3 +127,8 @@ def build(name: str, spec: DataSpec, **arguments: Any) -> Method:  # noqa: ANN40
         if argument not in known:
             raise unknown(f"parameter of {name}", argument, known)
     return get(name)(spec, **arguments)
+
+
+def _known(name: str) -> None:
+    if name not in own() and name not in _outside():
+        raise unknown("method", name, names())

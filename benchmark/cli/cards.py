@@ -9,6 +9,8 @@ from rich.console import Console
 
 from medtail.datamodules.core.errors import DataMissingError, MedtailError
 
+from .options import BOARDS, Boards
+
 if TYPE_CHECKING:
     from ..cards.data_pages import Summary
     from ..cards.evidence import Board
@@ -66,9 +68,7 @@ def cards(
             help="Class examples of real images, too; then --out lies outside the checkout.",
         ),
     ] = False,
-    leaderboards: Annotated[
-        Path, typer.Option("--leaderboards", help="Folder of the leaderboards.")
-    ] = Path("leaderboards"),
+    leaderboards: Boards = BOARDS,
 ) -> None:
     """Write a page for every method and every dataset, and an index of them.
 

@@ -1,14 +1,15 @@
 """The commands on datasets: ``medtail data ...``."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import yaml
 from rich.console import Console
 from rich.table import Table
 
-from medtail.datamodules.core.base import ImageDataModule, data_root
 from medtail.datamodules.core.errors import DataError, MedtailError
+
+if TYPE_CHECKING:
+    from medtail.datamodules.core.base import ImageDataModule
 
 data_app = typer.Typer(no_args_is_help=True, help="Datasets: cards, files.")
 console = Console()
@@ -23,7 +24,9 @@ Settings = Annotated[
 Size = Annotated[str, typer.Option("--size", help="Pixels: 28, or HEIGHTxWIDTH such as 96x128.")]
 
 
-def _build(name: str, size: str, settings: list[str]) -> ImageDataModule:
+def _build(name: str, size: str, settings: list[str]) -> "ImageDataModule":
+    import yaml
+
     from medtail import datamodules
 
     try:
@@ -57,6 +60,8 @@ def card(name: DataNameArgument, size: Size = "28", settings: Settings = []) -> 
 @data_app.command()
 def get(name: DataNameArgument, size: Size = "28") -> None:
     """Download a dataset where that is possible, else say where it is to be had."""
+    from medtail.datamodules.core.source import data_root
+
     _build(name, size, []).fetch()
     console.print(f"{name}: its files are in {data_root()}", markup=False, highlight=False)
 
@@ -65,6 +70,7 @@ def get(name: DataNameArgument, size: Size = "28") -> None:
 def status() -> None:
     """Say of every dataset whether its files are there, and how to get them."""
     from medtail import datamodules
+    from medtail.datamodules.core.source import data_root
 
     table = Table(
         "dataset", "images", "state", title=f"data in {data_root()}", title_justify="left"

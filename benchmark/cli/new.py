@@ -75,7 +75,7 @@ def method(
 
     folder = Path("methods")
     _check(name, folder, Path(methods.__file__).parent)
-    if name in methods.registry() or (folder / name).exists():
+    if name in methods.names() or (folder / name).exists():
         raise MedtailError(f"there is a method '{name}' already: take another name")
     path = folder / f"{name}.py"
     try:

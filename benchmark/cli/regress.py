@@ -188,9 +188,3 @@ def review(found: "Sequence[Finding]", reason: str) -> str:
     for platform in sorted({f.platform for f in moved if f.platform}):
         lines += ["", f"Another platform: {platform}."]
     return "\n".join(lines) + "\n"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    for command in (regress, golden):
-        app.command()(command)

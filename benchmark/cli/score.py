@@ -12,6 +12,8 @@ from rich.table import Table
 
 from medtail.datamodules.core.errors import MedtailError
 
+from .options import KnownBoards, known_boards
+
 if TYPE_CHECKING:
     from ..scoring.scores_file import Scores
     from ..scoring.submission import Scored, Truth
@@ -38,9 +40,7 @@ def score(
     out: Annotated[
         Path | None, typer.Option(help="A new JSON file that keeps what is printed.")
     ] = None,
-    leaderboards: Annotated[
-        Path, typer.Option("--leaderboards", help="Folder of the leaderboards.")
-    ] = Path("leaderboards"),
+    leaderboards: KnownBoards = None,
 ) -> None:
     """Score predictions made elsewhere: metrics, intervals, and the rank they would have."""
     from ..evidence import record
@@ -49,6 +49,7 @@ def score(
     known = next((f for f in scores_file.FORMS if f == form), None)
     if form and known is None:
         raise MedtailError(f"--form {form}: write {' or '.join(scores_file.FORMS)}")
+    leaderboards = known_boards(leaderboards, console)
     if out and out.exists():
         raise MedtailError(f"--out {out} exists already: name a new file")
     if out and out.resolve().is_relative_to(leaderboards.resolve()):

@@ -12,10 +12,10 @@ from rich.text import Text
 
 from ..boards.columns import headline
 from ..grid.cell import Cell
+from .job import Outcome
 from .launch import Launcher
 from .store import Store
 from .tracking import Mode, mirror
-from .worker import Outcome
 
 
 def clock(seconds: float) -> str:

@@ -26,7 +26,7 @@ def status(suite: Suite, store: Store) -> Table:
 def _state(cell: Cell, store: Store) -> tuple[str, str]:
     record = store.read(cell)
     if record is None:
-        fits = track(cell.terms.data) in methods.get(cell.method).tracks
+        fits = track(cell.terms.data) in methods.describe(cell.method).tracks
         return ("missing" if fits else "n/a: not a method of this track"), ""
     if record.status == "ok":
         return "ok", headline(record)
@@ -36,10 +36,10 @@ def _state(cell: Cell, store: Store) -> tuple[str, str]:
 def tables() -> Iterator[Table]:
     """Methods, datasets, regimes, suites."""
     table = Table("method", "what it is", "tracks", title="methods", title_justify="left")
-    for name, family in sorted(methods.registry().items()):
-        every = len(family.tracks) == len(VIEWS)
-        tracks = "all" if every else ", ".join(VIEWS[t].title.lower() for t in family.tracks)
-        table.add_row(name, _first_line(family) + _from(methods.origin(name)), tracks)
+    for known in map(methods.describe, methods.names()):
+        shown = [view.title.lower() for track, view in VIEWS.items() if track in known.tracks]
+        tracks = "all" if len(shown) == len(VIEWS) else ", ".join(shown)
+        table.add_row(known.name, known.summary + _from(methods.origin(known.name)), tracks)
     yield table
     table = Table("dataset", "what it is", "variants", title="datasets", title_justify="left")
     for name, module in sorted(datamodules.registry().items()):

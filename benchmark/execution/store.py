@@ -13,7 +13,7 @@ from ..evidence import record
 from ..evidence.predictions import Predictions
 from ..evidence.record import Record
 from ..grid.cell import Cell
-from .worker import Job, Outcome
+from .job import Job, Outcome
 
 NEEDED_MIB = 200
 

@@ -17,44 +17,18 @@ from pathlib import Path
 
 import torch
 
-from medtail import datamodules
+from medtail import __version__, datamodules
 from medtail.datamodules.core.base import ImageDataModule, cache_root, data_root
 from medtail.datamodules.core.errors import MedtailError
 
 from .. import tracks
-from ..evidence.predictions import Predictions
 from ..evidence.record import Cost, Provenance, Record
 from ..grid.cell import Cell, Terms
 from ..tracks.outcome import Tell
+from .job import Job, Outcome
 
-VERSIONS = ("medtail", "torch", "lightning", "timm", "torchmetrics", "albumentations", "numpy")
-
-
-@dataclass(frozen=True)
-class Job:
-    """A cell and where it runs.
-
-    Attributes:
-        cell: what to train.
-        store: folder of shared stages.
-        progress: file that tells how far the cell is; removed at its end.
-        devices: processes (CPU) or GPUs that train it together.
-    """
-
-    cell: Cell
-    store: Path
-    progress: Path
-    devices: int = 1
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A cell's record, its predictions where it succeeded, its traceback where it failed."""
-
-    record: Record
-    test: Predictions | None = None
-    val: Predictions | None = None
-    traceback: str = ""
+HOUSE = ("medtail", "benchmark", "methods", "datamodules")
+VERSIONS = ("torch", "lightning", "timm", "torchmetrics", "albumentations", "numpy")
 
 
 @lru_cache(maxsize=2)
@@ -71,18 +45,32 @@ def prepared(terms: Terms) -> ImageDataModule:
 
 @lru_cache(maxsize=1)
 def commit() -> str:
-    """The commit that runs, ``+changes`` where the tree is not clean; empty outside one."""
-    here = Path(__file__).parent
+    """The commit of medtail that runs, ``+changes`` where its files are not those of the commit.
+
+    Empty where this file is not part of a checkout: an installed medtail may lie within another
+    project's repository, whose commit says nothing of it.
+    """
+    here = Path(__file__).resolve()
+    top = here.parents[2]
 
     def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True)
+        done = subprocess.run(["git", *words], cwd=top, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
     try:
-        changed = git("status", "--porcelain", "--", "../benchmark", "../methods", "../datamodules")
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != top:
+            return ""
+        git("ls-files", "--error-unmatch", str(here.relative_to(top)))
+        changed = git("status", "--porcelain", "--", *HOUSE)
         return git("rev-parse", "HEAD")[:12] + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+def versions() -> dict[str, str]:
+    """Of medtail, of the packages that decide numbers and of Python."""
+    others = {name: version(name) for name in VERSIONS}
+    return {"medtail": __version__, **others, "python": platform.python_version()}
 
 
 def processor() -> str:
@@ -99,7 +87,7 @@ def provenance(data: ImageDataModule) -> Provenance:
     """Where a result of now and here comes from."""
     return Provenance(
         commit=commit(),
-        versions={name: version(name) for name in VERSIONS} | {"python": platform.python_version()},
+        versions=versions(),
         platform=f"{platform.system()} {platform.machine()} {processor()}",
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         split_digest=data.digest,

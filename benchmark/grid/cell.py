@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
-from medtail.datamodules.core.pixels.transforms import Augmentation
+from medtail.datamodules.core.contract import Augmentation
 
 Selection = Literal["best_balanced_accuracy", "best_macro_auc", "last"]
 Precision = Literal["64-true", "32-true", "bf16-mixed", "16-mixed"]

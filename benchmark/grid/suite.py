@@ -7,9 +7,9 @@ from typing import Any, Self
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from medtail import datamodules, methods
+from medtail.datamodules.core.contract import Augmentation
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.names import DataName
-from medtail.datamodules.core.pixels.transforms import Augmentation
 
 from .cell import Budget, Cell, Frozen, Selection, Terms
 
@@ -155,7 +155,6 @@ class Suite(Frozen):
 
 def _resolved(entry: MethodEntry) -> tuple[dict[str, Any], str]:
     """A method's parameters, defaults included, and its row: what differs from the defaults."""
-    methods.get(entry.name)
     usual = methods.defaults(entry.name)
     params = usual | entry.params
     changed = [f"{k}={v}" for k, v in sorted(params.items()) if k not in usual or v != usual[k]]

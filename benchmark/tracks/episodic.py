@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.contract import Batch
-from medtail.datamodules.core.splitting.episodes import Episode, list_digest
+from medtail.datamodules.core.loading.episodes import Episode, list_digest
 from medtail.methods.core.base import Method
 
 from ..evidence.predictions import Predictions

@@ -100,14 +100,14 @@ def code_digest(slug: str) -> str:
     """Digest of the sources that a stage trained by ``slug`` depends on."""
     root = Path(methods.__file__).parents[1]
     folders = (root / "methods/core", root / "datamodules/core", root / "benchmark/tracks")
-    files = [p for folder in folders for p in sorted(folder.glob("*.py"))]
+    files = [p for folder in folders for p in sorted(folder.rglob("*.py"))]
     own = Path(inspect.getfile(methods.get(slug)))  # not of methods/ where a package registers it
     return digest([path.read_text() for path in [*files, own]])
 
 
 def shared_slugs() -> set[str]:
     """Methods whose whole training is a stage of another method."""
-    return {s.by for family in methods.registry().values() for s in family.stages if s.by}
+    return {slug for name in methods.names() for slug in methods.describe(name).begins_as}
 
 
 def _shared(

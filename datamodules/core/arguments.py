@@ -1,10 +1,11 @@
 """Checks of a data module's arguments: a bad value is one clear line before any file is read."""
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from .errors import MedtailError
+from .contract import Augmentation
+from .errors import MedtailError, unknown
 
 
 def whole_number(owner: str, name: str, value: Any, least: int = 0) -> int:  # noqa: ANN401
@@ -35,3 +36,12 @@ def height_width(owner: str, value: Any) -> tuple[int, int]:  # noqa: ANN401
         raise MedtailError(f"{owner}: image_size={value!r}: give one number, or (height, width)")
     height, width = (whole_number(owner, "image_size", side, 1) for side in sides)
     return height, width
+
+
+def augmentation(name: str) -> Augmentation:
+    """``name``, where there is such an augmentation; else raises ``MedtailError``."""
+    for known in get_args(Augmentation):
+        if name == known:
+            found: Augmentation = known
+            return found
+    raise unknown("augmentation", str(name), get_args(Augmentation))

@@ -1,21 +1,27 @@
 """The base of every dataset: a LightningDataModule under an imbalance regime."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arguments import height_width, whole_number
-from .contract import DataSpec
+from .arguments import augmentation, height_width, whole_number
+from .contract import Augmentation, DataSpec
 from .errors import DataError, unknown
-from .loading.loaders import Loaders
 from .names import DataName
 from .pixels.cache import ImageStore, open_store
-from .pixels.transforms import Augmentation, check_name
+from .process import trains
 from .source import Source, cache_root, data_root
 from .splitting import leaks, plans, regimes, splits
 from .splitting.plan import Facts
+
+if TYPE_CHECKING or trains():
+    from .loading.loaders import Loaders
+else:
+
+    class Loaders:
+        """Nothing: this process reads facts and labels only."""
 
 
 class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
@@ -55,7 +61,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         self.root, self.cache = Path(root or data_root()), Path(cache or cache_root())
         self.split_seed = whole_number(self.name.source, "split_seed", split_seed)
         self.workers = whole_number(self.name.source, "workers", workers)
-        self.augment: Augmentation = check_name(augment)
+        self.augment: Augmentation = augmentation(augment)
         self.split: NDArray[np.str_]
         self._ready = False
 

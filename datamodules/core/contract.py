@@ -1,12 +1,16 @@
 """What data and methods promise each other: all of ``datamodules`` that ``methods`` may import."""
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from __future__ import annotations
 
-from torch import Tensor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:  # names and facts of data need no torch
+    from torch import Tensor
 
 SamplerName = Literal["instance", "class_balanced", "square_root", "progressive", "reversed"]
 Track = Literal["long_tail", "few_shot", "one_class", "active"]
+Augmentation = Literal["none", "symmetries", "standard", "contrastive"]
 
 # ImageNet's constants, which pretrained weights expect; grey images take their mean.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -28,7 +32,7 @@ class Batch(NamedTuple):
     image: Tensor
     target: Tensor
     index: Tensor  # type: ignore[assignment]  # not the method of tuples
-    second: "Batch | None" = None
+    second: Batch | None = None
 
 
 class EpisodeShape(NamedTuple):

@@ -15,9 +15,22 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 class Row(dict[str, str]):
     """A row of a table by column, and ``where`` it stands, in words, for messages."""
 
-    def __init__(self, values: Mapping[str, str], where: str) -> None:
+    __slots__ = ("file", "kind", "number")
+
+    def __init__(
+        self,
+        values: Mapping[str, str] | Iterable[tuple[str, str]],
+        file: Path,
+        kind: str,
+        number: int,
+    ) -> None:
         super().__init__(values)
-        self.where = where
+        self.file, self.kind, self.number = file, kind, number
+
+    @property
+    def where(self) -> str:
+        """Such as ``labels.csv, line 3``."""
+        return f"{self.file}, {self.kind} {self.number}"
 
 
 def read_rows(path: Path, columns: Iterable[str], delimiter: str = ",") -> list[Row]:
@@ -30,22 +43,25 @@ def read_rows(path: Path, columns: Iterable[str], delimiter: str = ",") -> list[
     rows = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines, delimiter=delimiter, restkey="")
-            header = reader.fieldnames or []
+            reader = csv.reader(lines, delimiter=delimiter)
+            header = next(reader, [])
             absent = [c for c in columns if c not in header]
             if absent:
                 raise DataError(
                     f"{path}: no column '{absent[0]}' (there are {', '.join(header) or 'none'}): "
                     "is it the right file?"
                 )
+            width = len(header)
             for values in reader:
-                where = f"{path}, line {reader.line_num}"
-                if None in values.values():
-                    raise DataError(f"{where}: too few columns: is the file cut off?")
+                if not values:  # an empty line
+                    continue
+                row = Row(zip(header, values, strict=False), path, "line", reader.line_num)
+                if len(values) < width:
+                    raise DataError(f"{row.where}: too few columns: is the file cut off?")
                 # Empty columns beyond the header are what spreadsheets leave.
-                if isinstance(rest := values.pop("", ""), list) and any(rest):
-                    raise DataError(f"{where}: too many columns: {', '.join(rest)}")
-                rows.append(Row(values, where))
+                if any(rest := values[width:]):
+                    raise DataError(f"{row.where}: too many columns: {', '.join(rest)}")
+                rows.append(row)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: {error}") from error
     if not rows:
@@ -85,13 +101,12 @@ def one_hot(rows: Iterable[Row], classes: Sequence[str]) -> list[str]:
     found = []
     for row in rows:
         try:
-            hot = [c for c in classes if float(row[c]) == 1]
-            total = sum(float(row[c]) for c in classes)
+            numbers = [float(row[c]) for c in classes]
         except (TypeError, ValueError):
-            hot, total = [], 0.0
-        if len(hot) != 1 or total != 1:
+            numbers = []
+        if numbers.count(1) != 1 or sum(numbers) != 1:
             raise DataError(f"{row.where}: not exactly one of {', '.join(classes)} is 1")
-        found.append(hot[0])
+        found.append(classes[numbers.index(1)])
     return found
 
 

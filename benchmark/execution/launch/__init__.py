@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from ..worker import Job, Outcome
+from ..job import Job, Outcome
 
 
 class Launcher(Protocol):

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from ..worker import Job, Outcome, run
+from ..job import Job, Outcome
+from ..worker import run
 
 
 def launch(jobs: Sequence[Job]) -> Iterator[Outcome]:

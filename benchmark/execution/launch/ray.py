@@ -6,7 +6,8 @@ from functools import partial
 
 from medtail.datamodules.core.errors import MedtailError
 
-from ..worker import Job, Outcome, failed, run, worker_environment
+from ..job import Job, Outcome
+from ..worker import failed, run, worker_environment
 
 
 def launch(

@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from ..contract import Batch, DataRequest, DataSpec
+from ..arguments import augmentation
+from ..contract import Augmentation, Batch, DataRequest, DataSpec
 from ..errors import MedtailError
 from ..names import DataName
 from ..pixels.cache import ImageStore
-from ..pixels.transforms import Augmentation, Augmenter, check_name
-from ..splitting.episodes import (
+from ..pixels.transforms import Augmenter
+from ..splitting.plan import Plan
+from ..table import SampleTable
+from .episodes import (
     TEST,
     VALIDATION,
     VALIDATION_EPISODES,
@@ -26,8 +29,6 @@ from ..splitting.episodes import (
     Urn,
     urn,
 )
-from ..splitting.plan import Plan
-from ..table import SampleTable
 from .rows import InOrder, Rows
 from .samplers import StepSampler
 
@@ -102,7 +103,7 @@ class Loaders(L.LightningDataModule):
     def _augmenter(self) -> Augmenter:
         asked, square = self.request.augment, self.image_size[0] == self.image_size[1]
         name = asked if isinstance(asked, str) else self.augment if asked else "none"
-        return Augmenter(check_name(name), self.seed, square)
+        return Augmenter(augmentation(name), self.seed, square)
 
     def _urn(self, split: str) -> Urn:
         shape, table = self.plan.episodes, self.table

@@ -1,25 +1,17 @@
 """Augmentation: the only module that imports albumentations."""
 
 import random
-from typing import Any, Literal, cast, get_args
+from typing import Any
 
 import albumentations as A
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import unknown
+from ..arguments import augmentation
+from ..contract import Augmentation
 
-Augmentation = Literal["none", "symmetries", "standard", "contrastive"]
 cv2.setNumThreads(1)
-
-
-def check_name(name: str) -> Augmentation:
-    """``name``, where there is such an augmentation; else raises ``MedtailError``."""
-    for known in get_args(Augmentation):
-        if name == known:
-            return cast(Augmentation, known)
-    raise unknown("augmentation", str(name), get_args(Augmentation))
 
 
 def compose(name: Augmentation, square: bool = True) -> A.Compose | None:
@@ -34,7 +26,7 @@ def compose(name: Augmentation, square: bool = True) -> A.Compose | None:
     Raises:
         MedtailError: there is no such augmentation.
     """
-    if check_name(name) == "none":
+    if augmentation(name) == "none":
         return None
     symmetries = [A.D4(p=1.0)] if square else [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)]
     if name == "symmetries":

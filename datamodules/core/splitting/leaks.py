@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -130,6 +129,8 @@ def perceptual_hashes(store: ImageStore) -> NDArray[np.uint64]:
     """[N] 64-bit perceptual hashes (``imagehash.phash``), kept beside the store."""
 
     def compute() -> NDArray[np.uint64]:
+        import imagehash  # slow to import, and needed for a card alone
+
         bits = [imagehash.phash(Image.fromarray(i.squeeze())).hash.ravel() for i in store]
         return np.packbits(np.array(bits), axis=1).view(np.uint64).ravel()
 

@@ -8,8 +8,9 @@ from torch import Tensor
 from medtail.datamodules.core.contract import DataSpec
 from medtail.datamodules.core.errors import unknown
 
-from ... import registry
+from ... import describe, names
 from ..base import Common, Method
+from ..index import Entry
 
 
 class Acquisition(Method):
@@ -29,15 +30,15 @@ class Acquisition(Method):
 
     def __init__(self, spec: DataSpec, *, learner: str = "erm", **common: Unpack[Common]) -> None:
         super().__init__(spec, **common)
-        learners = {slug for slug, method in registry().items() if learns(method)}
+        learners = {name for name in names() if learns(describe(name))}
         if learner not in learners:
             raise unknown("learner", learner, learners)
         self.learner = learner
 
 
-def learns(method: type[Method]) -> bool:
+def learns(method: Entry) -> bool:
     """Whether it can be the learner of an acquisition: it runs in this track by itself."""
-    return "active" in method.tracks and not issubclass(method, Acquisition)
+    return "active" in method.tracks and Acquisition.__name__ not in method.parents
 
 
 def highest(score: Tensor, budget: int, generator: torch.Generator) -> Tensor:

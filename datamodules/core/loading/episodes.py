@@ -18,8 +18,8 @@ from torch.utils.data import Dataset, Sampler
 
 from ..contract import Batch, EpisodeShape
 from ..errors import DataError, MedtailError
-from ..loading.rows import Rows
-from ..loading.samplers import Draw
+from .rows import Rows
+from .samplers import Draw
 
 Ints = NDArray[np.int64]
 TRIES = 100  # support sets drawn anew, where lesions of several classes leave too few queries

@@ -12,7 +12,7 @@ from medtail import datamodules
 from medtail.datamodules import dermofit
 from medtail.datamodules.core.contract import Batch, DataRequest, EpisodeShape
 from medtail.datamodules.core.errors import DataError, MedtailError
-from medtail.datamodules.core.splitting.episodes import TaskSampler, capacity, list_digest, urn
+from medtail.datamodules.core.loading.episodes import TaskSampler, capacity, list_digest, urn
 from tests.twins import dermofit_twin
 
 SHAPE = EpisodeShape(2, 5, 15)

@@ -1,0 +1,120 @@
+"""The command that runs a suite: ``medtail bench``."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from medtail.datamodules.core.errors import MedtailError
+
+from .options import BOARDS, Boards, DataFilter, MethodFilter, Out, SeedFilter, Settings, SuiteName
+
+if TYPE_CHECKING:
+    from ..execution.store import Store
+    from ..grid.cell import Cell
+
+console = Console()
+EXIT_FAILED_CELLS, EXIT_INTERRUPTED = 1, 130
+
+
+def bench(
+    suite: SuiteName = "quick",
+    method: MethodFilter = "",
+    data: DataFilter = "",
+    seed: SeedFilter = "",
+    settings: Settings = [],  # noqa: B006 (typer reads the default)
+    launcher: Annotated[
+        str, typer.Option(help="inline, ray, or auto: ray for several cells.")
+    ] = "auto",
+    workers: Annotated[int, typer.Option(help="Cells at a time; 0 for one per core.", min=0)] = 0,
+    cells_per_gpu: Annotated[int, typer.Option(help="Small cells that share a GPU.", min=1)] = 4,
+    ray_address: Annotated[
+        str, typer.Option(help="A running Ray cluster; empty for this machine.")
+    ] = "",
+    devices: Annotated[
+        int, typer.Option(help="Processes or GPUs that train one cell together (DDP).", min=1)
+    ] = 1,
+    out: Out = Path("runs"),
+    leaderboards: Boards = BOARDS,
+    wandb: Annotated[str, typer.Option(help="offline, online or disabled.")] = os.environ.get(
+        "WANDB_MODE", "offline"
+    ),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the cells and estimate the time.")
+    ] = False,
+) -> None:
+    """Run what is missing of a suite and write the leaderboards.
+
+    A second call does only what is missing; Ctrl-C loses at most the cells that are running.
+    """
+    from ..execution import driver, estimate, preflight
+    from ..execution.launch import inline, ray
+    from ..execution.store import Store
+    from ..execution.tracking import MODES
+    from ..grid.files import load
+    from ..grid.suite import select
+
+    if launcher not in ("auto", "inline", "ray"):
+        raise MedtailError(f"--launcher {launcher}: write auto, inline or ray")
+    mode = next((known for known in MODES if known == wandb), None)
+    if mode is None:
+        raise MedtailError(f"--wandb {wandb}: write {', '.join(MODES)}")
+    chosen = load(suite, tuple(settings))
+    cells = preflight.applicable(select(list(chosen.cells()), method, data, seed), console)
+    if settings and leaderboards == BOARDS:
+        leaderboards = out / "leaderboards"  # the project's own boards keep to its suites
+    store = Store(out)
+    missing = [cell for cell in cells if not store.done(cell)]
+    console.print(f"{suite}: {chosen.title or 'no title'}", highlight=False)
+    amounts = f"{len(cells)} cells, {len(cells) - len(missing)} done, {len(missing)} to run"
+    console.print(amounts, highlight=False)
+    if dry_run:
+        estimate.show(cells, missing, workers, console)
+        return
+    several = launcher == "ray" or (launcher == "auto" and len(missing) > 1)
+    start = ray.launcher(workers, cells_per_gpu, ray_address) if several else inline.launch
+    with store.owned():
+        preflight.check(missing, console)
+        try:
+            failures = driver.run_missing(missing, store, start, devices, mode, console)
+        except KeyboardInterrupt:
+            over = f"{sum(store.done(cell) for cell in cells)} of {len(cells)} cells"
+            console.print(f"interrupted: {over} are done and kept; the same command does the rest")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        _publish(store, cells, leaderboards)
+    _complain(failures, len(cells), out)
+
+
+def _complain(failures: list[str], total: int, out: Path) -> None:
+    """Say which cells failed, in the exit status, too."""
+    for line in failures:
+        console.print(line, style="red", markup=False, highlight=False)
+    if failures:
+        traces = f"the tracebacks lie in {out}/cells/*/*/traceback.txt"
+        console.print(f"{len(failures)} of {total} cells failed; {traces}")
+        raise typer.Exit(EXIT_FAILED_CELLS)
+
+
+def _publish(store: "Store", cells: "list[Cell]", leaderboards: Path) -> None:
+    """Write the leaderboards; print their tables in short, and where they are in full."""
+    from ..boards import leaderboard
+    from ..execution.worker import commit
+
+    finished = store.finished(cells)
+    leaderboard.publish(leaderboards, finished)
+    leaderboard.render(leaderboards)
+    records = [record for record, _ in finished]
+    for name in sorted({cell.terms.data for cell in cells}):
+        mine = [record for record in records if record.cell.terms.data == name]
+        if mine:
+            console.print(leaderboard.terminal_table(mine))
+    others = {r.provenance.commit for r in records if r.provenance} - {commit()}
+    if others:
+        console.print(
+            f"some of these cells ran at other commits ({', '.join(sorted(others))}): remove their "
+            "folders in runs/cells/ to run them again",
+            highlight=False,
+        )
+    console.print(f"leaderboards: {leaderboards / 'index.html'}, README.md", highlight=False)

@@ -1,0 +1,57 @@
+"""The commands that write boards and ask them: ``medtail leaderboards``, ``medtail compare``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from medtail.datamodules.core.errors import MedtailError
+
+from .options import BOARDS, Boards, KnownBoards, known_boards
+
+console = Console()
+
+
+def leaderboards(folder: Boards = BOARDS) -> None:
+    """Write the leaderboards from their records. Trains nothing."""
+    from ..boards import leaderboard
+
+    for path in leaderboard.render(folder):
+        console.print(str(path), highlight=False)
+
+
+def compare(
+    new: Annotated[str, typer.Argument(help="A row of the boards, such as proco.")],
+    base: Annotated[list[str], typer.Argument(help="Rows it is compared with.")],
+    data: Annotated[
+        str, typer.Option("--data", help="Only these boards: names or globs, comma-separated.")
+    ] = "*",
+    suite: Annotated[str, typer.Option("--suite", help="Only the boards of this suite.")] = "",
+    png: Annotated[Path | None, typer.Option("--png", help="Draw the differences, too.")] = None,
+    folder: KnownBoards = None,
+) -> None:
+    """Compare a method with others: paired differences on the same samples, with intervals.
+
+    On every board that has both rows; the verdict of several comparisons is corrected.
+    """
+    from ..comparison import differences, pages
+    from ..grid.files import load
+
+    folder = known_boards(folder, console)
+    names = differences.boards(folder, data)
+    if suite:
+        of_suite = {entry.name for entry in load(suite).data}
+        names = [name for name in names if name in of_suite]
+        if not names:
+            raise MedtailError(f"suite {suite}: none of its boards is in {folder}")
+    found = differences.compare(folder, names, new, base)
+    for one in found:
+        console.print(pages.table(one))
+    console.print(pages.HOW, highlight=False)
+    for line in pages.verdict(found):
+        console.print(line, highlight=False, markup=False)
+    if png:
+        png.parent.mkdir(parents=True, exist_ok=True)
+        png.write_bytes(pages.picture(found))
+        console.print(f"picture: {png}", highlight=False)

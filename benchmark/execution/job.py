@@ -1,0 +1,35 @@
+"""What a worker is given, and what it gives back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..evidence.predictions import Predictions
+from ..evidence.record import Record
+from ..grid.cell import Cell
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell and where it runs.
+
+    Attributes:
+        cell: what to train.
+        store: folder of shared stages.
+        progress: file that tells how far the cell is; removed at its end.
+        devices: processes (CPU) or GPUs that train it together.
+    """
+
+    cell: Cell
+    store: Path
+    progress: Path
+    devices: int = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A cell's record, its predictions where it succeeded, its traceback where it failed."""
+
+    record: Record
+    test: Predictions | None = None
+    val: Predictions | None = None
+    traceback: str = ""
