@@ -1,0 +1,193 @@
+"""Files of scores: every form that is read, and every mistake in one line."""
+
+import csv
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from medtail.datamodules.core.errors import MedtailError
+from tests.benchmark.scoring.tables import (
+    IDS,
+    LOGITS,
+    RNG,
+    SHARES,
+    STANDARD,
+    TARGET,
+    read,
+    shares_of,
+    write,
+)
+from tests.boards import NAMES
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        ("id", "mel", "nv", "df"),
+        ("image", "MEL", "NV ", "DF"),
+        ("", "0", "1", "2"),
+        ("sample", "p0", "p1", "p2"),
+    ],
+)
+def test_classes_go_by_name_or_by_place(tmp_path, head):
+    found = read(write(tmp_path / "a.csv", SHARES, head))
+    np.testing.assert_allclose(shares_of(found.logits), SHARES)
+    assert found.form == "probabilities"
+
+
+def test_order_of_rows_and_columns_does_not_matter(tmp_path):
+    rows, columns = RNG.permutation(60), [2, 0, 1]
+    head = (*[NAMES[k] for k in columns[:1]], "id", *[NAMES[k] for k in columns[1:]])
+    path = tmp_path / "a.csv"
+    table = LOGITS[rows][:, columns]
+    lines = [[a, IDS[i], b, c] for i, (a, b, c) in zip(rows, table.tolist(), strict=True)]
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        csv.writer(file).writerows([list(head), *lines])
+    np.testing.assert_array_equal(read(path).logits, LOGITS)
+
+
+def test_parquet_is_read_as_csv_is(tmp_path):
+    path = tmp_path / "a.parquet"
+    columns = {"id": list(IDS), **{n: LOGITS[:, k] for k, n in enumerate(NAMES)}}
+    pq.write_table(pa.table(columns), path)
+    np.testing.assert_array_equal(read(path).logits, LOGITS)
+    pq.write_table(pa.table(columns | {"nv": [None, *LOGITS[1:, 1]]}), path)
+    with pytest.raises(MedtailError, match=r"a score of 's000' is no finite number: 'None'"):
+        read(path)
+
+
+def test_probabilities_are_told_from_logits(tmp_path):
+    found = read(write(tmp_path / "a.csv", SHARES.round(3)))
+    assert found.form == "probabilities"
+    assert "read as probabilities, as every row is one" in found.notes
+    found = read(write(tmp_path / "b.csv", LOGITS))
+    assert found.form == "logits"
+    assert "read as logits, not as probabilities: 60 rows are none" in found.notes[1]
+    np.testing.assert_array_equal(found.logits, LOGITS)
+    sigmoids = 1 / (1 + np.exp(-LOGITS))
+    assert "of sigmoids, give the logits" in read(write(tmp_path / "c.csv", sigmoids)).notes[1]
+    overruled = read(write(tmp_path / "d.csv", SHARES), form="logits")
+    np.testing.assert_allclose(overruled.logits, SHARES)
+
+
+def test_a_probability_of_zero_is_kept_finite(tmp_path):
+    hard = np.eye(3)[TARGET]
+    found = read(write(tmp_path / "a.csv", hard)).logits
+    assert np.isfinite(found).all()
+    np.testing.assert_array_equal(found.argmax(1), TARGET)
+
+
+@pytest.mark.parametrize("head", [("id", "not mel"), ("id", "p1"), ("id", "1"), ("id", "score")])
+def test_of_two_classes_the_second_is_enough(tmp_path, head):
+    path, classes = write(tmp_path / "a.csv", SHARES[:, :1], head), ("mel", "not mel")
+    found = read(path, classes=classes)
+    np.testing.assert_allclose(shares_of(found.logits)[:, 1], SHARES[:, 0])
+    path = write(tmp_path / "b.csv", LOGITS[:, :1], head)
+    found = read(path, classes=classes)
+    np.testing.assert_allclose(found.logits[:, 1] - found.logits[:, 0], LOGITS[:, 0])
+    with pytest.raises(MedtailError, match="none for not mel"):
+        read(write(tmp_path / "c.csv", SHARES[:, :1], ("id", "mel")), classes=classes)
+
+
+PLACES = tuple(f"test_{i}" for i in range(60))
+
+
+def test_the_form_of_medmnist_is_matched_by_place(tmp_path):
+    rows = RNG.permutation(60)
+    path = write(tmp_path / STANDARD, SHARES[rows], None, rows.tolist())
+    found = read(path, ids=PLACES, dataset="bloodmnist")
+    np.testing.assert_allclose(shares_of(found.logits), SHARES)
+    assert "matched by place" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "ids", "words"),
+    [
+        (STANDARD.replace("test", "val"), "bloodmnist", PLACES, "by its name of val"),
+        (STANDARD, "pathmnist", PLACES, "by its name of bloodmnist, the board is of pathmnist"),
+        ("mine.csv", "fake", IDS, "the test split of fake has no official order: .* such as s000"),
+        ("mine.csv", "fake", PLACES[:-1], "1 ids are not of the test, the first is 'test_59'"),
+        ("mine.csv", "fake", (*PLACES, "test_60"), "1 of 61 test samples are missing"),
+    ],
+)
+def test_the_form_of_medmnist_is_refused_where_places_mean_nothing(
+    tmp_path, name, dataset, ids, words
+):
+    path = write(tmp_path / name, SHARES, None, range(60))
+    with pytest.raises(MedtailError, match=words):
+        read(path, ids=ids, dataset=dataset)
+
+
+def test_a_row_of_medmnist_has_a_score_for_every_class(tmp_path):
+    path = write(tmp_path / "mine.csv", SHARES[:, :2], None, range(60))
+    with pytest.raises(MedtailError, match="2 scores a row, there are 3 classes"):
+        read(path, ids=PLACES)
+
+
+def broken(change):
+    """The file's lines, changed."""
+    lines = [["id", *NAMES], *([i, *row] for i, row in zip(IDS, SHARES.tolist(), strict=True))]
+    change(lines)
+    return "\n".join(",".join(map(str, line)) for line in lines) + "\n"
+
+
+MISTAKES = {
+    "missing": (lambda x: x.pop(3), "1 of 60 test samples are missing, the first is 's002'"),
+    "doubled": (lambda x: x.append(x[5]), "1 rows too many: 's004' stands twice"),
+    "unknown": (
+        lambda x: x[4].__setitem__(0, "s900"),
+        r"1 ids are not of the test, the first is 's900' \(the test has 60 such as s000\)",
+    ),
+    "no id": (lambda x: x[4].__setitem__(0, ""), "the first is ''"),
+    "nan": (lambda x: x[2].__setitem__(1, "nan"), "a score of 's001' is no finite number: 'nan'"),
+    "inf": (lambda x: x[2].__setitem__(3, "-inf"), "a score of 's001' is no finite number"),
+    "empty": (lambda x: x[2].__setitem__(1, ""), "a score of 's001' is no finite number: ''"),
+    "text": (lambda x: x[2].__setitem__(1, "high"), "is no finite number: 'high'"),
+    "ragged": (lambda x: x[7].pop(), "line 8: 3 cells, the first line has 4"),
+    "class": (lambda x: [y.pop() for y in x], "2 classes, there are 3: none for df"),
+    "column": (lambda x: [y.append(1) for y in x], "the column '1' is no class; .*mel, nv, df"),
+    "twice": (lambda x: x[0].__setitem__(1, "nv"), "the column 'nv' stands twice"),
+    "no ids": (lambda x: [y.pop(0) for y in x], "no column of sample ids: call it id"),
+    "one row": (
+        lambda x: x[2].__setitem__(1, "7"),
+        "most rows are probabilities, but 1 rows are none, the first is of 's001'",
+    ),
+    "header": (lambda x: x.__delitem__(slice(1, None)), "no row of scores"),
+    "nothing": (lambda x: x.clear(), "the file is empty"),
+    "one column": (lambda x: [y.__delitem__(slice(1, None)) for y in x], "fewer than two columns"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_clear_line(tmp_path, mistake):
+    change, words = MISTAKES[mistake]
+    path = tmp_path / "a.csv"
+    path.write_text(broken(change))
+    with pytest.raises(MedtailError, match=words) as caught:
+        read(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_are_none_are_one_clear_line(tmp_path):
+    (tmp_path / "a.parquet").write_text("no")
+    (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00")
+    for name in ("a.parquet", "b.csv", "absent.csv", "."):
+        with pytest.raises(MedtailError, match="no readable") as caught:
+            read(tmp_path / name)
+        assert "\n" not in str(caught.value)
+
+
+def test_no_probabilities_are_refused_as_such(tmp_path):
+    off = SHARES.copy()
+    off[9] *= 1.02
+    path = write(tmp_path / "a.csv", off)
+    with pytest.raises(MedtailError, match=r"1 rows are none, the first is of 's009' .*sum 1\.02"):
+        read(path, form="probabilities")
+    off[9] = SHARES[9] * 1.005  # as rounding leaves it
+    assert read(write(path, off), form="probabilities").form == "probabilities"
+    off[9] = SHARES[9] + [-0.5, 0.25, 0.25]
+    with pytest.raises(MedtailError, match="1 rows are none"):
+        read(write(path, off), form="probabilities")
