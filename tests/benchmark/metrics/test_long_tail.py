@@ -12,33 +12,9 @@ from sklearn import metrics as sk
 
 from medtail.benchmark.evidence.predictions import Predictions
 from medtail.benchmark.metrics import long_tail
-from medtail.benchmark.metrics.long_tail import auc_and_ap, group_cuts, groups, score, threshold_at
+from medtail.benchmark.metrics.long_tail import auc_and_ap, score
 from medtail.datamodules.core.errors import MedtailError
-
-HAM = (228, 359, 769, 80, 778, 4693, 98)
-LT100 = (77, 167, 361, 16, 778, 1678, 36)
-
-
-def predictions(target, logits):
-    id = np.array([f"s{i}" for i in range(len(target))])
-    return Predictions.of(id, id, np.asarray(target, np.int64), np.asarray(logits, np.float64))
-
-
-def draw(seed=0, n=400, classes=5, skill=1.0, absent=()):
-    rng = np.random.default_rng(seed)
-    share = 0.5 ** np.arange(classes)
-    share[list(absent)] = 0
-    target = rng.choice(classes, n, p=share / share.sum())
-    return predictions(target, rng.normal(size=(n, classes)) + skill * np.eye(classes)[target])
-
-
-def of_probabilities(target, rows):
-    """Predictions whose probabilities are, to float16, the given ones."""
-    return predictions(target, np.log(np.clip(np.asarray(rows, float), 1e-12, 1)))
-
-
-def flat(values):
-    return np.array([math.nan if v is None else v for v in values])
+from tests.benchmark.metrics.draws import HAM, draw, flat, predictions
 
 
 @pytest.mark.parametrize("prior", ["natural", "balanced"])
@@ -212,93 +188,6 @@ def test_bounds_and_perfection(seed, prior):
         assert best[name] == pytest.approx(1), name
     for name in ("ece", "nll", "brier"):
         assert best[name] == pytest.approx(0, abs=1e-6), name
-
-
-def test_calibration_by_hand():
-    # Two samples of confidence 0.9 (one right) and two of 0.6 (both right): gaps 0.4 and 0.4.
-    rows = [[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.4, 0.6]]
-    got = score(of_probabilities([0, 1, 0, 1], rows), None, (2, 2), ordinal=False)
-    assert got["ece"] == pytest.approx(0.4, abs=1e-3)
-    assert got["brier"] == pytest.approx((0.02 + 1.62 + 0.32 + 0.32) / 4, abs=2e-3)
-    assert got["nll"] == pytest.approx(-np.log([0.9, 0.1, 0.6, 0.6]).mean(), abs=1e-3)
-    sure = score(predictions([0, 0, 1, 0], [[50, 0], [50, 0], [0, 50], [0, 50]]), None, (2, 2), 0)
-    assert sure["ece"] == pytest.approx(0.25, abs=1e-6)
-
-
-def test_calibration_under_the_balanced_prior():
-    # Three samples of class 0 weigh a third each: the one wrong of class 1 now counts a half.
-    rows = [[0.9, 0.1]] * 4
-    got = score(of_probabilities([0, 0, 0, 1], rows), None, (2, 2), False, "balanced")
-    assert got["ece"] == pytest.approx(0.4, abs=1e-3)
-    assert got["nll"] == pytest.approx(-(np.log(0.9) + np.log(0.1)) / 2, abs=1e-3)
-
-
-def test_threshold_by_hand():
-    twenty = np.arange(1.0, 21)
-    assert threshold_at(twenty, np.ones(20), 0.95) == 19
-    assert threshold_at(twenty[:19], np.ones(19), 0.95) == 19
-    assert threshold_at(np.full(5, 0.3), np.ones(5), 0.95) == 0.3
-    assert threshold_at(np.array([1.0, 2]), np.array([19.0, 1]), 0.95) == 1
-
-
-def test_sensitivity_takes_its_threshold_from_validation():
-    below = np.linspace(0.01, 0.40, 20)
-    val = of_probabilities([1] * 20 + [0], [[p, 1 - p] for p in [*below, 0.9]])
-    cut = below[18]
-    test = of_probabilities(
-        [0, 0, 0, 0, 1, 1], [[p, 1 - p] for p in (0.9, 0.5, cut + 0.01, cut - 0.01, 0.8, 0.1)]
-    )
-    got = score(test, val, (20, 20), ordinal=False)
-    assert got["sensitivity_at_95_specificity_per_class"][0] == 3 / 4
-    # Class 1: its only validation negative scores 0.1, so above 0.1 counts: 0.2 no, 0.9 yes.
-    assert got["sensitivity_at_95_specificity_per_class"][1] == 2 / 2
-    assert got["sensitivity_at_95_specificity"] == 7 / 8
-    assert got["achieved_specificity"] == pytest.approx((1 / 2 + 1 / 4) / 2)
-    without = score(test, None, (20, 20), ordinal=False)
-    assert without["sensitivity_at_95_specificity"] is None
-    assert without["sensitivity_at_95_specificity_per_class"] == [None, None]
-
-
-@pytest.mark.parametrize("prior", ["natural", "balanced"])
-def test_the_threshold_keeps_95_percent_of_validation(prior):
-    val = draw(5, n=300)
-    got = score(val, val, [5] * 5, ordinal=False, prior=prior)
-    assert 0.95 <= got["achieved_specificity"] < 0.97
-
-
-@pytest.mark.parametrize(
-    ("counts", "expected"),
-    [
-        (HAM, "tail tail medium tail medium head tail"),
-        (LT100, "tail tail medium tail head head tail"),
-        ((327, 514, 1099, 115, 1113, 6705, 142), "tail tail medium tail medium head tail"),
-        ((80, 80, 80, 4, 4, 4, 4), "head head head tail tail tail tail"),
-        ((50, 50, 50, 50, 1, 1, 1), "head head head head tail tail tail"),
-        ((486, 128, 206, 194, 66), "head tail medium medium tail"),
-        ((1805, 370, 999, 193, 295), "head tail head tail tail"),
-        ((30, 30, 30), "medium medium medium"),
-        ((100, 101, 99), "medium medium medium"),
-        ((399, 147), "head tail"),
-        ((100, 60), "medium medium"),
-    ],
-)
-def test_groups_of_known_counts(counts, expected):
-    assert groups(counts) == expected.split()
-
-
-def test_group_recalls_are_means_over_their_classes_present():
-    test = draw(7, n=600, classes=7, absent=(3,))
-    got = score(test, None, HAM, ordinal=False)
-    recall = flat(got["recall"])
-    assert got["head_recall"] == recall[5]
-    assert got["medium_recall"] == pytest.approx(recall[[2, 4]].mean())
-    assert got["tail_recall"] == pytest.approx(recall[[0, 1, 6]].mean())
-    assert (got["head_cut"], got["tail_cut"]) == group_cuts(HAM)
-    assert got["tail_cut"] == pytest.approx(2 / 3 * 7005 / 7)
-    even = score(test, None, [9] * 7, ordinal=False)
-    assert even["head_recall"] is None
-    assert even["tail_recall"] is None
-    assert even["medium_recall"] == even["balanced_accuracy"]
 
 
 def test_what_does_not_fit_is_refused():
