@@ -1,3 +1,121 @@
-"""medtail: imbalanced, long-tailed and rare-disease medical image classification."""
+"""medtail: imbalanced, long-tailed and rare-disease medical image classification.
+
+The command line does most of what there is to do (``medtail --help``). For programs of one's own:
+
+>>> import medtail
+>>> data = medtail.build_data("phantom@lt20", image_size=16, count=700)
+>>> data.prepare()
+>>> data.spec.num_classes
+7
+>>> method = medtail.build_method("ldam", data.spec)
+>>> method.paper
+'Cao et al. 2019'
+>>> best = max(medtail.read_records("isic2018@lt100"), key=lambda r: r.metrics["balanced_accuracy"])
+>>> best.class_counts
+(778, 1678, 167, 77, 361, 16, 36)
+
+``data`` is a LightningDataModule and ``method`` a LightningModule. Nothing is imported before it is
+needed: ``import medtail`` alone costs next to nothing.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .benchmark.evidence.record import Record
+    from .benchmark.scoring.submission import Scored
+    from .datamodules.core.base import ImageDataModule
+    from .datamodules.core.contract import DataSpec
+    from .datamodules.core.errors import MedtailError
+    from .methods.core.base import Method
 
 __version__ = "0.2.0"
+__all__ = ["MedtailError", "build_data", "build_method", "read_records", "score_predictions"]
+
+
+def build_data(
+    name: str,
+    image_size: int | tuple[int, int] = 28,
+    **arguments: Any,  # noqa: ANN401 - as the dataset has them
+) -> "ImageDataModule":
+    """A dataset under an imbalance regime; ``prepare()`` reads it, ``spec`` then says what it is.
+
+    Args:
+        name: ``dataset[+variant][@regime]``, such as ``isic2018@lt100``; ``medtail list`` has all.
+        image_size: (height, width) in pixels, or one number for a square.
+        arguments: of the dataset, such as ``root``, ``augment``, ``split_seed``.
+
+    Returns:
+        A LightningDataModule.
+
+    Raises:
+        MedtailError: unknown dataset, variant, regime or argument, or a bad value.
+    """
+    from . import datamodules
+
+    return datamodules.build(name, image_size, **arguments)
+
+
+def build_method(name: str, spec: "DataSpec", **arguments: Any) -> "Method":  # noqa: ANN401
+    """A method for some data, with a fresh network.
+
+    Args:
+        name: such as ``ldam``; ``medtail list`` has all.
+        spec: of the data, ``data.spec``.
+        arguments: of the method, such as ``backbone``.
+
+    Returns:
+        A LightningModule: images [B, C, H, W] -> logits [B, K].
+
+    Raises:
+        MedtailError: unknown method or argument, or a bad value.
+    """
+    from . import methods
+
+    return methods.build(name, spec, **arguments)
+
+
+def read_records(data: str, folder: Path | str | None = None) -> "list[Record]":
+    """The evidence behind a board: a record for every training.
+
+    Args:
+        data: name of the board, such as ``isic2018@lt100``.
+        folder: of leaderboards; by default the boards that come with medtail.
+
+    Raises:
+        MedtailError: there is no such board, with the nearest names, or a line cannot be read.
+    """
+    from .benchmark.evidence.shipped import SHIPPED, records_of
+
+    return records_of(Path(folder) if folder else SHIPPED, data)
+
+
+def score_predictions(
+    file: Path | str, data: str, folder: Path | str | None = None, form: str = ""
+) -> "Scored":
+    """Predictions made elsewhere: metrics, their intervals, and the rank that they would have.
+
+    Args:
+        file: CSV or Parquet, ids and a column per class, see ``medtail score --help``.
+        data: name of the board, such as ``isic2018@natural``.
+        folder: of leaderboards; by default the boards that come with medtail.
+        form: ``probabilities`` or ``logits``; empty to tell by the numbers.
+
+    Raises:
+        MedtailError: a file that does not fit the test split of the data, or unknown data.
+    """
+    from .benchmark.evidence.shipped import SHIPPED
+    from .benchmark.scoring import scores_file, submission
+
+    truth = submission.truth_of(Path(folder) if folder else SHIPPED, data)
+    samples, known = truth.samples.id.tolist(), scores_file.form_of(form)
+    scores = scores_file.read(Path(file), truth.data.dataset, samples, truth.classes, known)
+    return submission.score(truth, scores)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - the errors, when they are asked for
+    if name == "MedtailError":
+        from .datamodules.core.errors import MedtailError
+
+        return MedtailError
+    raise AttributeError(f"module 'medtail' has no attribute '{name}'")

@@ -9,7 +9,6 @@ from rich.console import Console
 from medtail import __version__
 
 BOARDS = Path("leaderboards")
-SHIPPED = Path(__file__).parents[2] / "leaderboards"  # beside the folder benchmark, wherever it is
 
 
 def suites() -> list[str]:
@@ -56,6 +55,8 @@ KnownBoards = Annotated[
 
 def known_boards(given: Path | None, console: Console) -> Path:
     """The boards that a command reads: the given ones, those here, or those that medtail brings."""
+    from ..evidence.shipped import SHIPPED
+
     if given is None and not (BOARDS / "records").is_dir() and (SHIPPED / "records").is_dir():
         console.print(
             f"no {BOARDS}/ here: reading the boards that come with medtail {__version__}",

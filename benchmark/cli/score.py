@@ -46,9 +46,7 @@ def score(
     from ..evidence import record
     from ..scoring import scores_file, submission
 
-    known = next((f for f in scores_file.FORMS if f == form), None)
-    if form and known is None:
-        raise MedtailError(f"--form {form}: write {' or '.join(scores_file.FORMS)}")
+    known = scores_file.form_of(form)
     leaderboards = known_boards(leaderboards, console)
     if out and out.exists():
         raise MedtailError(f"--out {out} exists already: name a new file")

@@ -44,6 +44,18 @@ class Scores:
     notes: tuple[str, ...]
 
 
+def form_of(text: str) -> Form | None:
+    """What a user calls the form of scores; None for no word, which lets the numbers tell.
+
+    Raises:
+        MedtailError: it is none of ``FORMS``.
+    """
+    found = next((form for form in FORMS if form == text), None)
+    if text and found is None:
+        raise MedtailError(f"--form {text}: write {' or '.join(FORMS)}")
+    return found
+
+
 def read(
     path: Path, dataset: str, ids: Sequence[str], classes: Sequence[str], form: Form | None = None
 ) -> Scores:

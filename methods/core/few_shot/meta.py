@@ -14,6 +14,7 @@ from torch.func import grad as func_grad
 from torch.func import vmap
 from torch.nn import functional as F
 
+from ..reference import reference
 from .inner import Inner, Parts, Weights, embed, judge, query_loss, weights_of
 
 Engine = Literal["auto", "loop", "vmap", "learn2learn"]
@@ -73,10 +74,9 @@ def _vmap(
 def _learn2learn(
     parts: Parts, image: Tensor, target: Tensor, inner: Inner, objective: Objective
 ) -> Gradients:
-    from learn2learn.algorithms import MAML  # slow to import, and not quiet
-
+    algorithms = reference("learn2learn", "algorithms")
     body = weights_of(parts.body)
-    maml = MAML(parts.fast, lr=inner.lr, first_order=inner.first_order)
+    maml = algorithms.MAML(parts.fast, lr=inner.lr, first_order=inner.first_order)
 
     def loss(one: Tensor, labels: Tensor) -> Tensor:
         support, query = embed(parts, body, one, inner)

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from medtail.datamodules.core.errors import MedtailError, unknown
 
+from ..reference import installed
 from . import library, search
 from .problem import Function, Problem
 from .similarity import Parts
@@ -78,13 +79,13 @@ def select(
 def faster(problem: Problem, budget: int) -> Engine:
     """The engine that was measured to be the faster one, see ``tools/perf_active.py``.
 
-    submodlib costs 50 ns for each similarity that it is handed, and next to nothing for a pick; of
-    the two functions that need few similarities, ours costs about 8 us for a pick.
+    Ours where submodlib is not installed. It costs 50 ns for each similarity that it is handed, and
+    next to nothing for a pick; of the two functions that need few similarities, ours costs about
+    8 us for a pick.
     """
     few = problem.function in ("flqmi", "com") and problem.pool[0].device.type == "cpu"
-    return (
-        "submodlib" if few and 150 * budget > len(problem) * len(problem.query[0]) else "vectorised"
-    )
+    many_picks = 150 * budget > len(problem) * len(problem.query[0])
+    return "submodlib" if few and many_picks and installed("submodlib") else "vectorised"
 
 
 def saturated(gains: Tensor) -> int:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from medtail.datamodules.core.errors import MedtailError
 
+from ..reference import reference
 from .problem import Greedy, Problem
 
 
@@ -41,8 +42,7 @@ def maximise(problem: Problem, budget: int, optimizer: str = "") -> Greedy:
 
 
 def _build(problem: Problem) -> Any:  # noqa: ANN401 - untyped library
-    import submodlib as s  # slow to import, and not needed by most
-
+    s = reference("submodlib")
     amount = len(problem)
     if problem.function == "facility_location":
         pool = _array(problem.within_pool(slice(None)))
