@@ -20,8 +20,8 @@ from medtail.datamodules.core.contract import Batch, DataSpec
 
 from .core.base import Common
 from .core.checks import check_interval
-from .core.contrast.instance_discrimination import InstanceDiscrimination
 from .core.one_class.density import Neighbours, given_features
+from .core.one_class.instance_discrimination import InstanceDiscrimination
 
 
 class KNN(InstanceDiscrimination):

@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from medtail.datamodules.core.contract import Batch, DataSpec
 
 from .core.base import Common
-from .core.contrast.instance_discrimination import InstanceDiscrimination
 from .core.one_class.density import Gaussian, given_features
+from .core.one_class.instance_discrimination import InstanceDiscrimination
 
 
 class Mahalanobis(InstanceDiscrimination):

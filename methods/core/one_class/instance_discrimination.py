@@ -8,10 +8,10 @@ from torch import Tensor
 from medtail.datamodules.core.contract import DataRequest, DataSpec
 
 from ..base import Common, Stage
+from ..contrast.losses import supcon_loss
+from ..contrast.momentum import Projection
 from ..gathering import gathered
-from ..one_class.base import OneClass
-from .losses import supcon_loss
-from .momentum import Projection
+from .base import OneClass
 
 DIM, TEMPERATURE = 128, 0.5  # Chen et al., "SimCLR", ICML 2020, section 3 and table 5
 

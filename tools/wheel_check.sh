@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Builds the wheel, installs it with everything it requires in a fresh environment, and runs medtail away from any
+# checkout, inside a repository that is not ours. PYTHON names the interpreter; KEEP=FOLDER keeps the environment.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PYTHON=${PYTHON:-python3}
+root=$(pwd)
+work=${KEEP:-$(mktemp -d)}
+[ -n "${KEEP:-}" ] || trap 'rm -rf "$work"' EXIT
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 OMP_NUM_THREADS=1
+say() { printf 'wheel: %s\n' "$1"; }
+fail() { printf 'wheel: error: %s\n' "$1" >&2; exit 1; }
+
+say "1/4 build"
+rm -rf build "$work/dist"  # what an earlier build left would come along
+.venv/bin/python -m pip wheel -q . --no-deps --no-build-isolation -w "$work/dist"
+rm -rf build
+wheel=$(echo "$work"/dist/medtail-*.whl)
+ls -l "$wheel" | awk '{printf "wheel: %.1f MB\n", $5 / 1e6}'
+
+say "2/4 its requirements resolve for Python 3.11, 3.12 and 3.13"
+platforms=$(for glibc in $(seq 5 36); do printf -- '--platform manylinux_2_%s_x86_64 ' "$glibc"; done)
+for version in 3.11 3.12 3.13; do
+    # shellcheck disable=SC2086
+    .venv/bin/python -m pip install -q --dry-run --ignore-installed --only-binary=:all: --target "$work/nowhere" \
+        --python-version $version --implementation cp $platforms "$wheel[reference]" \
+        || fail "they do not resolve for Python $version"
+done
+
+say "3/4 a fresh environment ($("$PYTHON" --version)), PyTorch from pip's cache where it is there"
+"$PYTHON" -m venv --clear "$work/venv"
+"$work/venv/bin/python" -m pip install -q "$wheel"
+
+say "4/4 commands, in a folder of a repository that is not ours, beside folders called methods and datamodules"
+medtail=$work/venv/bin/medtail
+rm -rf "$work/else" && mkdir -p "$work/else/methods" "$work/else/datamodules" && cd "$work/else"
+touch methods/__init__.py datamodules/__init__.py
+git init -q . && git -c user.name=other -c user.email=other@example.org commit -q --allow-empty -m other
+unset MEDTAIL_DATA PYTHONPATH
+run() { printf 'wheel: $ medtail %s\n' "$*"; "$medtail" "$@" > out.txt 2>&1 || { cat out.txt >&2; fail "medtail $*"; }; }
+said() { grep -q -- "$1" out.txt || { cat out.txt >&2; fail "it did not say '$1'"; }; }
+run --version; said medtail
+run list; said "logit_adjustment"
+run compare proco erm --data isic2018@lt100; said "boards that come with medtail"
+"$work/venv/bin/python" "$root/tools/some_scores.py" isic2018@natural > scores.csv
+run score scores.csv --data isic2018@natural; said "would be"
+if "$medtail" data card isic2018@monica100 > out.txt 2>&1; then fail "a card without data"; fi
+said "isic2018: files not found"; ! grep -q Traceback out.txt || fail "a traceback"
+if [ -d "$root/../shared/data/ham10000" ]; then
+    MEDTAIL_DATA=$root/../shared/data run data card isic2018@monica100; said "CC BY-NC"
+fi
+small=(--set budget.epochs=1 --set 'seeds=[0]' --set 'data=[{name: phantom@lt20, params: {count: 700}}]')
+run bench quick --method erm "${small[@]}" --launcher inline; said "balanced accuracy"
+run bench quick --method erm,ldam "${small[@]}" --set 'seeds=[0,1]' --launcher ray --workers 2; said "2 done\|1 done"
+"$work/venv/bin/python" - <<'EOF' || fail "the records do not say what they should"
+import json, pathlib
+records = [json.loads(p.read_text()) for p in pathlib.Path("runs").rglob("record.json")]
+places = [r["provenance"] for r in records]
+assert len(records) == 4, len(records)
+assert {p["commit"] for p in places} == {""}, places  # not the commit of the repository around
+import medtail
+assert {p["versions"]["medtail"] for p in places} == {medtail.__version__}
+EOF
+say "done: $(basename "$wheel") installs and works"
