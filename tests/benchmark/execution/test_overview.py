@@ -1,12 +1,9 @@
-"""What is told while and after cells run: lines, the tables of status, the mirror's rounds."""
-
-import sys
-from types import SimpleNamespace
+"""What is told while and after cells run: lines, and the tables of status."""
 
 import pytest
 from rich.console import Console
 
-from medtail.benchmark.execution import overview, tracking
+from medtail.benchmark.execution import overview
 from medtail.benchmark.execution.driver import Board
 from medtail.benchmark.execution.store import Store
 from medtail.benchmark.execution.worker import Outcome
@@ -63,22 +60,3 @@ def test_the_list_names_methods_with_their_tracks():
     assert lines["erm"].split("│")[-2].strip() == "all"
     assert lines["entropy_sampling"].split("│")[-2].strip() == "active"
     assert "shot<k>" in lines
-
-
-def test_the_mirror_logs_the_rounds(tmp_path, monkeypatch):
-    logged = []
-    run = SimpleNamespace(
-        log=lambda values, step: logged.append((step, values)),
-        define_metric=lambda *_, **__: None,
-        summary={},
-        finish=lambda exit_code: None,
-    )
-    fake = SimpleNamespace(Settings=lambda **_: None, init=lambda **_: run)
-    monkeypatch.setitem(sys.modules, "wandb", fake)
-    tracking.mirror(active(final=0.4)[0], tmp_path, "offline")
-    rounds = [values for _, values in logged if "round/labelled" in values]
-    assert [values["round/labelled"] for values in rounds] == [100, 120, 140, 160]
-    assert rounds[3]["round/rare_accuracy"] == pytest.approx(0.4)
-    assert rounds[1]["round/picked/nv"] == 15
-    assert [step for step, _ in logged] == sorted({step for step, _ in logged})
-    assert run.summary["test/rare_found"] == 6

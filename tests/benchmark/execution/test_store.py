@@ -1,0 +1,33 @@
+"""The folder of runs: one driver at a time, room on the disk, nothing good overwritten."""
+
+import pytest
+
+from medtail.benchmark.execution import worker
+from medtail.datamodules.core.errors import MedtailError
+from tests.benchmark.cells import cell
+
+
+def test_a_failure_never_replaces_a_success(store, outcome):
+    store.write(outcome)
+    store.write(worker.failed(outcome.record.cell, ValueError("later")))
+    assert store.done(outcome.record.cell)
+
+
+def test_two_drivers_cannot_share_a_folder(store):
+    with store.owned(), pytest.raises(MedtailError, match="another medtail bench"), store.owned():
+        pass
+
+
+def test_no_space_is_said_before_anything_runs(store, monkeypatch):
+    usage = type("Usage", (), {"free": 10 * 2**20})
+    monkeypatch.setattr("medtail.benchmark.execution.store.shutil.disk_usage", lambda path: usage)
+    with pytest.raises(MedtailError, match=r"no space: 10 MiB are free"), store.owned():
+        pass
+
+
+def test_a_damaged_record_is_named(store):
+    path = store.folder(cell()) / "record.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"cell_id": "x"}')
+    with pytest.raises(MedtailError, match=r"record\.json: no valid record"):
+        store.done(cell())
