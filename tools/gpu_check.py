@@ -65,6 +65,8 @@ class Check:
             until,
             lambda _, line: self.log.put("facts", **json.loads(line)),
         )
+        if self.watch.samples:  # the first is of before anything ran
+            self.log.put("facts", idle_gpu_mib=round(self.watch.samples[0][2]))
 
     def tests(self, until: float) -> None:
         """``tests/gpu``: a verdict each as it comes, then the numbers that the tests noted."""
@@ -109,7 +111,8 @@ class Check:
 
         def hear(_: str, line: str) -> None:
             row = json.loads(line)
-            row |= self.watch.between(row.pop("from"), row.pop("until"))
+            if "from" in row:
+                row |= self.watch.between(row.pop("from"), row.pop("until"))
             rows.append(row)
             self.log.put("pace", rows=rows)
 

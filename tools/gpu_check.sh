@@ -41,7 +41,7 @@ ln -sfn "$root"/medtail/{__init__,__main__}.py "$root"/medtail/py.typed "$root"/
 cp -r tests/__init__.py tests/conftest.py tests/gpu pyproject.toml "$work/links/tests/"
 mv "$work/links/tests/pyproject.toml" "$work/links/"
 export PYTHONPATH=$work/links:$work/site${PYTHONPATH:+:$PYTHONPATH}
-export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONUNBUFFERED=1 PYTHONPYCACHEPREFIX=$work/compiled
 export NO_ALBUMENTATIONS_UPDATE=1 WANDB_MODE=disabled MPLBACKEND=agg
 if [ -d .gpu/data ]; then export MEDTAIL_DATA=$root/.gpu/data; fi
 export MEDTAIL_CACHE=$work/cache

@@ -93,15 +93,20 @@ def paces(until: float, tiny: bool) -> None:
                 for side, workers in sides + (ceilings if number == 0 else []):
                     if time.time() > until - 3:
                         return
-                    say(
-                        data=terms.data,
-                        size=size,
-                        backbone=backbone,
-                        batch=terms.budget.batch_size,
-                        precision=terms.budget.precision,
-                        round=number,
-                        **measure(side, workers, terms, data),
-                    )
+                    row = {
+                        "data": terms.data,
+                        "size": size,
+                        "backbone": backbone,
+                        "batch": terms.budget.batch_size,
+                        "precision": terms.budget.precision,
+                        "round": number,
+                        "side": side,
+                        "workers": workers,
+                    }
+                    try:
+                        say(**row, **measure(side, workers, terms, data))
+                    except Exception as error:  # the others still count
+                        say(**row, error=f"{type(error).__name__}: {error}"[:300])
 
 
 def main() -> None:
