@@ -1,0 +1,83 @@
+"""ProCo: its instances against loops, and the whole method against its parts."""
+
+import numpy as np
+import pytest
+import torch
+
+from medtail.methods.core.contrast.losses import (
+    parametric_contrastive_loss,
+)
+from medtail.methods.proco import proto_instances
+from tests.methods.contrastive import PRIOR, build, exact
+from tests.methods.core.contrast.loops import B, C, D, arrays, by_loops, instances_by_loops
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_proto_instances_are_the_equations(drawn, missing):
+    _, q, y, (keys, label), p = drawn
+    if missing:  # a class without a key, its own or another's
+        label = torch.where(label == y[0], (y[0] + 1) % C, label)
+    found = proto_instances(q, y, p, (keys, label), 0.6, 0.1)
+    expected = instances_by_loops(*arrays(q, y, p, (keys, label)), 0.6, 0.1)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    norm = torch.linalg.vector_norm(found, dim=2)
+    torch.testing.assert_close(norm, torch.ones_like(norm))
+
+
+def test_proto_instances_before_any_key_are_moved_prototypes(drawn):
+    _, q, y, (keys, label), p = drawn
+    still = proto_instances(q, y, p, (keys[:0], label[:0]), 0.5, 0.0)
+    torch.testing.assert_close(still, p.expand(B, C, D))
+
+
+def test_the_adversarial_step_raises_the_loss(drawn):
+    logits, q, y, keys, p = drawn
+    losses = []
+    for eps in (0, 0.05, 0.1, 0.2, 0.5):
+        a = proto_instances(q, y, p, keys, 0.5, eps)
+        t = (q[:, None] * a).sum(2) / 0.07
+        losses.append(float(parametric_contrastive_loss(logits, q, y, keys, 0.07, 0.05, (t, 0.05))))
+    assert losses == sorted(losses)
+    assert len(set(losses)) == 5
+
+
+def test_proto_instances_teach_the_prototypes_only(drawn):
+    _, q, y, (keys, label), p = drawn
+    for value in (q, keys, p):
+        value.requires_grad_()
+    proto_instances(q, y, p, (keys, label), 0.5, 0.1).square().sum(2).sqrt().sum().backward()
+    proto_instances(q, y, p, (keys, label), 0.5, 0.1)[:, :, 0].sum().backward()
+    assert p.grad.abs().sum() > 0
+    assert q.grad is None
+    assert keys.grad is None
+
+
+@pytest.mark.parametrize("recalibrate", ["prior", "none", "prior_on_instances"])
+def test_proco_is_its_parts(recalibrate):
+    """One loss of the whole method, from the encoders' outputs, by loops."""
+    method = build("proco", recalibrate=recalibrate, queue=24, alpha=0.3, eta=0.7, tau=0.3)
+    method.loss(exact(2))  # fills the queue
+    keys_before = method.queue.filled()
+    method.eval()  # so that the encoders can be asked again
+    contrast = method.contrast(exact(2, 1))
+    found = method.contrastive_loss(contrast).item()
+    s, q, k, y = (part.detach().numpy() for part in contrast)
+    w = method.classifier.weight.double()
+    p = method.prototypes.layers(w)
+    p = (p / p.norm(dim=1, keepdim=True)).detach().numpy()
+    a = instances_by_loops(q, y, p, tuple(v.numpy() for v in keys_before), 0.5, 0.1)
+    t = np.einsum("id,icd->ic", q, a) / 0.3
+    u = s + (0 if recalibrate == "none" else PRIOR)
+    if recalibrate == "prior_on_instances":
+        t = t + np.log(7) + PRIOR
+    candidates = (np.concatenate([k, keys_before[0]]), np.concatenate([y, keys_before[1]]))
+    expected = by_loops(u, q, y, candidates, 0.3, 0.3, t, 0.7)
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_proco_without_instances_is_paco():
+    paco, proco = build("paco", seed=3, tau=0.07), build("proco", seed=3, eta=0)
+    assert paco.state_dict().keys() == proco.state_dict().keys()
+    for seed in range(3):
+        assert paco.loss(exact(2, seed)).item() == proco.loss(exact(2, seed)).item()
+    assert paco.loss(exact(2)).item() != build("proco", seed=3).loss(exact(2)).item()
