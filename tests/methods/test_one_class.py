@@ -1,33 +1,17 @@
-"""One-class methods: what all must hold, and the densities that several share."""
+"""What every one-class method must hold, over the whole registry."""
 
 import copy
 import pickle
 
 import lightning as L
-import numpy as np
 import pytest
 import torch
-from sklearn.covariance import LedoitWolf
-from sklearn.metrics import roc_auc_score
-from sklearn.neighbors import NearestNeighbors
-from torch.utils.data import DataLoader
 
 from medtail import methods
 from medtail.datamodules.core.contract import Batch, DataSpec
-from medtail.methods.core.base import Method, Recipe
-from medtail.methods.core.one_class import density
 from medtail.methods.core.one_class.base import OneClass
+from tests.methods.one_class import NAMES, SPEC, batch, build, step, trained
 
-NAMES = ("NV", "not NV")
-SPEC = DataSpec(
-    "fake@oneclass",
-    NAMES,
-    (4693, 0),  # HAM10000's
-    (20, 20),
-    track="one_class",
-    withheld=(0, 2312),
-    modality="dermoscopy",
-)
 GREY = DataSpec("grey@oneclass", NAMES, (40, 0), (16, 24), 1, track="one_class", withheld=(0, 9))
 FEW = DataSpec("fake@binary20", NAMES, (100, 5), (16, 16), track="one_class")
 FAMILY = {
@@ -39,51 +23,6 @@ EVERY = pytest.mark.parametrize("name", sorted(FAMILY))
 LEARNS_ALONE = pytest.mark.parametrize("name", sorted(set(FAMILY) - {"supervised_control"}))
 
 
-def batch(spec, seed, views=1, size=8, target=0):
-    shape = (size, *([views] if views > 1 else []), spec.in_channels, *spec.image_size)
-    image = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-    return Batch(image, torch.full((size,), target), torch.arange(size))
-
-
-class Data(L.LightningDataModule):
-    def __init__(self, spec, views):
-        super().__init__()
-        self.spec, self.views = spec, views
-
-    def train_dataloader(self):
-        return DataLoader([batch(self.spec, n, self.views) for n in range(2)], batch_size=None)
-
-    def val_dataloader(self):
-        return DataLoader([batch(self.spec, 10 + n) for n in range(2)], batch_size=None)
-
-
-def build(name, seed=0, spec=SPEC, **params) -> Method:
-    L.seed_everything(seed, verbose=False)
-    return methods.build(name, spec, **params)
-
-
-def trained(name, seed=0, spec=SPEC, **params) -> Method:
-    method = build(name, seed, spec, **params)
-    method.recipe = Recipe(lr=0.02)
-    for stage in method.stages:
-        method.stage = stage
-        method.enter(stage)
-        trainer = L.Trainer(
-            accelerator="cpu",
-            devices=1,
-            max_epochs=1,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-        )
-        trainer.fit(method, Data(spec, method.request(stage).views))
-        assert trainer.global_step == 2
-    method.conclude([batch(spec, n) for n in range(3)], [batch(spec, 10 + n) for n in range(2)])
-    return method.eval()
-
-
 @pytest.fixture(scope="module")
 def ready():
     made = {}
@@ -92,12 +31,6 @@ def ready():
         return made.setdefault(name, made.get(name) or trained(name))
 
     return get
-
-
-def step(method, given) -> torch.Tensor:
-    method.trainer = L.Trainer(max_epochs=10, logger=False, accelerator="cpu", barebones=True)
-    method.train()
-    return method.loss(given)
 
 
 @EVERY
@@ -187,39 +120,3 @@ def test_abnormal_images_are_left_out(name):
         fresh.conclude(plain + more, plain + more)
         concluded.append(fresh.abnormality(plain[0].image))
     assert torch.equal(*concluded)
-
-
-def test_ledoit_wolf_is_that_of_scikit_learn():
-    for shape in ((200, 6), (10, 20)):
-        features = np.random.default_rng(0).normal(size=shape) @ np.diag(
-            np.linspace(1, 3, shape[1])
-        )
-        _, covariance = density.ledoit_wolf(torch.tensor(features))
-        expected = LedoitWolf().fit(features)
-        np.testing.assert_allclose(covariance, expected.covariance_, rtol=1e-8, atol=1e-10)
-        gaussian = density.Gaussian(shape[1]).double()
-        gaussian.fit(torch.tensor(features))
-        other = np.random.default_rng(1).normal(size=(5, shape[1]))
-        found = gaussian(torch.tensor(other))
-        np.testing.assert_allclose(found, expected.mahalanobis(other), rtol=1e-6)
-    constant = density.Gaussian(3)
-    constant.fit(torch.ones(5, 3))
-    assert constant(torch.randn(2, 3)).isfinite().all()
-
-
-def test_neighbours_are_those_of_scikit_learn():
-    known, asked = torch.randn(30, 4), torch.randn(7, 4)
-    neighbours = density.Neighbours(50, 4, k=3)
-    neighbours.fit(known)
-    expected = NearestNeighbors(n_neighbors=3).fit(known.numpy()).kneighbors(asked.numpy())[0]
-    np.testing.assert_allclose(neighbours(asked), expected.mean(1), rtol=1e-5)
-    neighbours.fit(known[:2])  # fewer than k
-    np.testing.assert_allclose(neighbours(asked), torch.cdist(asked, known[:2]).mean(1), rtol=1e-5)
-
-
-def test_auroc_is_that_of_scikit_learn():
-    rng = np.random.default_rng(0)
-    abnormal, given = rng.integers(0, 9, 40) + 1.0, rng.integers(0, 9, 30)
-    truth = np.r_[np.ones(40), np.zeros(30)]
-    found = density.auroc(torch.tensor(abnormal), torch.tensor(given))
-    assert found == pytest.approx(roc_auc_score(truth, np.r_[abnormal, given]))

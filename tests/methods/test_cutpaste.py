@@ -1,0 +1,44 @@
+"""CutPaste: what is pasted, and three ways told apart."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from medtail.methods import cutpaste
+from tests.methods.test_one_class import SPEC, batch, build
+
+
+def test_pastes_come_from_the_image_and_have_their_size():
+    x = torch.arange(64.0).expand(64, 64)
+    image = torch.stack([x / 64, x.T / 64, 0.5 + 0 * x]).expand(64, -1, -1, -1)
+    for cut, low, high in ((cutpaste.cut_patch, 0.01, 0.16), (cutpaste.cut_scar, 2e-4, 0.01)):
+        torch.manual_seed(0)
+        made = cut(image)
+        changed = ((made - image).abs() > 1e-4).any(1).float().mean((1, 2))
+        assert (changed > low).all()
+        assert (changed < high).all()
+        assert (made[:, 2] - 0.5).abs().max() <= 0.0501  # jitter of a tenth
+        assert changed.std() > 0
+        moved = (made - image)[:, :2].abs().amax((2, 3))
+        assert (moved.amax(1) > 0.1).float().mean() > 0.8, "from another place"
+        assert (made[:, 2] - 0.5).abs().max() > 0.03
+    aspects = []
+    for one in ((cutpaste.cut_patch(image) - image).abs() > 1e-4).any(1):
+        rows, columns = one.any(1).sum(), one.any(0).sum()
+        aspects.append(float(columns / rows))
+        assert one.sum() == rows * columns, "a patch is a rectangle inside the image"
+    assert 0.2 < min(aspects) < 0.5
+    assert 2 < max(aspects) < 4.5
+
+
+def test_three_ways_are_told_apart():
+    method, image = build("cutpaste"), batch(SPEC, 0, size=5).image
+    torch.manual_seed(0)
+    made = method.generated(image)
+    torch.testing.assert_close(made[:5], method.normalised(method.pixels(image)))
+    logits = method.eval().score(method.features(made))
+    each = [-math.log(F.softmax(z, 0)[n // 5]) for n, z in enumerate(logits.detach())]
+    torch.manual_seed(0)
+    assert method.given_loss(image).item() == pytest.approx(sum(each) / 15, rel=1e-4)
