@@ -85,3 +85,8 @@ def test_ldam_defers_its_weights_to_the_last_fifth():
         assert change * direction > 0
         off = [ldam_loss(e, image, target, drw=False) for e in (7, 8)]
         assert torch.equal(*off)
+
+
+def test_margins_follow_the_fourth_root():
+    margins = ldam_margins(torch.tensor([16, 1]), 0.5)
+    torch.testing.assert_close(margins, torch.tensor([0.25, 0.5]))

@@ -11,8 +11,7 @@ from torch.utils.data import DataLoader
 from medtail import methods
 from medtail.datamodules.core.contract import Batch, DataSpec
 from medtail.methods.core.base import Method, Recipe
-from medtail.methods.core.monitor import ValidationMetrics, balanced_accuracy
-from medtail.methods.core.stages import learning_rate_factor
+from medtail.methods.core.monitor import balanced_accuracy
 from medtail.methods.ncm import class_means
 from medtail.methods.tau_norm import norm_count_correlation, tau_normalised
 
@@ -217,29 +216,3 @@ def test_ncm_answers_the_nearest_mean_by_cosine(plain):
     scores = method(query.image).detach().numpy()
     np.testing.assert_allclose(scores, 30 * cosine, rtol=1e-4, atol=1e-4)
     assert not torch.allclose(method.means, torch.zeros_like(method.means))
-
-
-def test_learning_rate_rises_and_falls():
-    rate = [learning_rate_factor(step, 100, 0.1) for step in range(101)]
-    np.testing.assert_allclose(np.diff(rate[:11]), 1 / 11)
-    assert rate[10] == 1
-    assert rate[55] == pytest.approx(0.5)
-    assert (np.diff(rate[10:]) < 0).all()
-    assert rate[100] == pytest.approx(0, abs=1e-12)
-    assert learning_rate_factor(0, 100, 0.0) == 1
-    assert learning_rate_factor(5, 1, 0.0) == pytest.approx(0)
-
-
-def test_validation_leaves_absent_classes_out():
-    metrics = ValidationMetrics(3)
-    logits = torch.tensor([[2.0, 1, 0], [0, 1, 2.0], [0, 2, 1.0], [0, 3, 0]])
-    target = torch.tensor([0, 0, 1, 1])
-    metrics.update(logits, target)
-    values = metrics.compute()
-    assert values["balanced_accuracy"].item() == pytest.approx(0.75)
-    assert balanced_accuracy(logits, target).item() == pytest.approx(0.75)
-    assert values["macro_auc"].item() == pytest.approx(1.0)
-    metrics.update(logits, target)
-    assert metrics.compute()["balanced_accuracy"].item() == pytest.approx(0.75)
-    metrics.update(logits[:1], target[:1])
-    assert metrics.compute()["macro_auc"].isnan()
