@@ -2,13 +2,15 @@
 
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.contract import Track
 
-from ..grid.cell import Cell
-from .outcome import Scored, Tell
+if TYPE_CHECKING:
+    from medtail.datamodules.core.base import ImageDataModule
+
+    from ..grid.cell import Cell
+    from .outcome import Scored, Tell
 
 LOOPS: dict[Track, str] = {
     "long_tail": "supervised",
@@ -22,8 +24,8 @@ class Loop(Protocol):
     """A module with the loop of a track."""
 
     def run(
-        self, cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
-    ) -> Scored:
+        self, cell: "Cell", data: "ImageDataModule", store: Path, devices: int, tell: "Tell"
+    ) -> "Scored":
         """Train and score a cell.
 
         Args:
