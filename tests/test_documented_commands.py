@@ -1,0 +1,201 @@
+"""Every command of the pages that people copy from is run here, in a copy of the checkout.
+
+A page's commands run in order, as a reader would run them. Each is matched by exactly one rule; one
+that no rule matches fails, so that a new command needs a decision.
+"""
+
+import csv
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests import ROOT
+from tests.checkout import copied
+
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/add-a-method.md")
+SMALL = (
+    """ --set budget.epochs=1 --set 'data=[phantom@lt100]'"""
+    " --launcher inline --wandb disabled"
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What is done with the commands that match a pattern, whole.
+
+    Attributes:
+        pattern: of the command, without its comment.
+        add: what is put behind it, so that it is small or stays inside the copy.
+        ci: it is not run here, but in .ci/run.
+        why_not: it is run nowhere, and why.
+        before: makes what it needs, in the copy.
+        told: what its output must say.
+    """
+
+    pattern: str
+    add: str = ""
+    ci: bool = False
+    why_not: str = ""
+    before: Callable[[Path], None] = lambda folder: None
+    told: str = ""
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text()
+
+
+def block(page: str, language: str, number: int = 0) -> str:
+    """A fenced block of a page: the first one of its language, or a later one."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text_of(page), re.M | re.S)[number]
+
+
+def edit_the_method(folder: Path) -> None:
+    """Steps 2 and 3 of docs/add-a-method.md: the loss, the short reference, the test file."""
+    path, page = folder / "methods/half_prior.py", "docs/add-a-method.md"
+    text = path.read_text()
+    body = re.search(r"^    return F\.cross_entropy\(.*\)$", text, re.M)
+    assert body
+    text = text.replace(body[0], block(page, "python").rstrip())
+    path.write_text(re.sub(r'paper = ".*"', 'paper = "me 2026"', text))
+    (folder / "tests/methods/test_half_prior.py").write_text(block(page, "python", 1))
+
+
+def make_the_package(folder: Path) -> None:
+    """Step 7 of docs/add-a-method.md; the file it moves is still there."""
+    package = folder / "medtail-half-prior"
+    package.mkdir()
+    (package / "pyproject.toml").write_text(block("docs/add-a-method.md", "toml"))
+    text = (folder / "methods/half_prior.py").read_text()
+    theirs = text.replace("from .core.base import", "from medtail.methods.core.base import")
+    assert theirs != text
+    (package / "half_prior.py").write_text(theirs)
+
+
+def make_predictions(folder: Path) -> None:
+    """mine.csv: what some cell of the committed board predicted, as an outsider's file."""
+    table = pq.read_table(ROOT / "leaderboards/predictions/isic2018@natural.parquet")
+    cell = table["cell_id"][0].as_py()
+    with (folder / "mine.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["image", *(f"p{k}" for k in range(7))])
+        rows.writerows(
+            [row["id"], *row["logits"]] for row in table.to_pylist() if row["cell_id"] == cell
+        )
+
+
+RULES = (
+    Rule(r"make [a-z]+", ci=True),
+    Rule(r"export MEDTAIL_DATA=/path/to/data", why_not="it stands for a folder of the reader"),
+    Rule(r"pip install dist/medtail-\*\.whl", why_not="make wheel installs and tries the wheel"),
+    Rule(r"source \.venv/bin/activate"),
+    Rule(r"(\.venv/bin/)?medtail data status", told="isic2018"),
+    # Real images are not there: the terms are read, and what would be trained is told.
+    Rule(r"(\.venv/bin/)?medtail data card isic2018@\w+", add=" || test $? = 2", told="not found"),
+    Rule(r"(\.venv/bin/)?medtail bench isic2018[\w-]*( --(?!dry)\S+ \S+)*", add=" --dry-run"),
+    Rule(r"medtail bench isic2018 --dry-run", told="cells to run"),
+    Rule(r"medtail bench quick --set 'methods=\[[\w,]+\]' --dry-run", told="cells to run"),
+    Rule(r"medtail bench quick --set 'methods=\[[\w,]+\]'", add=SMALL, told="4 to run"),
+    Rule(r"medtail status isic2018"),
+    Rule(r"medtail list"),
+    Rule(r"medtail compare proco erm balanced_softmax --suite isic2018 --png proco\.png"),
+    Rule(r"medtail compare half_prior erm --leaderboards runs/leaderboards", told="half_prior"),
+    Rule(r"medtail score mine\.csv --data isic2018@natural", before=make_predictions, told="95 %"),
+    Rule(
+        r"medtail regress leaderboards other/leaderboards",
+        before=lambda folder: shutil.copytree(
+            folder / "leaderboards", folder / "other/leaderboards"
+        ),
+    ),
+    Rule(r"medtail new method \w+", told="edit what is marked EDIT"),
+    Rule(r"python -m pytest tests/methods/test_contract\.py -k my_idea", told="passed"),
+    Rule(
+        r"python -m pytest tests/methods/test_registry\.py \S+ -k half_prior",
+        before=edit_the_method,
+        add=" && python -m pytest tests/methods/test_half_prior.py",
+        told="3 passed",
+    ),
+    Rule(r"rm -r runs/cells/\*/half_prior-\*"),
+    Rule(r"cat runs/leaderboards/phantom@lt100\.md", told="half_prior"),
+    Rule(r"rm methods/half_prior\.py", before=make_the_package),
+    Rule(
+        r"pip install \./medtail-half-prior",
+        add=" -q --no-deps --no-index --no-build-isolation --target .site && medtail list",
+        told="medtail-half-prior 0.1.0",
+    ),
+)
+
+
+def commands(page: str) -> list[str]:
+    """The lines of a page's fenced sh blocks, without comments; no line is continued."""
+    blocks = re.findall(r"^```(?:sh|bash|shell|console)\n(.*?)^```$", text_of(page), re.M | re.S)
+    lines = [re.sub(r"\s+#.*", "", line).strip() for one in blocks for line in one.splitlines()]
+    assert not any(line.endswith("\\") for line in lines)
+    return [line for line in lines if line]
+
+
+def rule_of(command: str) -> Rule:
+    found = [rule for rule in RULES if re.fullmatch(rule.pattern, command)]
+    assert len(found) == 1, f"{command!r} is matched by {len(found)} rules"
+    return found[0]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_has_one_rule(page):
+    for command in commands(page):
+        rule = rule_of(command)
+        if rule.ci:
+            target = command.split()[1]
+            assert re.search(rf"^{target}:.*##", text_of("Makefile"), re.M), command
+            # `make bench` is `medtail bench quick`, which runs here in small.
+            run = rf"^make .*\b{target}\b"
+            assert target == "bench" or re.search(run, text_of(".ci/run"), re.M), command
+
+
+def test_every_rule_has_its_command():
+    known = [command for page in PAGES for command in commands(page)]
+    for rule in RULES:
+        assert any(re.fullmatch(rule.pattern, command) for command in known), rule.pattern
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the checkout, and the environment in which it is medtail."""
+    environment = copied(tmp_path)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    programs = f"{Path(sys.prefix, 'bin')}{os.pathsep}{environment['PATH']}"
+    return tmp_path, {**environment, "PATH": programs, "COLUMNS": "200"}
+
+
+def run(folder: Path, environment: dict[str, str], script: str) -> str:
+    told = subprocess.run(
+        ["bash", "-euc", script], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert told.returncode == 0, f"{script}\n{told.stdout[-4000:]}\n{told.stderr[-4000:]}"
+    return told.stdout + told.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_run(folder, page):
+    place, environment = folder
+    for command in commands(page):
+        rule = rule_of(command)
+        if rule.ci or rule.why_not:
+            continue
+        rule.before(place)
+        assert rule.told in run(place, environment, command + rule.add), command
+
+
+@pytest.mark.slow
+def test_the_library_example_runs(folder):
+    run(*folder, f"python -c {shlex.quote(block('README.md', 'python'))}")
