@@ -130,5 +130,7 @@ def build(name: str, spec: DataSpec, **arguments: Any) -> "Method":  # noqa: ANN
 
 
 def _known(name: str) -> None:
-    if name not in own() and name not in _outside():
+    """Raise where there is no such method, or where a package is broken: at every command."""
+    outside = _outside()
+    if name not in own() and name not in outside:
         raise unknown("method", name, names())

@@ -62,6 +62,12 @@ def install(root: Path, dist: str, entries: str, **modules: str) -> None:
     (info / "entry_points.txt").write_text(entries)
 
 
+def forget() -> None:
+    """Let both registries look again."""
+    for known in (methods._outside, methods.describe, datamodules.registry):
+        known.cache_clear()
+
+
 @pytest.fixture
 def packages(tmp_path, monkeypatch):
     """A folder of packages that Python knows; both registries are read anew in and after a test."""
@@ -69,11 +75,9 @@ def packages(tmp_path, monkeypatch):
     root.mkdir()
     monkeypatch.syspath_prepend(str(root))
     known = set(sys.modules)
-    methods.registry.cache_clear()
-    datamodules.registry.cache_clear()
+    forget()
     yield root
-    methods.registry.cache_clear()
-    datamodules.registry.cache_clear()
+    forget()
     for name in set(sys.modules) - known:
         if Path(getattr(sys.modules[name], "__file__", None) or "").is_relative_to(root):
             del sys.modules[name]
@@ -190,7 +194,7 @@ def test_the_contract_tests_and_the_command_line_of_another_process_see_it(packa
     install(
         packages, "far-away", "[medtail.methods]\nsharp = far_away.loss:Sharpened\n", loss=METHOD
     )
-    environment = {**os.environ, "PYTHONPATH": f"{packages}{os.pathsep}{ROOT}"}
+    environment = {**os.environ, "PYTHONPATH": str(packages)}
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -101,7 +101,7 @@ def test_an_unknown_method_is_answered_with_its_neighbours():
 def test_large_libraries_wait_until_a_method_uses_them():
     """Every worker imports every method's module; these are some 50 MiB of it."""
     code = (
-        "import sys, methods; methods.registry(); "
+        "import sys; from medtail import methods; methods.registry(); "
         "print({'sklearn', 'pytorch_metric_learning', 'learn2learn'} & set(sys.modules))"
     )
     done = subprocess.run(

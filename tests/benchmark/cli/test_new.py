@@ -13,6 +13,7 @@ from medtail.benchmark.cli.main import app
 from medtail.benchmark.cli.new import LONGEST, render
 from medtail.benchmark.grid.files import load
 from medtail.datamodules.core.errors import MedtailError
+from medtail.methods.core.base import Method
 from tests import ROOT
 from tests.checkout import copied
 
@@ -62,7 +63,7 @@ def test_the_file_passes_ruff(checkout, name):
     places: dict[str, object] = {"__name__": module, "__package__": "medtail.methods"}
     exec(compile(path.read_text(), path, "exec"), places)
     families = [v for v in places.values() if getattr(v, "__module__", "") == module]
-    assert sum(isinstance(v, type) and issubclass(v, methods.Method) for v in families) == 1
+    assert sum(isinstance(v, type) and issubclass(v, Method) for v in families) == 1
 
 
 def test_it_says_what_to_do_next(checkout):
