@@ -6,7 +6,7 @@ export MEDTAIL_DATA ?= $(if $(wildcard ../shared/data),../shared/data,data)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench leaderboards regress test test-fast lint perf docs data clean
+.PHONY: help setup bench leaderboards regress test test-fast lint perf docs wheel data clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,8 +46,11 @@ docs: setup ## build docs/, cards, boards and the API into site/; a warning is a
 	@.venv/bin/python -m sphinx -q -W --keep-going -E -c docs -d .cache/docs . site
 	@echo "docs: site/index.html"
 
+wheel: setup ## build dist/medtail-*.whl, install it in a fresh environment and try it there (minutes)
+	@PYTHON=$(PYTHON) tools/wheel_check.sh
+
 data: setup ## say of every dataset whether its files are there and how to get them
 	@$(MEDTAIL) data status
 
-clean: ## remove results and caches (runs/, .cache/, site/); keeps .venv and data
-	rm -rf runs .cache build site .mypy_cache .ruff_cache .pytest_cache
+clean: ## remove results and caches (runs/, .cache/, dist/, site/); keeps .venv and data
+	rm -rf runs .cache build dist site .mypy_cache .ruff_cache .pytest_cache

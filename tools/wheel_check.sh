@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the wheel, installs it with everything it requires in a fresh environment, and runs medtail away from any
+# Builds the wheel into dist/, installs it with everything it requires in a fresh environment, and runs medtail away from any
 # checkout, inside a repository that is not ours. PYTHON names the interpreter; KEEP=FOLDER keeps the environment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,10 +12,10 @@ say() { printf 'wheel: %s\n' "$1"; }
 fail() { printf 'wheel: error: %s\n' "$1" >&2; exit 1; }
 
 say "1/4 build"
-rm -rf build "$work/dist"  # what an earlier build left would come along
-.venv/bin/python -m pip wheel -q . --no-deps --no-build-isolation -w "$work/dist"
+rm -rf build dist  # what an earlier build left would come along
+.venv/bin/python -m pip wheel -q . --no-deps --no-build-isolation -w dist
 rm -rf build
-wheel=$(echo "$work"/dist/medtail-*.whl)
+wheel=$(echo "$root"/dist/medtail-*.whl)
 ls -l "$wheel" | awk '{printf "wheel: %.1f MB\n", $5 / 1e6}'
 
 say "2/4 its requirements resolve for the other versions of Python, too"

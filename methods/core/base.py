@@ -162,7 +162,7 @@ class Method(L.LightningModule):
 
     @property
     def epoch_progress(self) -> float:
-        """Share of the stage's epochs that are done, in [0, 1): constant within an epoch."""
+        """Share of the stage's epochs that are done, in [0, 1), constant within an epoch."""
         return self.trainer.current_epoch / max(1, int(self.trainer.max_epochs or 1))
 
     def freeze(self, *names: str) -> Self:
