@@ -8,7 +8,7 @@ from tests.methods.active import build, generator, scene
 
 
 def test_supervised_methods_are_learners_and_acquire_at_random(learner):
-    assert learns(methods.get("crt"))
+    assert learns(methods.describe("crt"))
     assert not issubclass(methods.get("erm"), Acquisition)
     given = scene(learner)
     one, other = (build(m).acquire(learner, given, 9, generator(4)) for m in ("erm", "crt"))
