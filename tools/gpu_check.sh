@@ -31,15 +31,14 @@ pack() {
 if [ "${1:-}" = --pack ]; then pack; exit; fi
 
 work=${WORK:-$(mktemp -d)}
-mkdir -p "$work/links/medtail" "$work/links/tests" "$work/site"
+mkdir -p "$work/links/medtail" "$work/site"
 work=$(cd "$work" && pwd)
 if ls .gpu/wheels/*.whl >/dev/null 2>&1 && "$PYTHON" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))'; then
     "$PYTHON" -m pip install -q --no-index --no-deps --no-compile --no-cache-dir --upgrade --target "$work/site" .gpu/wheels/*.whl
 fi
 # The house as it is imported, and no checkout in front of it: everything runs in the folder of links.
 ln -sfn "$root"/medtail/{__init__,__main__}.py "$root"/medtail/py.typed "$root"/{benchmark,methods,datamodules,leaderboards} "$work/links/medtail"
-cp -r tests/__init__.py tests/conftest.py tests/gpu pyproject.toml "$work/links/tests/"
-mv "$work/links/tests/pyproject.toml" "$work/links/"
+cp -r tests pyproject.toml "$work/links/"
 export PYTHONPATH=$work/links:$work/site${PYTHONPATH:+:$PYTHONPATH}
 export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONUNBUFFERED=1 PYTHONPYCACHEPREFIX=$work/compiled
 export NO_ALBUMENTATIONS_UPDATE=1 WANDB_MODE=disabled MPLBACKEND=agg
