@@ -3,7 +3,7 @@
 Parts, in this order: facts of the machine, ``tests/gpu``, images a second, cells packed on the GPU,
 DAML at its paper's length. Each ends by the clock and writes what it has at once into ``gpu.json``.
 
-    python tools/gpu_check.py --page gpu.json > docs/gpu.md
+    python tools/gpu_check.py --page gpu.json [more.json] > docs/gpu.md  # of a run, or of its parts
 
 This process imports neither torch nor medtail: it starts others, and reads a JSON line at a time.
 """
@@ -229,7 +229,9 @@ class Check:
 def main() -> None:
     """Run the parts, or write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--page", type=Path, metavar="JSON", help="write docs/gpu.md from it")
+    parser.add_argument(
+        "--page", type=Path, nargs="+", metavar="JSON", help="write docs/gpu.md from these"
+    )
     parser.add_argument("--tiny", action="store_true", help="seconds a part, small images")
     parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated, in order")
     parser.add_argument("--seconds", type=float, default=TOTAL, help="of everything")
@@ -238,7 +240,10 @@ def main() -> None:
     parser.add_argument("--started", type=float, default=0, help="seconds since the epoch")
     arguments = parser.parse_args()
     if arguments.page:
-        sys.stdout.write(page(json.loads(arguments.page.read_text())))
+        found: dict[str, Any] = {}
+        for path in reversed(arguments.page):
+            found |= json.loads(path.read_text())
+        sys.stdout.write(page(found))
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what it started ends with it

@@ -10,7 +10,7 @@ started=$(date +%s)
 cd "$(dirname "$0")/.."
 root=$PWD
 PYTHON=${PYTHON:-python3}
-WHEELS='pydantic|pydantic_core|annotated-types|typing-inspection|typing_extensions|albumentations|albucore|stringzilla|simsimd|ImageHash'
+WHEELS='pydantic|pydantic_core|annotated-types|typing-inspection|typing_extensions|albumentations|albucore|stringzilla|simsimd|ImageHash|rich'
 LIMIT_MB=60
 
 pack() {

@@ -1,8 +1,7 @@
 """Of ``gpu_check``: a few-shot method at the length of DAML's paper, a JSON line at a time.
 
 The terms are those of the suite ``isic2018-few-shot``, but for the epochs: so many as make at least
-3,000 outer iterations. On a GPU the meta-step is captured as a CUDA graph, see ``gpu_check_graph``,
-but with ``--eager``. The test has as many episodes as the time left allows, at most the suite's.
+3,000 outer iterations. The test has as many episodes as the time left allows, at most the suite's.
 """
 
 import argparse
@@ -11,9 +10,6 @@ import math
 import sys
 import time
 from pathlib import Path
-
-import torch
-from gpu_check_graph import install
 
 from medtail.benchmark.execution import worker
 from medtail.benchmark.grid.cell import Cell
@@ -50,7 +46,6 @@ def main() -> None:
     parser.add_argument("--data", default="isic2018@shot1")
     parser.add_argument("--until", type=float, default=2e9, help="seconds since the epoch")
     parser.add_argument("--tiny", action="store_true")
-    parser.add_argument("--eager", action="store_true", help="no CUDA graphs")
     arguments = parser.parse_args()
     name = "phantom@" + arguments.data.partition("@")[2] if arguments.tiny else arguments.data
     asked = 2 if arguments.tiny else ITERATIONS
@@ -79,8 +74,6 @@ def main() -> None:
         iterations_asked=steps * cell.terms.budget.epochs,
         iterations=0,
     )
-    if torch.cuda.is_available() and not arguments.eager:
-        install(say)
     started = time.time()
 
     def tell(line: str) -> None:

@@ -104,26 +104,6 @@ def learning(part: Part) -> list[str]:
         )
     titles = ("method, shots", "iterations", "images", "training, s", "test episodes", "AUC, %")
     lines.append(table((*titles, "accuracy, %", "largest task weight"), out))
-    steps = [
-        (name, cell[key]["eager_ms"], cell[key]["graph_ms"], f"{cell[key]['difference']:.1e}", used)
-        for name, cell in sorted(cells.items())
-        for key in sorted(key for key in cell if key.startswith("step_"))
-        for used in ("graph" if cell[key]["used"] else "medtail's step",)
-    ]
-    if steps:
-        lines.append(
-            "A meta-step (all tasks, without the loader and the optimiser), as medtail's `vmap` "
-            "engine does it and as a CUDA graph that this check makes of the same kernels; DAML "
-            "has another loss in its second half, which is captured anew. The difference is that "
-            "of the gradients, relative. Measured while the other cells ran."
-        )
-        titles = ("method, shots", "medtail, ms", "graph, ms", "difference", "used")
-        lines.append(table(titles, steps))
-    lines += [
-        f"- {name}: no graph: {cell['graph_error']}"
-        for name, cell in sorted(cells.items())
-        if "graph_error" in cell
-    ]
     missing = [m for m in ("daml", "maml") if not any(name.startswith(m) for name in cells)]
     if missing:
         lines.append(f"Not reached: {', '.join(missing)}.")
