@@ -49,4 +49,4 @@ mkdir -p "$OUT"
 OUT=$(cd "$OUT" && pwd)
 commit=$(cat .gpu/commit 2>/dev/null || true)
 cd "$work/links"
-exec "$PYTHON" "$root/tools/gpu_check.py" --out "$OUT" --work "$work" --started "$started" --commit "$commit" "$@"
+exec "$PYTHON" "$root/tools/gpu_check/check.py" --out "$OUT" --work "$work" --started "$started" --commit "$commit" "$@"

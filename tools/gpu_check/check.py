@@ -3,7 +3,7 @@
 Parts, in this order: facts of the machine, ``tests/gpu``, images a second, cells packed on the GPU,
 DAML at its paper's length. Each ends by the clock and writes what it has at once into ``gpu.json``.
 
-    python tools/gpu_check.py --page gpu.json [more.json] > docs/gpu.md  # of a run, or of its parts
+    python tools/gpu_check/check.py --page gpu.json [more.json] > docs/gpu.md  # of a run, or of its parts
 
 This process imports neither torch nor medtail: it starts others, and reads a JSON line at a time.
 """
@@ -20,8 +20,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import yaml
-from gpu_check_page import page
-from gpu_check_run import Command, Ended, Log, Watch, follow
+from page import page
+from run import Command, Ended, Log, Watch, follow
 
 HERE = Path(__file__).resolve().parent
 TOTAL = 465  # seconds from the start of the shell script: the command may take 480
@@ -34,7 +34,7 @@ VERDICT = re.compile(r"^(?:\S*/)?test_\w+\.py::(\S+) (PASSED|FAILED|ERROR|SKIPPE
 
 def worker(script: str, *words: object) -> Command:
     """A Python process of one of the scripts beside this one."""
-    return [sys.executable, str(HERE / f"gpu_check_{script}.py"), *map(str, words)]
+    return [sys.executable, str(HERE / f"{script}.py"), *map(str, words)]
 
 
 class Check:
@@ -55,7 +55,7 @@ class Check:
         self.log.put("run", tiny=self.tiny, commit=arguments.commit)
 
     def follow(self, commands: dict[str, Command], until: float, hear: Any) -> dict[str, Ended]:  # noqa: ANN401
-        """See ``gpu_check_run.follow``."""
+        """See ``run.follow``."""
         return follow(commands, until, hear, self.errors)
 
     def _note(self, line: str) -> None:
@@ -240,10 +240,9 @@ def main() -> None:
     parser.add_argument("--started", type=float, default=0, help="seconds since the epoch")
     arguments = parser.parse_args()
     if arguments.page:
-        found: dict[str, Any] = {}
-        for path in reversed(arguments.page):
-            found |= json.loads(path.read_text())
-        sys.stdout.write(page(found))
+        calls = [json.loads(path.read_text()) for path in arguments.page]
+        found = {name: part for call in reversed(calls) for name, part in call.items()}
+        sys.stdout.write(page(found, [call.get("run", {}) for call in calls]))
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what it started ends with it

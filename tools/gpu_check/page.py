@@ -4,7 +4,7 @@ from collections import defaultdict
 from statistics import median
 from typing import Any
 
-from gpu_check_page_cells import Part, ended, learning, number, packed, table
+from page_cells import Part, ended, learning, number, packed, table
 
 KINDS = {
     "medtail": "through medtail",
@@ -126,11 +126,15 @@ def pace(part: Part, drawing: Part) -> list[str]:
     return lines + broken
 
 
-def page(found: dict[str, Part]) -> str:
-    """The whole page."""
+def page(found: dict[str, Part], calls: list[Part]) -> str:
+    """The whole page, of one call of the script or of several that had some parts each."""
     run = found.get("run", {})
     facts = {k: v for k, v in found.get("facts", {}).items() if k not in ("seconds", "error")}
-    seconds = f" It took {run['seconds']:.0f} s." if "seconds" in run else " It did not end."
+    lasted = " and ".join(
+        f"{call['seconds']:.0f} s" if "seconds" in call else "no time: it did not end"
+        for call in calls
+    )
+    called = "one call" if len(calls) == 1 else f"{len(calls)} calls, one after the other,"
     tiny = (
         " This was a trial run on small sizes: its figures say nothing." if run.get("tiny") else ""
     )
@@ -144,8 +148,8 @@ def page(found: dict[str, Part]) -> str:
     ]
     text = [
         "# medtail on a GPU",
-        f"Written by `tools/gpu_check.py --page` from one run of `tools/gpu_check.sh` on {named}."
-        f"{seconds}{tiny} Every part has a time limit; what was not reached is said.",
+        f"Written by `tools/gpu_check/check.py --page` from {called} of `tools/gpu_check.sh` on "
+        f"{named}, which took {lasted}.{tiny} Every part has a time limit; what was not reached is said.",
     ]
     for title, lines in parts:
         text += [f"## {title}", *lines]

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from gpu_check_run import driver
-from gpu_check_sides import DEVICE, measure, terms_of
+from run import driver
+from sides import DEVICE, measure, terms_of
 
 from medtail import __version__ as ours
 from medtail.benchmark.execution import worker
