@@ -9,8 +9,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pyarrow import ArrowException
-from pyarrow import parquet as pq
 
 from .core.base import ImageDataModule
 from .core.errors import DataError, DataMissingError, MedtailError
@@ -33,6 +31,9 @@ def read_table(path: Path) -> list[Row]:
     """
     if path.suffix.lower() not in (".parquet", ".pq"):
         return read_rows(path, COLUMNS)
+    from pyarrow import ArrowException
+    from pyarrow import parquet as pq
+
     try:
         table = pq.read_table(path)
     except (OSError, ArrowException) as error:
@@ -44,10 +45,11 @@ def read_table(path: Path) -> list[Row]:
         )
     if not len(table):
         raise DataError(f"{path}: no row")
-    return [
-        Row({k: "" if v is None else str(v) for k, v in row.items()}, path, "row", n)
-        for n, row in enumerate(table.to_pylist(), 1)
-    ]
+    rows = []
+    for number, values in enumerate(table.to_pylist(), 1):
+        rows.append(row := Row({k: "" if v is None else str(v) for k, v in values.items()}))
+        row.at = (path, "row", number)
+    return rows
 
 
 def sorted_labels(labels: list[str]) -> tuple[str, ...]:

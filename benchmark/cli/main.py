@@ -4,6 +4,7 @@ A command imports what it needs when it runs, so that help and lists come at onc
 """
 
 import errno
+import gc
 import sys
 from typing import Annotated
 
@@ -58,6 +59,7 @@ def main() -> None:
     """Entry point: a user's mistake is one line on standard error and exit status 2."""
     if any(sys.argv[1 : 1 + len(words)] == words for words in READ_ONLY):
         only_reads()
+        gc.disable()  # tables of labels are many small objects, which the process's end frees
     try:
         app(standalone_mode=True)
     except MedtailError as error:

@@ -3,13 +3,15 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from medtail.datamodules.core.errors import MedtailError
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # 33 MiB that a worker, which hands its predictions over, does without
 
 EXTRA = ("episode", "source_class")
 
@@ -87,10 +89,12 @@ class Predictions:
             sha.update(b"" if column is None else column.astype("<i8").tobytes())
         return sha.hexdigest()[:16]
 
-    def table(self) -> pa.Table:
+    def table(self) -> "pa.Table":
         """Arrow table: ``id``, ``group``, ``target``, ``logits`` as float16 lists of length K, and
         ``episode`` and ``source_class`` where they are.
         """
+        import pyarrow as pa
+
         flat = pa.array(np.ascontiguousarray(self.logits).reshape(-1), pa.float16())
         columns = {
             "id": pa.array(self.id.tolist()),
@@ -104,7 +108,7 @@ class Predictions:
         return pa.table(columns)
 
     @classmethod
-    def from_table(cls, table: pa.Table) -> "Predictions":
+    def from_table(cls, table: "pa.Table") -> "Predictions":
         """The inverse of ``table``."""
         lists = table["logits"].combine_chunks()
         logits = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float16)
@@ -121,6 +125,8 @@ class Predictions:
 
     def write(self, path: Path) -> None:
         """Write Parquet, whole or not at all."""
+        import pyarrow.parquet as pq
+
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.part")
         pq.write_table(self.table(), part, compression="zstd")
@@ -129,6 +135,9 @@ class Predictions:
     @classmethod
     def read(cls, path: Path) -> "Predictions":
         """Read what ``write`` wrote; ``MedtailError`` where the file is damaged or absent."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         try:
             return cls.from_table(pq.read_table(path))
         except (OSError, KeyError, pa.ArrowInvalid) as error:

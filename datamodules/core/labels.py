@@ -13,24 +13,19 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 
 
 class Row(dict[str, str]):
-    """A row of a table by column, and ``where`` it stands, in words, for messages."""
+    """A row of a table by column, and ``where`` it stands, in words, for messages.
 
-    __slots__ = ("file", "kind", "number")
+    Attributes:
+        at: file, what its rows are called, and the row's number.
+    """
 
-    def __init__(
-        self,
-        values: Mapping[str, str] | Iterable[tuple[str, str]],
-        file: Path,
-        kind: str,
-        number: int,
-    ) -> None:
-        super().__init__(values)
-        self.file, self.kind, self.number = file, kind, number
+    __slots__ = ("at",)
+    at: tuple[Path, str, int]  # set by who reads: a constructor would double the time of reading
 
     @property
     def where(self) -> str:
         """Such as ``labels.csv, line 3``."""
-        return f"{self.file}, {self.kind} {self.number}"
+        return "{}, {} {}".format(*self.at)
 
 
 def read_rows(path: Path, columns: Iterable[str], delimiter: str = ",") -> list[Row]:
@@ -55,7 +50,8 @@ def read_rows(path: Path, columns: Iterable[str], delimiter: str = ",") -> list[
             for values in reader:
                 if not values:  # an empty line
                     continue
-                row = Row(zip(header, values, strict=False), path, "line", reader.line_num)
+                row = Row(zip(header, values, strict=False))
+                row.at = (path, "line", reader.line_num)
                 if len(values) < width:
                     raise DataError(f"{row.where}: too few columns: is the file cut off?")
                 # Empty columns beyond the header are what spreadsheets leave.

@@ -3,7 +3,7 @@
 Parts, in this order: facts of the machine, ``tests/gpu``, images a second, cells packed on the GPU,
 DAML at its paper's length. Each ends by the clock and writes what it has at once into ``gpu.json``.
 
-    python tools/gpu_check/check.py --page gpu.json [more.json] > docs/gpu.md  # of a run, or of its parts
+    python tools/gpu_check/check.py --page gpu.json [more.json] > docs/gpu.md  # of one call or more
 
 This process imports neither torch nor medtail: it starts others, and reads a JSON line at a time.
 """

@@ -149,7 +149,8 @@ def page(found: dict[str, Part], calls: list[Part]) -> str:
     text = [
         "# medtail on a GPU",
         f"Written by `tools/gpu_check/check.py --page` from {called} of `tools/gpu_check.sh` on "
-        f"{named}, which took {lasted}.{tiny} Every part has a time limit; what was not reached is said.",
+        f"{named}, which took {lasted}.{tiny} Every part has a time limit; what was not reached "
+        "is said.",
     ]
     for title, lines in parts:
         text += [f"## {title}", *lines]

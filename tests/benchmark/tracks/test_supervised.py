@@ -1,12 +1,16 @@
 """Stages of the supervised track: their epochs, seeds, splits, and when they are shared."""
 
+import shutil
+
 import pytest
 
+from medtail import methods
 from medtail.benchmark.execution import worker
 from medtail.benchmark.execution.store import Store
 from medtail.benchmark.grid.cell import Cell
 from medtail.benchmark.tracks import supervised
 from medtail.datamodules.core.errors import MedtailError
+from tests import ROOT
 from tests.benchmark.cells import QUICK, cell, terms
 
 
@@ -78,3 +82,23 @@ def test_a_shared_stage_is_not_reused_for_other_data(tmp_path):
     worker.run(store.job(Cell(method="erm", terms=one), 1))
     other = worker.run(store.job(Cell(method="ncm", terms=two), 1))
     assert not other.record.stages[0].shared
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "methods/core/base.py",
+        "methods/core/contrast/momentum.py",
+        "datamodules/core/loading/samplers.py",
+        "datamodules/core/contract.py",
+        "benchmark/tracks/stages.py",
+    ],
+)
+def test_a_shared_stage_is_known_by_the_code_of_every_room(name, tmp_path, monkeypatch):
+    for folder in ("methods/core", "datamodules/core", "benchmark/tracks"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    monkeypatch.setattr(methods, "__file__", str(tmp_path / "methods/__init__.py"))
+    before = supervised.code_digest.__wrapped__("erm")
+    with (tmp_path / name).open("a") as file:
+        file.write("# changed\n")
+    assert supervised.code_digest.__wrapped__("erm") != before
