@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 
 from rich.table import Table
+from rich.text import Text
 
 from medtail import datamodules, methods
 from medtail.datamodules.core.splitting.regimes import KINDS
@@ -39,7 +40,10 @@ def tables() -> Iterator[Table]:
     for known in map(methods.describe, methods.names()):
         shown = [view.title.lower() for track, view in VIEWS.items() if track in known.tracks]
         tracks = "all" if len(shown) == len(VIEWS) else ", ".join(shown)
-        table.add_row(known.name, known.summary + _from(methods.origin(known.name)), tracks)
+        what = known.summary + _from(methods.origin(known.name))
+        own = [f"{name}={value}" for name, value in methods.defaults(known.name).items()]
+        facts = "; ".join(filter(None, (known.paper, known.status, ", ".join(own))))
+        table.add_row(known.name, Text.assemble(what, "\n", (facts, "dim")), tracks)
     yield table
     table = Table("dataset", "what it is", "variants", title="datasets", title_justify="left")
     for name, module in sorted(datamodules.registry().items()):

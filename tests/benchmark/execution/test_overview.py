@@ -60,3 +60,4 @@ def test_the_list_names_methods_with_their_tracks():
     assert lines["erm"].split("│")[-2].strip() == "all"
     assert lines["entropy_sampling"].split("│")[-2].strip() == "active"
     assert "shot<k>" in lines
+    assert "Lin et al. 2017; faithful; gamma=2.0" in text, "paper, status, own parameters"
