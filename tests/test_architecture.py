@@ -109,7 +109,7 @@ def test_the_rooms_of_the_runner_are_few_arrows_apart():
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_imports_go_one_way(path):
-    shared = r"contract|errors|plugins|names"
+    shared = r"contract|errors|plugins"
     allowed = {
         "medtail": r"medtail",
         "benchmark": r"medtail(\.(benchmark|methods|datamodules)(\.|$)|$)",

@@ -87,16 +87,8 @@ class Check:
             self.log.put("tests", found=found, reasons=reasons)
 
         report = self.work / "tests.xml"
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-vv",
-            "-rfEs",
-            "--tb=short",
-            "-ojunit_family=xunit1",
-            "tests/gpu",
-        ]
+        words = ["-vv", "-rfEs", "--tb=short", "-ojunit_family=xunit1", "tests/gpu"]
+        command = [sys.executable, "-m", "pytest", *words]
         ends = self.follow({"tests": [*command, f"--junitxml={report}"]}, until, hear)
         self.log.put("tests", ended=ends["tests"])
         if not report.exists():
