@@ -1,6 +1,6 @@
 """How soon the command line answers, and how large a worker is before its first cell.
 
-Called by ``tools/perf.py``. Each command runs in processes of its own; CPU seconds of user and
+``tools/perf.py`` runs it. Each command runs in processes of its own; CPU seconds of user and
 system, the median of five after one that warms the files up.
 """
 
@@ -29,7 +29,7 @@ import medtail.benchmark.execution.worker, medtail.benchmark.tracks.supervised
 from medtail import methods
 methods.get("erm")
 status = open("/proc/self/status").read()
-print(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
+print(*(int(status.partition(f"{name}:")[2].split()[0]) // 1024 for name in ("VmHWM", "RssAnon")))
 """
 
 
@@ -56,7 +56,11 @@ def tables(console: Console) -> bool:
     done = subprocess.run(
         [sys.executable, "-c", WORKER], env=ONE_THREAD, capture_output=True, text=True, check=True
     )
-    console.print(f"a worker before its first cell: {float(done.stdout):.0f} MiB at most")
+    whole, own = done.stdout.split()
+    console.print(
+        f"a worker before its first cell: {whole} MiB, of which {own} are its own; the rest are files "
+        "of libraries, which all workers share"
+    )
     return quick
 
 

@@ -53,7 +53,7 @@ $py -m pip install -q --no-deps -r requirements.lock
 $py -m pip install -q --no-deps "$WHEELS"/learn2learn-0.2.0-"$tag"-*.whl
 
 say "4/4 medtail, editable"
-$py -m pip install -q --no-deps --no-build-isolation -e .
+PYTHONWARNINGS=ignore $py -m pip install -q --no-deps --no-build-isolation -e . # its warning is answered here:
 # The finder of an editable install comes last by default. A folder called medtail in the working directory, such as
 # this checkout seen from its parent, would then be taken for an empty package of that name.
 echo "import sys; sys.meta_path.sort(key=lambda finder: not getattr(finder, '__module__', '').startswith('__editable___medtail'))" \
