@@ -58,8 +58,8 @@ def tables(console: Console) -> bool:
     )
     whole, own = done.stdout.split()
     console.print(
-        f"a worker before its first cell: {whole} MiB, of which {own} are its own; the rest are files "
-        "of libraries, which all workers share"
+        f"a worker before its first cell: {whole} MiB, of which {own} are its own; the rest are "
+        "files of libraries, which all workers share"
     )
     return quick
 
