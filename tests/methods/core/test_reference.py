@@ -8,6 +8,7 @@ import torch
 
 from medtail.datamodules.core.errors import MedtailError
 from medtail.methods.core.reference import HOW, installed, reference
+from medtail.methods.core.submodular import information
 from medtail.methods.core.submodular.information import faster, select
 from medtail.methods.core.submodular.problem import Problem
 from tests import ROOT
@@ -32,7 +33,9 @@ def test_its_absence_is_one_line_that_says_how_to_get_it(without, package, how):
 def test_the_faster_engine_is_ours_where_the_other_is_missing(monkeypatch):
     pool, query = (torch.rand(30, 3),), (torch.rand(2, 3),)
     problem = Problem("flqmi", pool, query)
+    monkeypatch.setattr(information, "installed", lambda _: True)
     assert faster(problem, 20) == "submodlib"
+    monkeypatch.setattr(information, "installed", installed)
     monkeypatch.setitem(sys.modules, "submodlib", None)
     assert faster(problem, 20) == "vectorised"
     picks, _ = select("flqmi", pool, query, 20)

@@ -3,7 +3,7 @@
 import pytest
 
 from medtail.datamodules.core.errors import MedtailError
-from medtail.methods.core.submodular import library, search
+from medtail.methods.core.submodular import information, library, search
 from medtail.methods.core.submodular.information import select
 from medtail.methods.core.submodular.similarity import (
     take,
@@ -64,6 +64,7 @@ def test_a_wrong_answer_of_submodlib_is_an_error(monkeypatch):
 
 def test_auto_takes_the_engine_that_was_measured_to_be_faster(monkeypatch):
     used = []
+    monkeypatch.setattr(information, "installed", lambda _: True)  # on Python 3.13, too
     for name, module in (("submodlib", library), ("vectorised", search)):
         monkeypatch.setattr(
             module, "maximise", lambda p, b, name=name: (used.append(name), ([0] * b, [0.0] * b))[1]
