@@ -12,7 +12,7 @@ import numpy as np
 
 from .core.base import ImageDataModule
 from .core.errors import DataError
-from .core.labels import Row, class_indices, read_rows
+from .core.labels import Row, class_indices, read_rows, stem_of
 from .core.splitting.splits import few_groups_split
 from .core.table import SampleTable
 
@@ -33,7 +33,7 @@ def read_folds(folder: Path) -> dict[str, tuple[str, int]]:
     twofold: set[str] = set()
     for fold, name in enumerate(FOLDS):
         for row in read_rows(folder / name, ("filename", "label")):
-            frame = row["filename"].rpartition("/")[2].rpartition(".")[0] or row["filename"]
+            frame = stem_of(row["filename"])
             _, first = found.setdefault(frame, (fold, row))
             if first["label"] != row["label"]:
                 twofold.add(frame)

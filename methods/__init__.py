@@ -6,6 +6,7 @@ suite or a list must know of a method, ``describe`` reads from its source: nothi
 
 from functools import cache
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
@@ -31,8 +32,6 @@ def own() -> tuple[str, ...]:
 @cache
 def _outside() -> "dict[str, type[Method]]":
     """Methods of installed packages; imports nothing where there is none."""
-    from importlib.metadata import entry_points
-
     if not entry_points(group=GROUP):
         return {}
     from .core.base import Method

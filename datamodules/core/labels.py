@@ -119,6 +119,12 @@ def class_indices(
     return np.array([place[label] for label in labels], np.int64)
 
 
+def stem_of(name: str) -> str:
+    """A file's name without folders and suffix, as ``Path(name).stem``, which takes longer."""
+    base = name.rpartition("/")[2]
+    return base.rpartition(".")[0] or base
+
+
 def images_below(folders: Iterable[Path]) -> dict[str, Path]:
     """Image files anywhere below ``folders`` by name without suffix; the first found wins."""
     found: dict[str, Path] = {}

@@ -1,9 +1,11 @@
 """Label files: what is read, and what is refused with its place."""
 
+from pathlib import Path
+
 import pytest
 
 from medtail.datamodules.core.errors import DataError
-from medtail.datamodules.core.labels import Row, by_id, one_hot, read_rows
+from medtail.datamodules.core.labels import Row, by_id, one_hot, read_rows, stem_of
 
 
 def rows(tmp_path, text, *columns):
@@ -56,6 +58,11 @@ def test_a_broken_file_is_one_line(tmp_path, text, words):
     with pytest.raises(DataError, match=words) as caught:
         rows(tmp_path, text)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "b/a.jpg", "b.c/a", "a", "a.b.jpg", "/x/.hidden", "b/a"])
+def test_stems_are_those_of_paths(name):
+    assert stem_of(name) == Path(name).stem
 
 
 def test_an_id_that_stands_twice_names_both_places(tmp_path):

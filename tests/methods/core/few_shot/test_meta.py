@@ -154,8 +154,8 @@ def test_second_derivatives_through_batch_norm_are_wrong_outside_vmap():
         assert difference(ours, right) < 1e-10
     assert slope_of(net, image, target, inner) < 1e-6
     assert difference(wrong, right) > 1e-6, (
-        "PyTorch derives BatchNorm rightly outside vmap now: the warning in methods/core/meta.py "
-        "and this test can go"
+        "PyTorch derives BatchNorm rightly outside vmap now: the warning in "
+        "methods/core/few_shot/meta.py and this test can go"
     )
     switch_norms(net)  # written out by hand it is right both ways
     assert difference(*outside(net, image, target)) < 1e-10
