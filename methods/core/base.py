@@ -1,11 +1,9 @@
 """The base of every method: a LightningModule that a paper fills with a loss, a request, stages."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Literal, Self, TypedDict
+from typing import ClassVar, Literal, Self, TypedDict
 
-import lightning as L
 import torch
-from timm.optim import create_optimizer_v2
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -13,9 +11,10 @@ from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec, Trac
 
 from .adapting import logistic_regression
 from .backbones import build_backbone
+from .lightning_hooks import LightningHooks
 from .monitor import ValidationMetrics
 from .scene import Scene
-from .stages import Recipe, Stage, learning_rate_factor
+from .stages import Recipe, Stage
 
 __all__ = ["Common", "Method", "Recipe", "Scene", "Stage"]
 
@@ -27,7 +26,7 @@ class Common(TypedDict, total=False):
     pretrained: bool
 
 
-class Method(L.LightningModule):
+class Method(LightningHooks):
     """A backbone and a linear classifier, trained with cross-entropy; papers override what differs.
 
     Class attributes:
@@ -188,53 +187,3 @@ class Method(L.LightningModule):
         self.eval()
         features: Tensor = self.features(image).float()
         return features
-
-    # Lightning's hooks: written once, here.
-
-    def train(self, mode: bool = True) -> Self:
-        """As usual, but what is frozen stays in evaluation mode."""
-        super().train(mode)
-        for name in self._frozen:
-            self.get_submodule(name).eval()
-        return self
-
-    def training_step(self, batch: Batch, _: int) -> Tensor:
-        """One optimiser step's loss."""
-        loss = self.loss(batch)
-        self.log(
-            "train/loss",
-            loss,
-            on_step=False,
-            on_epoch=True,
-            batch_size=len(batch.target),
-            sync_dist=True,
-        )
-        return loss
-
-    def validation_step(self, batch: Batch, _: int) -> None:
-        """Collect a validation batch."""
-        self.monitor.update(self(batch.image), batch.target)
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the validation metrics, equal on all ranks."""
-        self.log_dict({f"val/{name}": value for name, value in self.monitor.compute().items()})
-
-    def predict_step(self, batch: Batch, _: int) -> tuple[Tensor, Tensor]:
-        """Rows [B] and logits [B, K] (float32, on the CPU)."""
-        return batch.index.cpu(), self(batch.image).float().cpu()
-
-    def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own type is private
-        """The stage's or the suite's optimiser over what is not frozen, its rate set per step."""
-        recipe = self.stage.recipe or self.recipe
-        optimizer = create_optimizer_v2(
-            self,
-            opt=recipe.optimizer,
-            lr=recipe.lr,
-            weight_decay=recipe.weight_decay,
-            momentum=recipe.momentum,
-        )
-        steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: learning_rate_factor(step, steps, recipe.warmup)
-        )
-        return [optimizer], [{"scheduler": schedule, "interval": "step"}]

@@ -1,0 +1,74 @@
+"""What Lightning calls: a method's steps, its optimiser, and what stays frozen."""
+
+from typing import Any, Self
+
+import lightning as L
+import torch
+from timm.optim import create_optimizer_v2
+from torch import Tensor
+
+from medtail.datamodules.core.contract import Batch
+
+from .monitor import ValidationMetrics
+from .stages import Recipe, Stage, learning_rate_factor
+
+
+class LightningHooks(L.LightningModule):
+    """Lightning's hooks, written once for every method; ``Method`` fills what they need."""
+
+    monitor: ValidationMetrics
+    recipe: Recipe
+    stage: Stage
+    _frozen: tuple[str, ...]
+
+    def loss(self, batch: Batch) -> Tensor:
+        """See ``Method``."""
+        raise NotImplementedError
+
+    def train(self, mode: bool = True) -> Self:
+        """As usual, but what is frozen stays in evaluation mode."""
+        super().train(mode)
+        for name in self._frozen:
+            self.get_submodule(name).eval()
+        return self
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """One optimiser step's loss."""
+        loss = self.loss(batch)
+        self.log(
+            "train/loss",
+            loss,
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(batch.target),
+            sync_dist=True,
+        )
+        return loss
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Collect a validation batch."""
+        self.monitor.update(self(batch.image), batch.target)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation metrics, equal on all ranks."""
+        self.log_dict({f"val/{name}": value for name, value in self.monitor.compute().items()})
+
+    def predict_step(self, batch: Batch, _: int) -> tuple[Tensor, Tensor]:
+        """Rows [B] and logits [B, K] (float32, on the CPU)."""
+        return batch.index.cpu(), self(batch.image).float().cpu()
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own type is private
+        """The stage's or the suite's optimiser over what is not frozen, its rate set per step."""
+        recipe = self.stage.recipe or self.recipe
+        optimizer = create_optimizer_v2(
+            self,
+            opt=recipe.optimizer,
+            lr=recipe.lr,
+            weight_decay=recipe.weight_decay,
+            momentum=recipe.momentum,
+        )
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: learning_rate_factor(step, steps, recipe.warmup)
+        )
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
