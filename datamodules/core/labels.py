@@ -1,4 +1,4 @@
-"""Reading the label files of datasets: CSV rows by id, one-hot tables, images found by name."""
+"""Reading the label files of datasets: CSV rows by id, one-hot tables."""
 
 import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DataError
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp")
 
 
 class Row(dict[str, str]):
@@ -123,16 +121,6 @@ def stem_of(name: str) -> str:
     """A file's name without folders and suffix, as ``Path(name).stem``, which takes longer."""
     base = name.rpartition("/")[2]
     return base.rpartition(".")[0] or base
-
-
-def images_below(folders: Iterable[Path]) -> dict[str, Path]:
-    """Image files anywhere below ``folders`` by name without suffix; the first found wins."""
-    found: dict[str, Path] = {}
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in IMAGE_SUFFIXES:
-                found.setdefault(path.stem, path)
-    return found
 
 
 def agree(first: Path, a: Mapping[str, str], second: Path, b: Mapping[str, str]) -> None:

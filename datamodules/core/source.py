@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 from PIL import Image
 
 from .errors import DataMissingError
-from .labels import images_below
 from .names import DataName
 from .pixels.cache import UNREADABLE, Pixels, reason, resize
+from .pixels.folders import images_below
 from .table import SampleTable
 
 
@@ -124,8 +124,10 @@ class Source:
 
         Raises:
             DataMissingError: an image is not there.
+            DataError: two different files have the name of one id.
         """
-        found = images_below([folder / name for name in inside] if inside else [folder])
+        places = [folder / name for name in inside] if inside else [folder]
+        found = images_below(places, set(ids))
         absent = [name for name in ids if name not in found]
         if absent:
             raise DataMissingError(
