@@ -100,6 +100,11 @@ RULES = (
     Rule(r"(\.venv/bin/)?medtail data status", told="isic2018"),
     # Real images are not there: the terms are read, and what would be trained is told.
     Rule(r"(\.venv/bin/)?medtail data card isic2018@\w+", add=" || test $? = 2", told="not found"),
+    Rule(
+        r"(\.venv/bin/)?medtail data export isic2018@\w+ --out isic2018_lt100\.csv",
+        add=" || test $? = 2",
+        told="not found",
+    ),
     Rule(r"(\.venv/bin/)?medtail bench isic2018[\w-]*( --(?!dry)\S+ \S+)*", add=" --dry-run"),
     Rule(r"medtail bench isic2018 --dry-run", told="cells to run"),
     Rule(r"medtail bench quick --set 'methods=\[[\w,]+\]' --dry-run", told="cells to run"),

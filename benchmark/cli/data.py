@@ -24,7 +24,8 @@ Settings = Annotated[
 Size = Annotated[str, typer.Option("--size", help="Pixels: 28, or HEIGHTxWIDTH such as 96x128.")]
 
 
-def _build(name: str, size: str, settings: list[str]) -> "ImageDataModule":
+def built(name: str, size: str, settings: list[str]) -> "ImageDataModule":
+    """The module that a command's words mean, not yet prepared; a mistake is a line of text."""
     import yaml
 
     from medtail import datamodules
@@ -53,7 +54,7 @@ def card(name: DataNameArgument, size: Size = "28", settings: Settings = []) -> 
     from medtail.datamodules.core.card import card as describe
 
     console.print(
-        describe(_build(name, size, settings)), markup=False, highlight=False, soft_wrap=True
+        describe(built(name, size, settings)), markup=False, highlight=False, soft_wrap=True
     )
 
 
@@ -62,7 +63,7 @@ def get(name: DataNameArgument, size: Size = "28") -> None:
     """Download a dataset where that is possible, else say where it is to be had."""
     from medtail.datamodules.core.source import data_root
 
-    _build(name, size, []).fetch()
+    built(name, size, []).fetch()
     console.print(f"{name}: its files are in {data_root()}", markup=False, highlight=False)
 
 

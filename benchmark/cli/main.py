@@ -19,6 +19,7 @@ from .bench import bench
 from .boards import compare, leaderboards
 from .cards import cards
 from .data import data_app
+from .data_export import export
 from .new import new_app
 from .overview import list_all, status
 from .score import score
@@ -32,6 +33,7 @@ for command in (bench, leaderboards, compare, score, regress.regress, regress.go
     app.command()(command)
 app.command("list")(list_all)
 app.command()(cards)
+data_app.command("export")(export)
 app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
 

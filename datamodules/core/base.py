@@ -63,7 +63,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         self.workers = whole_number(self.name.source, "workers", workers)
         self.augment: Augmentation = augmentation(augment)
         self.split: NDArray[np.str_]
-        self._ready = False
+        self._ready = self._is_read = False
 
     # What the runner uses.
 
@@ -75,6 +75,28 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         """
         if self._ready:
             return
+        self._read()
+        self.store = self._open_store()
+        self._settle_copies()
+        self._apply_regime()
+        self._ready = True
+
+    def arrange(self) -> None:
+        """Table, split and regime; reads pixels only where copies among them decide. Idempotent.
+
+        Raises:
+            DataError: whatever is wrong with the labels or the split.
+        """
+        if self.copies == "exclude" and not self.leaks_allowed:
+            self.prepare()
+        elif not self._ready:
+            self._read()
+            self._apply_regime()
+
+    def _read(self) -> None:
+        """Table and split, checked; no pixels. Idempotent."""
+        if self._is_read:
+            return
         self.table = self.load_table()
         source = self.name.source
         self.table.check(source, self.class_names)
@@ -83,10 +105,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         splits.check_split(source, self.table, self.split, self.class_names)
         if not self.leaks_allowed:
             leaks.forbid_shared_groups(source, self.table, self.split)
-        self.store = self._open_store()
-        self._settle_copies()
-        self._apply_regime()
-        self._ready = True
+        self._is_read = True
 
     @property
     def leaks_allowed(self) -> bool:
