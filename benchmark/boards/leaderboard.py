@@ -20,7 +20,7 @@ from rich.table import Table
 from medtail.datamodules.core.errors import MedtailError
 
 from ..evidence.predictions import EXTRA, Predictions
-from ..evidence.record import Record, read_lines, write, write_lines
+from ..evidence.record import Record, read_lines, text_of, write, write_lines
 from . import json_form
 from . import markdown as pages
 from .front import front
@@ -47,7 +47,8 @@ def publish(root: Path, finished: list[tuple[Record, Predictions | None]]) -> li
         The ``data@regime`` names touched.
 
     Raises:
-        MedtailError: predictions that are not those a record was computed from.
+        MedtailError: predictions that are not those a record was computed from, or what could not
+            be read back: nothing is then replaced.
     """
     by_slug: dict[str, list[tuple[Record, Predictions | None]]] = defaultdict(list)
     for record, predictions in finished:
@@ -56,6 +57,7 @@ def publish(root: Path, finished: list[tuple[Record, Predictions | None]]) -> li
                 f"{record.cell}: the record was computed from predictions {record.predictions}, "
                 f"not from these ({predictions.digest}); score or run the cell again"
             )
+        text_of(record)  # before anything is written
         by_slug[record.cell.terms.data].append((record, predictions))
     root.mkdir(parents=True, exist_ok=True)  # the lock needs it
     with FileLock(root / ".lock"):
@@ -67,20 +69,22 @@ def publish(root: Path, finished: list[tuple[Record, Predictions | None]]) -> li
 def read_predictions(root: Path, slug: str) -> dict[str, Predictions]:
     """The published test predictions of a ``data@regime`` by cell id; an absent file has none."""
     path = root / "predictions" / f"{slug}.parquet"
-    if not path.exists():
-        return {}
+    return _read_cells(path) if path.exists() else {}
+
+
+def _read_cells(path: Path) -> dict[str, Predictions]:
     try:
         stored = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
+        cells = pc.unique(stored["cell_id"]).to_pylist()
+        parts = {cell: stored.filter(pc.equal(stored["cell_id"], cell)) for cell in cells}
+        return {
+            cell: Predictions.from_table(
+                part.select([name for name in part.column_names if not part[name].null_count])
+            )
+            for cell, part in parts.items()
+        }
+    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
         raise MedtailError(f"{path}: no readable predictions ({error}); restore it") from error
-    cells = stored["cell_id"]
-    parts = {cell: stored.filter(pc.equal(cells, cell)) for cell in pc.unique(cells).to_pylist()}
-    return {
-        cell: Predictions.from_table(
-            part.select([name for name in part.column_names if not part[name].null_count])
-        )
-        for cell, part in parts.items()
-    }
 
 
 def render(root: Path) -> list[Path]:
@@ -177,7 +181,11 @@ def _fits(predictions: Predictions, record: Record | None) -> bool:
 
 
 def _write_predictions(root: Path, slug: str, scores: dict[str, Predictions]) -> None:
-    """All cells of a board in one file, the ids they share stored once."""
+    """All cells of a board in one file, the ids they share stored once.
+
+    Cells of several numbers of classes may share it (tables of one's own under one name). The old
+    file stays where the new one does not read as what it is made from.
+    """
     path = root / "predictions" / f"{slug}.parquet"
     if not scores:
         path.unlink(missing_ok=True)
@@ -186,21 +194,35 @@ def _write_predictions(root: Path, slug: str, scores: dict[str, Predictions]) ->
         scores[cell].table().add_column(0, "cell_id", pa.array([cell] * len(scores[cell].id)))
         for cell in sorted(scores)
     ]
+    if len({scores[cell].logits.shape[1] for cell in scores}) > 1:
+        tables = [_of_any_width(table) for table in tables]
     whole = pa.concat_tables(tables, promote_options="default")  # not all may have episodes
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     # Splitting the bytes of a float16 puts the exponents side by side, which then compress; pages
     # of many cells let their common ids be compressed to next to nothing.
-    pq.write_table(
-        whole,
-        part,
-        compression="zstd",
-        compression_level=9,
-        use_dictionary=["cell_id", "id", "group", "target", *EXTRA],
-        max_rows_per_page=len(whole),
-        column_encoding={"logits.list.element": "BYTE_STREAM_SPLIT"},
-    )
-    part.replace(path)
+    try:
+        pq.write_table(
+            whole,
+            part,
+            compression="zstd",
+            compression_level=9,
+            use_dictionary=["cell_id", "id", "group", "target", *EXTRA],
+            max_rows_per_page=len(whole),
+            column_encoding={"logits.list.element": "BYTE_STREAM_SPLIT"},
+        )
+        found = _read_cells(part)
+        for cell, mine in scores.items():
+            mine.same(found.get(cell), path)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _of_any_width(table: pa.Table) -> pa.Table:
+    """The table with plain lists: Arrow cannot join fixed ones of several lengths."""
+    place = table.schema.get_field_index("logits")
+    return table.set_column(place, "logits", table["logits"].cast(pa.list_(pa.float16())))
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

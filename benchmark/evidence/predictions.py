@@ -109,14 +109,23 @@ class Predictions:
 
     @classmethod
     def from_table(cls, table: "pa.Table") -> "Predictions":
-        """The inverse of ``table``."""
+        """The inverse of ``table``; lists may be of any Arrow type, as long as all are K long.
+
+        Raises:
+            ValueError: they are not, or a list is absent.
+        """
         lists = table["logits"].combine_chunks()
         logits = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float16)
+        # Files of several widths come back as plain lists, whose type says no width.
+        width = len(logits) // max(1, len(lists))
+        lengths = lists.value_lengths().to_numpy(zero_copy_only=False)
+        if not (lengths == width).all():
+            raise ValueError("the logits of a cell are lists of different lengths")
         return cls(
             np.array(table["id"].to_pylist(), dtype=np.str_),
             np.array(table["group"].to_pylist(), dtype=np.str_),
             table["target"].to_numpy().astype(np.int64),
-            logits.reshape(table.num_rows, lists.type.list_size),
+            logits.reshape(table.num_rows, width),
             *(
                 table[name].to_numpy().astype(np.int64) if name in table.column_names else None
                 for name in EXTRA
@@ -124,13 +133,33 @@ class Predictions:
         )
 
     def write(self, path: Path) -> None:
-        """Write Parquet, whole or not at all."""
+        """Write Parquet, whole or not at all, and only if it can be read back as it is.
+
+        Raises:
+            MedtailError: what was written reads otherwise; the old file stays.
+        """
         import pyarrow.parquet as pq
 
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.part")
-        pq.write_table(self.table(), part, compression="zstd")
-        part.replace(path)
+        try:
+            pq.write_table(self.table(), part, compression="zstd")
+            self.same(Predictions.read(part), path)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def same(self, found: "Predictions | None", path: Path) -> None:
+        """Raise ``MedtailError`` where what ``path`` is to hold is not ``self`` when read back."""
+        if (
+            found is None
+            or found.digest != self.digest
+            or found.group.tolist() != self.group.tolist()
+        ):
+            raise MedtailError(
+                f"{path}: what was written cannot be read back as it was, so that nothing is "
+                "replaced: this is a mistake of medtail's, please report it"
+            )
 
     @classmethod
     def read(cls, path: Path) -> "Predictions":
@@ -140,5 +169,5 @@ class Predictions:
 
         try:
             return cls.from_table(pq.read_table(path))
-        except (OSError, KeyError, pa.ArrowInvalid) as error:
+        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
             raise MedtailError(f"{path}: no readable predictions ({error})") from error

@@ -157,6 +157,17 @@ def parse(text: str, where: str) -> Record:
     return record
 
 
+def text_of(record: Record, indent: int | None = None) -> str:
+    """The JSON of a record, which has been read back from it.
+
+    Raises:
+        MedtailError: it could not be read back; nothing of it should then be written.
+    """
+    text = record.model_dump_json(indent=indent, warnings=False) + "\n"
+    parse(text, f"{record.cell}, before it is written")
+    return text
+
+
 def write(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -174,6 +185,10 @@ def read_lines(path: Path) -> list[Record]:
 
 
 def write_lines(path: Path, records: list[Record]) -> None:
-    """Write records as sorted lines, so that a file's changes are its records' changes."""
+    """Write records as sorted lines, so that a file's changes are its records' changes.
+
+    Raises:
+        MedtailError: one of them could not be read back; the old file stays.
+    """
     order: Any = sorted(records, key=lambda r: (r.cell.row, r.cell.seed, r.cell_id))
-    write(path, "".join(r.model_dump_json() + "\n" for r in order))
+    write(path, "".join(map(text_of, order)))

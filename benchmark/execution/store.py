@@ -48,8 +48,12 @@ class Store:
         return Predictions.read(self.folder(cell) / "predictions.parquet")
 
     def write(self, outcome: Outcome) -> None:
-        """Keep an outcome, the record last. A failure never replaces a success."""
-        cell = outcome.record.cell
+        """Keep an outcome, the record last. A failure never replaces a success.
+
+        Raises:
+            MedtailError: the outcome could not be read back; what is there stays.
+        """
+        cell, text = outcome.record.cell, record.text_of(outcome.record, indent=1)
         folder = self.folder(cell)
         if outcome.record.status == "failed":
             if self.done(cell):
@@ -60,7 +64,7 @@ class Store:
         if outcome.test is not None:
             outcome.test.write(folder / "predictions.parquet")
             (folder / "traceback.txt").unlink(missing_ok=True)
-        record.write(folder / "record.json", outcome.record.model_dump_json(indent=1) + "\n")
+        record.write(folder / "record.json", text)
 
     def finished(self, cells: Sequence[Cell]) -> list[tuple[Record, Predictions | None]]:
         """Records of the cells that have one, with the predictions of those that succeeded."""

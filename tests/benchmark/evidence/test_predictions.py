@@ -1,6 +1,9 @@
 """Predictions: exact round trips, one rounding, readable refusals."""
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -90,3 +93,30 @@ def test_a_damaged_file_is_named(tmp_path):
         Predictions.read(tmp_path / "p.parquet")
     with pytest.raises(MedtailError, match="absent"):
         Predictions.read(tmp_path / "absent.parquet")
+
+
+def test_nothing_is_replaced_by_what_reads_otherwise(tmp_path, monkeypatch):
+    path, old, new = tmp_path / "p.parquet", made(np.eye(3)), made(np.eye(3) * 2)
+    old.write(path)
+    other = made(np.eye(3) * 3, ["c", "b", "a"]).table()
+    monkeypatch.setattr(Predictions, "table", lambda _: other)
+    with pytest.raises(MedtailError, match=r"p\.parquet: what was written cannot be read back"):
+        new.write(path)
+    monkeypatch.undo()
+    assert Predictions.read(path).digest == old.digest
+    assert [p.name for p in tmp_path.iterdir()] == ["p.parquet"]
+
+
+def test_lists_of_another_arrow_type_are_the_same_predictions():
+    one = made(np.eye(3))
+    table = one.table()
+    plain = table.set_column(
+        table.schema.get_field_index("logits"),
+        "logits",
+        table["logits"].cast(pa.list_(pa.float16())),
+    )
+    one.same(Predictions.from_table(plain), Path("p"))
+    with pytest.raises(ValueError, match="different lengths"):
+        Predictions.from_table(
+            pa.concat_tables([plain, made(np.eye(4)).table()], promote_options="permissive")
+        )

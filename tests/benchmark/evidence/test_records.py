@@ -105,3 +105,13 @@ def test_a_write_that_fails_leaves_the_old_text(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="full"):
         write(path, "new")
     assert path.read_bytes() == b"old"
+
+
+def test_what_could_not_be_read_back_replaces_nothing(tmp_path):
+    path = tmp_path / "r.jsonl"
+    write_lines(path, [record()])
+    before = path.read_bytes()
+    bad = record("ldam").model_copy(update={"class_counts": ("many",)})
+    with pytest.raises(MedtailError, match=r"ldam on .*before it is written.*class_counts"):
+        write_lines(path, [record(), bad])
+    assert path.read_bytes() == before

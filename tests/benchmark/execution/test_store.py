@@ -1,5 +1,7 @@
 """The folder of runs: one driver at a time, room on the disk, nothing good overwritten."""
 
+from dataclasses import replace
+
 import pytest
 
 from medtail.benchmark.execution import worker
@@ -31,3 +33,13 @@ def test_a_damaged_record_is_named(store):
     path.write_text('{"cell_id": "x"}')
     with pytest.raises(MedtailError, match=r"record\.json: no valid record"):
         store.done(cell())
+
+
+def test_what_could_not_be_read_back_replaces_nothing(store, outcome):
+    store.write(outcome)
+    folder = store.folder(outcome.record.cell)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    bad = outcome.record.model_copy(update={"class_names": (0, 1)})
+    with pytest.raises(MedtailError, match=r"before it is written.*class_names"):
+        store.write(replace(outcome, record=bad))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
