@@ -81,6 +81,7 @@ def defaults(name: str) -> dict[str, Any]:
 def build(
     name: str,
     image_size: int | tuple[int, int] = 28,
+    /,
     **arguments: Any,  # noqa: ANN401
 ) -> "ImageDataModule":
     """The data module of ``name`` (``dataset[+variant][@regime]``), not yet prepared.

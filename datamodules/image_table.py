@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .core.arguments import given_path
 from .core.base import ImageDataModule
 from .core.errors import DataError, DataMissingError, MedtailError
 from .core.labels import Row, by_id, class_indices, read_rows
@@ -92,7 +93,7 @@ class ImageTable(ImageDataModule):
         super().__init__(name, image_size, **arguments)
         if isinstance(classes, str):
             raise MedtailError(f"image_table: classes='{classes}': give a list of names")
-        self.file = Path(file) if file is not None else None
+        self.file = given_path("image_table", "file", file) if file is not None else None
         self.classes = tuple(classes) if classes else None
 
     def load_table(self) -> SampleTable:

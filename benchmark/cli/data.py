@@ -26,9 +26,8 @@ Size = Annotated[str, typer.Option("--size", help="Pixels: 28, or HEIGHTxWIDTH s
 
 def built(name: str, size: str, settings: list[str]) -> "ImageDataModule":
     """The module that a command's words mean, not yet prepared; a mistake is a line of text."""
-    import yaml
-
     from medtail import datamodules
+    from medtail.datamodules.core.yaml_values import setting
 
     try:
         numbers = [int(part) for part in size.split("x")]
@@ -38,14 +37,8 @@ def built(name: str, size: str, settings: list[str]) -> "ImageDataModule":
         raise MedtailError(
             f"--size {size}: write pixels, such as 28, or HEIGHTxWIDTH, such as 96x128"
         )
-    wrong = [setting for setting in settings if "=" not in setting]
-    if wrong:
-        raise MedtailError(f"--set {wrong[0]}: write key=value, such as file=my.csv")
-    params = {key: yaml.safe_load(text) for key, _, text in (s.partition("=") for s in settings)}
-    try:
-        return datamodules.build(name, (numbers[0], numbers[-1]), **params)
-    except TypeError as error:
-        raise MedtailError(f"{name}: {str(error).split('__init__() ')[-1]}") from error
+    params = dict(setting(written, "file=my.csv") for written in settings)
+    return datamodules.build(name, (numbers[0], numbers[-1]), **params)
 
 
 @data_app.command()

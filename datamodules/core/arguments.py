@@ -1,5 +1,6 @@
 """Checks of a data module's arguments: a bad value is one clear line before any file is read."""
 
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -23,6 +24,13 @@ def whole_number(owner: str, name: str, value: Any, least: int = 0) -> int:  # n
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise MedtailError(f"{owner}: {name}={value!r}: give a whole number, {least} or more")
     return int(value)
+
+
+def given_path(owner: str, name: str, value: Any) -> Path:  # noqa: ANN401
+    """``value`` as a path, where it is one; else raises ``MedtailError``."""
+    if not isinstance(value, (str, Path)):
+        raise MedtailError(f"{owner}: {name}={value!r}: give a path")
+    return Path(value)
 
 
 def height_width(owner: str, value: Any) -> tuple[int, int]:  # noqa: ANN401

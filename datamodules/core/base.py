@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arguments import augmentation, height_width, whole_number
+from .arguments import augmentation, given_path, height_width, whole_number
 from .contract import Augmentation, DataSpec
 from .errors import DataError, unknown
 from .names import DataName
@@ -58,7 +58,8 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         if self.name.source in self.refused:
             raise DataError(f"{self.name.source}: {self.refused[self.name.source]}")
         self.image_size = height_width(self.name.source, image_size)
-        self.root, self.cache = Path(root or data_root()), Path(cache or cache_root())
+        self.root = given_path(self.name.source, "root", root or data_root())
+        self.cache = given_path(self.name.source, "cache", cache or cache_root())
         self.split_seed = whole_number(self.name.source, "split_seed", split_seed)
         self.workers = whole_number(self.name.source, "workers", workers)
         self.augment: Augmentation = augmentation(augment)

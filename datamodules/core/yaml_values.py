@@ -1,0 +1,116 @@
+"""YAML as it is meant: names stay as they are written, ``1e-3`` is a number, a key stands once."""
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+import yaml
+
+from .errors import MedtailError
+
+NAMES = ("title", "name", "classes")
+
+
+class Loader(yaml.SafeLoader):
+    """YAML 1.1 without objects, but with the floats of YAML 1.2, such as ``1e-3``."""
+
+
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def compose(text: str) -> yaml.Node | None:
+    """The tree of a YAML text, with the line of every value; None where it is empty.
+
+    Raises:
+        yaml.YAMLError: it is no YAML, or a key stands twice.
+    """
+    root: yaml.Node | None = yaml.compose(text, Loader=Loader)
+    return root
+
+
+def construct(root: yaml.Node | None, names: Collection[str] = NAMES, within: bool = False) -> Any:  # noqa: ANN401
+    """The value of a tree.
+
+    Args:
+        root: of ``compose``; its scalars below ``names`` become text.
+        names: keys whose plain values are names: ``no``, ``0`` and ``1.0`` stay text below them.
+        within: whether the whole tree is below such a key.
+
+    Raises:
+        yaml.YAMLError: a key stands twice, a tag is unknown, or a number or date is none.
+    """
+    if root is None:
+        return None
+    _settle(root, frozenset(names), within, set())
+    loader = Loader("")
+    try:
+        return loader.construct_document(root)
+    except ValueError as error:  # such as a 13th month
+        raise yaml.constructor.ConstructorError(problem=str(error)) from error
+    finally:
+        loader.dispose()
+
+
+def read(text: str, names: Collection[str] = NAMES) -> Any:  # noqa: ANN401
+    """The value of a YAML text; see ``construct``."""
+    return construct(compose(text), names)
+
+
+def _settle(node: yaml.Node, names: frozenset[str], within: bool, seen: set[int]) -> None:
+    """Tag names as text, in place, and refuse keys that stand twice."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.ScalarNode):
+        if within and not (node.tag.endswith(":null") and node.value in ("", "~", "null")):
+            node.tag = "tag:yaml.org,2002:str"
+        return
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            if within and isinstance(item, yaml.ScalarNode) and item.value:
+                item.tag = "tag:yaml.org,2002:str"
+            else:
+                _settle(item, names, within, seen)
+        return
+    keys: set[str] = set()
+    for key, value in node.value:
+        if isinstance(key, yaml.ScalarNode) and not key.tag.endswith(":merge"):
+            key.tag = "tag:yaml.org,2002:str"
+            if key.value in keys:
+                raise yaml.composer.ComposerError(
+                    problem=f"'{key.value}' stands twice", problem_mark=key.start_mark
+                )
+            keys.add(key.value)
+        _settle(value, names, within or getattr(key, "value", None) in names, seen)
+
+
+def reason(error: yaml.YAMLError) -> str:
+    """What is wrong with a YAML text, on one line, without its place."""
+    return " ".join(str(getattr(error, "problem", None) or error).split())
+
+
+def setting(assignment: str, example: str, names: Collection[str] = NAMES) -> tuple[str, Any]:
+    """Key and value of a ``--set KEY=VALUE``; the value is YAML.
+
+    Args:
+        assignment: what was written.
+        example: for the message, such as ``file=my.csv``.
+        names: see ``construct``.
+
+    Raises:
+        MedtailError: there is no key, no value, or the value is no YAML.
+    """
+    key, equals, text = (part.strip() for part in assignment.partition("="))
+    if not equals or not key:
+        raise MedtailError(f"--set {assignment}: write key=value, such as {example}")
+    if not text:
+        raise MedtailError(
+            f"--set {assignment}: no value; write {key}=VALUE ({key}='\"\"' for empty text, "
+            f"{key}=null for none)"
+        )
+    try:
+        return key, construct(compose(text), names, within=key.rpartition(".")[2] in names)
+    except yaml.YAMLError as error:
+        raise MedtailError(f"--set {assignment}: the value is not YAML: {reason(error)}") from error
