@@ -5,14 +5,12 @@ Three layouts are read, and give the same table and the same splits:
 - official: ``ISIC2018_Task3_Training_Input/*.jpg``, ``ISIC2018_Task3_Training_GroundTruth.csv`` and
   ``ISIC2018_Task3_Training_LesionGroupings.csv``;
 - Kaggle's: ``HAM10000_metadata.csv`` with ``HAM10000_images_part_1``, ``..._part_2`` or ``images``;
-- ``ham10000_28.npz`` with ``ham10000_index.csv``, for 28 x 28 pixels only. These pixels were made
-  by other software and are not those of resized JPEGs: ``source`` says which were used.
+- the labels of either with the small form that ``medtail data prepare isic2018`` writes.
 
 Label files that lie side by side must agree.
 """
 
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,16 +20,13 @@ from numpy.typing import NDArray
 from .core.base import ImageDataModule
 from .core.errors import DataError, DataMissingError
 from .core.labels import Row, agree, by_id, class_indices, one_hot, read_rows
-from .core.pixels.cache import Pixels, reason
-from .core.pixels.npz import load_arrays
 from .core.splitting.splits import group_split
 from .core.table import SPLITS, SampleTable
 
 CLASSES = ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")
-NPZ_CLASSES = ("AKIEC", "BCC", "BKL", "DF", "MEL", "NV", "VASC")  # DermaMNIST's order
 TRUTH = "ISIC2018_Task3_Training_GroundTruth.csv"
 GROUPINGS = "ISIC2018_Task3_Training_LesionGroupings.csv"
-METADATA, INDEX, NPZ = "HAM10000_metadata.csv", "ham10000_index.csv", "ham10000_28.npz"
+METADATA = "HAM10000_metadata.csv"
 IMAGE_FOLDERS = {
     "ISIC2018_Task3_Training_Input": "official JPEG",
     "HAM10000_images_part_1": "Kaggle JPEG",
@@ -46,10 +41,9 @@ def read_labels(folder: Path) -> dict[str, str]:
     if (path := folder / TRUTH).exists():
         rows = by_id(read_rows(path, ("image", *CLASSES)), "image")
         found[path] = dict(zip(rows, one_hot(rows.values(), CLASSES), strict=True))
-    for name in (METADATA, INDEX):
-        if (path := folder / name).exists():
-            rows = by_id(read_rows(path, ("image_id", "dx")), "image_id")
-            found[path] = {i: row["dx"].upper() for i, row in rows.items()}
+    if (path := folder / METADATA).exists():
+        rows = by_id(read_rows(path, ("image_id", "dx")), "image_id")
+        found[path] = {i: row["dx"].upper() for i, row in rows.items()}
     first, *others = found
     for other in others:
         agree(first, found[first], other, found[other])
@@ -58,7 +52,7 @@ def read_labels(folder: Path) -> dict[str, str]:
 
 def read_lesions(folder: Path, labels: Mapping[str, str]) -> dict[str, str]:
     """Lesion of each image id; raises ``DataError`` where no file knows it."""
-    for name, key in ((GROUPINGS, "image"), (METADATA, "image_id"), (INDEX, "image_id")):
+    for name, key in ((GROUPINGS, "image"), (METADATA, "image_id")):
         if (path := folder / name).exists():
             rows = by_id(read_rows(path, (key, "lesion_id")), key)
             lesions = {i: row["lesion_id"].strip() for i, row in rows.items()}
@@ -101,7 +95,7 @@ class ISIC2018(ImageDataModule):
 
     def load_table(self) -> SampleTable:
         """Labels and lesions, sorted by image id, so that no split depends on the layout."""
-        folder = self.folder_with(TRUTH, METADATA, INDEX)
+        folder = self.folder_with(TRUTH, METADATA)
         labels = read_labels(folder)
         lesions = read_lesions(folder, labels)
         ids = sorted(labels)
@@ -112,12 +106,10 @@ class ISIC2018(ImageDataModule):
             group=np.array([lesions[i] for i in ids]),
             split=self._published_split(folder, labels, target),
         )
-        if self.image_size == (28, 28) and (folder / NPZ).exists() and (folder / INDEX).exists():
-            self.source, self._npz = "npz28", folder / NPZ
-            return table
         inside = [name for name in IMAGE_FOLDERS if (folder / name).is_dir()]
         if not inside:
-            raise self.missing(*(folder / name for name in IMAGE_FOLDERS))
+            self.prepared_or(self.missing(*(folder / name for name in IMAGE_FOLDERS)))
+            return table
         self.source = IMAGE_FOLDERS[inside[0]]
         return SampleTable(
             table.id, target, table.group, table.split, self.paths_of(ids, folder, *inside)
@@ -148,39 +140,3 @@ class ISIC2018(ImageDataModule):
         said = {i: row["category"].upper() for i, row in listed.items()}
         agree(folder, labels, lists["train"].parent, said)
         return np.array([s for _, s in sorted(zip(listed, place, strict=True))])
-
-    @cached_property
-    def _npz_images(self) -> dict[str, Pixels]:
-        """Pixels [28, 28, 3] of each image id; ``DataError`` where npz and index disagree."""
-        columns = ("image_id", "dx", "split_image", "row_in_npz")
-        rows = by_id(read_rows(self._npz.parent / INDEX, columns), "image_id")
-        kinds = ("images", "labels")
-        arrays = load_arrays(self._npz, tuple(f"{s}_{kind}" for s in SPLITS for kind in kinds))
-        try:
-            place = {i: (r["split_image"], int(r["row_in_npz"])) for i, r in rows.items()}
-            said = {i: NPZ_CLASSES[int(arrays[f"{s}_labels"][n, 0])] for i, (s, n) in place.items()}
-            images = {i: arrays[f"{s}_images"][n] for i, (s, n) in place.items()}
-        except (ValueError, LookupError) as error:
-            raise DataError(
-                f"{self._npz}: not the npz that {INDEX} describes: {reason(error)}"
-            ) from error
-        labels = {i: r["dx"].upper() for i, r in rows.items()}
-        agree(self._npz.parent / INDEX, labels, self._npz, said)
-        return images
-
-    def read_image(self, row: int) -> Pixels:
-        """From the npz, where that is the source, else from the file."""
-        if self.source == "npz28":
-            return self._npz_images[str(self.table.id[row])]
-        return super().read_image(row)
-
-    def close_sources(self) -> None:
-        """Drop the pixels of the npz."""
-        vars(self).pop("_npz_images", None)
-
-    def source_key(self) -> str:
-        """Size and time of the npz, where that is the source, else of every file."""
-        if self.source == "npz28":
-            stamp = self._npz.stat()
-            return f"{NPZ} {stamp.st_size} {stamp.st_mtime_ns}"
-        return super().source_key()

@@ -83,22 +83,6 @@ def isic2018_kaggle(root: Path) -> None:
         write_image(path, n, isic2018.CLASSES.index(label))
 
 
-def isic2018_npz(root: Path) -> None:
-    folder, (ids, labels, lesions) = root / "ham10000", ham_ids()
-    rng, arrays, rows = np.random.default_rng(0), {}, []
-    split = np.array(["train", "val", "test", "train"])[np.arange(len(ids)) % 4]
-    for s in ("train", "val", "test"):
-        at = np.flatnonzero(split == s)
-        arrays[f"{s}_images"] = rng.integers(0, 256, (len(at), 28, 28, 3), np.uint8)
-        places = [isic2018.NPZ_CLASSES.index(labels[i]) for i in at]
-        arrays[f"{s}_labels"] = np.array(places, np.uint8)[:, None]
-        entries = enumerate(zip(at, places, strict=True))
-        rows += [(ids[i], lesions[i], labels[i].lower(), y, s, r, s) for r, (i, y) in entries]
-    head = ("image_id", "lesion_id", "dx", "label", "split_image", "row_in_npz", "split_lesion")
-    write_csv(folder / isic2018.INDEX, head, sorted(rows))
-    np.savez(folder / isic2018.NPZ, **arrays)
-
-
 def isic2019_twin(root: Path) -> None:
     folder, labels = root / "isic2019", labelled(isic2019.CLASSES)
     ids = [f"ISIC_{i:07d}" for i in range(len(labels))]

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arguments import augmentation, given_path, height_width, whole_number
+from .content import Content, data_digest, pixels_digest
 from .contract import Augmentation, DataSpec
 from .errors import DataError, unknown
 from .names import DataName
-from .pixels.cache import ImageStore, open_store
+from .pixels.cache import ImageStore, open_store, store_path
 from .process import trains
 from .source import Source, cache_root, data_root
 from .splitting import leaks, plans, regimes, splits
@@ -109,15 +110,39 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         self._is_read = True
 
     @property
+    def decoded(self) -> bool:
+        """Whether ``prepare`` reads no image any more, as the cache knows them and their digests.
+
+        Raises:
+            DataError: as ``prepare``.
+        """
+        self._read()
+        return leaks.digests_path(store_path(self.cache, *self._store_key())).exists()
+
+    @property
+    def content(self) -> Content:
+        """Digests of labels and pixels, which say whether two results are of the same data."""
+        each = leaks.pixel_digests(self.store)
+        height, width = self.image_size
+        return Content(
+            data_digest(self.table, self.class_names, self.split, self.plan),
+            pixels_digest(each, (height, width, self.in_channels)),
+            self.recipe,
+        )
+
+    @property
     def leaks_allowed(self) -> bool:
         """Whether this is a split that leaks, under its marked name."""
         return self.name.variant.startswith("leaky_")
 
-    def _open_store(self) -> ImageStore:
+    def _store_key(self) -> tuple[str, str, tuple[int, int, int, int]]:
         key = "\n".join([self.source, self.source_key(), *self.table.id])
         shape = (len(self.table), *self.image_size, self.in_channels)
+        return self.name.dataset, key, shape
+
+    def _open_store(self) -> ImageStore:
         try:
-            return open_store(self.cache, self.name.dataset, key, shape, self.read_image)
+            return open_store(self.cache, *self._store_key(), self.read_image)
         finally:
             self.close_sources()
 

@@ -9,8 +9,10 @@ from PIL import Image
 
 from .errors import DataMissingError
 from .names import DataName
-from .pixels.cache import UNREADABLE, Pixels, reason, resize
+from .pixels import prepared
+from .pixels.cache import DECODER_VERSION, UNREADABLE, Pixels, reason, resize
 from .pixels.folders import images_below
+from .pixels.prepared import Prepared
 from .table import SampleTable
 
 
@@ -43,6 +45,7 @@ class Source:
             card states.
         folders: folders below ``root`` in which the files may lie; empty for ``root`` itself.
         source: which of several sources the pixels come from, set by ``load_table``.
+        prepared: the small form that stands for absent originals, set by ``prepared_or``.
         title, licence, citation, files: for the card; ``files`` says which files are needed and how
             to get them.
     """
@@ -53,6 +56,7 @@ class Source:
     copies: ClassVar[Literal["refuse", "exclude"]] = "refuse"
     folders: ClassVar[tuple[str, ...]] = ("",)
     source: str = ""
+    prepared: Prepared | None = None
     class_names: tuple[str, ...] = ()
     in_channels: int = 3
     ordinal: bool = False
@@ -83,6 +87,8 @@ class Source:
 
     def read_image(self, row: int) -> Pixels:
         """Decode one image -> [H, W, C] uint8 of ``image_size``; ``OSError`` names the file."""
+        if self.prepared:
+            return self.prepared.image(str(self.table.id[row]))
         if self.table.path is None:
             raise TypeError(f"{type(self).__name__}: the table has no paths: override read_image")
         path = self.table.path[row]
@@ -92,11 +98,23 @@ class Source:
         except UNREADABLE as error:
             raise OSError(f"{path}: {reason(error)}") from error
 
+    @property
+    def recipe(self) -> str:
+        """How the pixels are made, in words: their version, with their digest."""
+        if self.prepared:
+            return self.prepared.recipe
+        height, width = self.image_size
+        made = f"{height} x {width} px, Lanczos, decoder {DECODER_VERSION}"
+        return f"{self.source or self.name.dataset}, {made}"
+
     def close_sources(self) -> None:
         """Drop what ``read_image`` keeps open; called once the image cache is filled."""
 
     def source_key(self) -> str:
         """What the pixels depend on, in words: the cache is made anew when it changes."""
+        if self.prepared:
+            stamp = self.prepared.path.stat()
+            return f"{self.prepared.digest} {stamp.st_size} {stamp.st_mtime_ns}"
         stamps = ((p, p.stat()) for p in self.table.path or ())
         return "\n".join(f"{p.name} {s.st_size} {s.st_mtime_ns}" for p, s in stamps)
 
@@ -135,6 +153,18 @@ class Source:
                 f"{folder}, the first is '{absent[0]}'; {self.files}"
             )
         return tuple(found[name] for name in ids)
+
+    def prepared_or(self, absent: DataMissingError) -> None:
+        """Take the pixels from the small form, where there is one; else raise ``absent``.
+
+        Raises:
+            DataError: it is damaged.
+        """
+        path = prepared.place(self.root, self.name.dataset, self.image_size)
+        if not path.exists():
+            raise absent
+        self.prepared = Prepared(path)
+        self.source = self.prepared.source
 
     def fetch(self) -> None:
         """Get the files, where that can be done; ``medtail data get``.

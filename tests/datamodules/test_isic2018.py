@@ -1,7 +1,4 @@
-"""HAM10000 in its three layouts, and its leaking splits."""
-
-import csv
-import pickle
+"""HAM10000 in its layouts, and its leaking splits."""
 
 import numpy as np
 import pytest
@@ -10,7 +7,7 @@ from medtail import datamodules
 from medtail.datamodules import isic2018
 from medtail.datamodules.core.card import card
 from medtail.datamodules.core.errors import DataError
-from tests.twins import ham_ids, isic2018_kaggle, isic2018_npz, isic2018_official, write_csv
+from tests.twins import ham_ids, isic2018_kaggle, isic2018_official, write_csv
 
 HAM = {"MEL": 1113, "NV": 6705, "BCC": 514, "AKIEC": 327, "BKL": 1099, "DF": 115, "VASC": 142}
 
@@ -23,34 +20,17 @@ def built(root, name="isic2018", size=28):
 
 @pytest.mark.parametrize("name", ["isic2018", "isic2018+leaky_image"])
 def test_layouts_give_the_same_table_and_split(tmp_path, name):
-    writers = (isic2018_official, isic2018_kaggle, isic2018_npz)
+    writers = (isic2018_official, isic2018_kaggle)
     modules = []
     for n, write in enumerate(writers):
         write(tmp_path / str(n))
         modules.append(built(tmp_path / str(n), name))
-    assert [m.source for m in modules] == ["official JPEG", "Kaggle JPEG", "npz28"]
+    assert [m.source for m in modules] == ["official JPEG", "Kaggle JPEG"]
     assert len({m.digest for m in modules}) == 1
-    assert len({m.store.path.name for m in modules}) == 3
+    assert len({m.store.path.name for m in modules}) == 2
     for module in modules[1:]:
         assert module.table.target.tolist() == modules[0].table.target.tolist()
         assert module.table.group.tolist() == modules[0].table.group.tolist()
-
-
-def test_npz_pixels_are_those_of_the_image_id(tmp_path):
-    isic2018_npz(tmp_path)
-    module = built(tmp_path)
-    folder = tmp_path / "ham10000"
-    arrays = np.load(folder / isic2018.NPZ)
-    for row in list(csv.DictReader((folder / isic2018.INDEX).open()))[::17]:
-        place = module.table.id.tolist().index(row["image_id"])
-        expected = arrays[f"{row['split_image']}_images"][int(row["row_in_npz"])]
-        assert (module.store.images[place] == expected).all()
-
-
-def test_npz_is_for_28_pixels_only(tmp_path):
-    isic2018_npz(tmp_path)
-    with pytest.raises(DataError, match="not found"):
-        built(tmp_path, size=32)
 
 
 def test_label_files_that_disagree(tmp_path):
@@ -82,16 +62,9 @@ def test_row_with_two_labels(tmp_path):
         built(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("write", "name"),
-    [
-        (isic2018_kaggle, isic2018.METADATA),
-        (isic2018_npz, isic2018.INDEX),
-    ],
-)
-def test_an_image_that_stands_twice(tmp_path, write, name):
-    write(tmp_path)
-    (path,) = tmp_path.rglob(name)
+def test_an_image_that_stands_twice(tmp_path):
+    isic2018_kaggle(tmp_path)
+    (path,) = tmp_path.rglob(isic2018.METADATA)
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines, lines[4]]))
     with pytest.raises(DataError, match=f"line {len(lines) + 1}: '.*' stands .* line 5: keep"):
@@ -130,41 +103,11 @@ def test_image_split_is_seeded(tmp_path):
     assert split[0] != split[1]
 
 
-def test_pixels_of_the_npz_are_dropped_once_cached(tmp_path):
-    isic2018_npz(tmp_path)
-    module = built(tmp_path)
-    assert len(pickle.dumps(module)) < module.store.images.nbytes / 4
-
-
-def test_broken_npz_is_one_clear_line(tmp_path):
-    isic2018_npz(tmp_path)
-    path = tmp_path / "ham10000" / isic2018.NPZ
-    whole = path.read_bytes()
-    for broken in (b"", whole[:100], whole[:-1000], whole[:5000] + b"x" + whole[5001:]):
-        path.write_bytes(broken)
-        with pytest.raises(DataError, match=r"ham10000_28\.npz: broken") as caught:
-            built(tmp_path)
-        assert "\n" not in str(caught.value)
-    path.write_bytes(whole)
-    arrays = dict(np.load(path))
-    for odd, why in (
-        ({"train_images": arrays["train_images"][:3]}, "not the npz that"),
-        ({"val_labels": arrays["val_labels"] + 100}, "not the npz that"),
-        ({"val_labels": (arrays["val_labels"] + 1) % 7}, "disagree on"),
-    ):
-        np.savez(path, **{**arrays, **odd})
-        with pytest.raises(DataError, match=why):
-            built(tmp_path)
-    np.savez(path, **{k: a for k, a in arrays.items() if k != "test_labels"})
-    with pytest.raises(DataError, match=r"no npz with .*test_labels"):
-        built(tmp_path)
-
-
 @pytest.mark.real
 def test_real_by_lesion(real_data, cache_folder):
     module = datamodules.build("isic2018", 28, root=real_data, cache=cache_folder)
     module.prepare()
-    assert module.source == "npz28"
+    assert module.source == "JPEG of the folder images"
     counts = np.bincount(module.table.target)
     assert dict(zip(module.class_names, counts.tolist(), strict=True)) == HAM
     assert len(set(module.table.group)) == 7470
@@ -189,9 +132,9 @@ def test_real_leaky_variants(real_data, cache_folder, variant, shared):
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_real_jpegs(real_data, cache_folder):
-    npz = datamodules.build("isic2018", 28, root=real_data, cache=cache_folder)
-    jpeg = datamodules.build("isic2018@lt100", (24, 32), root=real_data, cache=cache_folder)
-    npz.prepare(), jpeg.prepare()
-    assert jpeg.source == "JPEG of the folder images"
-    assert jpeg.digest == npz.digest
+def test_real_sizes(real_data, cache_folder):
+    small = datamodules.build("isic2018", 28, root=real_data, cache=cache_folder)
+    other = datamodules.build("isic2018@lt100", (24, 32), root=real_data, cache=cache_folder)
+    small.prepare(), other.prepare()
+    assert other.digest == small.digest
+    assert other.content.pixels != small.content.pixels

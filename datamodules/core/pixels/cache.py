@@ -159,6 +159,13 @@ def _write(path: Path, read: Callable[[int], Pixels], shape: tuple[int, ...], ti
         part.unlink(missing_ok=True)
 
 
+def store_path(folder: Path, title: str, key: str, shape: tuple[int, int, int, int]) -> Path:
+    """Where the store of these pixels lies, see ``open_store``."""
+    text = f"decoder {DECODER_VERSION}|{key}|{shape}"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return folder / f"{title}-{shape[1]}x{shape[2]}-{digest}.npy"
+
+
 def open_store(
     folder: Path,
     title: str,
@@ -179,9 +186,7 @@ def open_store(
     Raises:
         DataError: an image is unreadable, the disk is too small, or refuses to be written.
     """
-    text = f"decoder {DECODER_VERSION}|{key}|{shape}"
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    path = folder / f"{title}-{shape[1]}x{shape[2]}-{digest}.npy"
+    path = store_path(folder, title, key, shape)
     if not path.exists():
         with cache_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)

@@ -1,16 +1,17 @@
 """Leaks between splits: groups, identical and nearly identical images."""
 
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..content import image_digest
 from ..errors import DataError
 from ..pixels.cache import ImageStore, cache_errors
 from ..table import SPLITS, SampleTable
@@ -114,14 +115,17 @@ def _beside(store: ImageStore, suffix: str, compute: Callable[[], NDArray[Any]])
     return kept
 
 
+def digests_path(store: Path) -> Path:
+    """Where the digests of a store's pixels are kept: beside it."""
+    return store.with_suffix(".digests.npy")
+
+
 def pixel_digests(store: ImageStore) -> NDArray[np.str_]:
     """[N] digests of the stored pixels, kept beside the store."""
     return _beside(
         store,
         "digests",
-        lambda: np.array(
-            [hashlib.blake2b(image.tobytes(), digest_size=8).hexdigest() for image in store]
-        ),
+        lambda: np.array([image_digest(image) for image in store]),
     )
 
 
