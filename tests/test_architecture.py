@@ -35,7 +35,7 @@ FLOORS = {
     "datamodules/core": (("",), ("loading",), ("splitting",), ("pixels",)),
 }
 # Facts, names and errors that the rooms of datamodules/core share with the files that use them.
-SHARED = ("arguments", "contract", "errors", "labels", "names", "process", "table")
+SHARED = ("arguments", "content", "contract", "errors", "labels", "names", "process", "table")
 
 
 def module_of(path: Path) -> str:
