@@ -29,9 +29,9 @@ from medtail.datamodules.core.errors import unknown
 from .balanced_softmax import BalancedSoftmax
 from .core.base import Common, Method, Stage
 from .core.checks import check_interval, slug
-from .core.contrast.losses import without_autocast
 from .core.contrast.metric_losses import METRIC_LOSSES
 from .core.gathering import gathered
+from .core.precision import exact, without_autocast
 from .crt import CRT
 from .lws import LWS
 from .ncm import NCM
@@ -118,8 +118,8 @@ class MetricTwoStage(Method):
     @without_autocast
     def metric_loss(self, features: Tensor, target: Tensor) -> Tensor:
         """L_metric of features [N, D] and classes [N] of all processes."""
-        exact = features if features.dtype == torch.float64 else features.float()
-        embedded, target = gathered(F.normalize(self.embedding(exact))), gathered(target)
+        embedded = gathered(F.normalize(self.embedding(exact(features))))
+        target = gathered(target)
         self.spread.copy_(torch.pdist(embedded.detach()).mean())
         loss: Tensor = self.metric(embedded, target)
         return loss

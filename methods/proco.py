@@ -30,8 +30,9 @@ from medtail.datamodules.core.errors import MedtailError
 
 from .core.base import Common
 from .core.checks import check_interval, slug
-from .core.contrast.losses import parametric_contrastive_loss, without_autocast
+from .core.contrast.losses import parametric_contrastive_loss
 from .core.contrast.momentum import Projection
+from .core.precision import without_autocast
 from .paco import Contrast, PaCo
 
 Recalibration = Literal["prior", "none", "prior_on_instances"]

@@ -50,7 +50,7 @@ def scene(terms: Terms, seed: int, rule: Query) -> tuple[Parts, Parts, NDArray[n
     cell = Cell(method="erm", seed=seed, terms=terms)
     with tempfile.TemporaryDirectory() as store:
         learner = active.start(cell, data, Path(store), 1, lambda _: None).method
-    pool, query = (active.look(learner, data, terms, split) for split in ("pool", "query"))
+    pool, query = (active.look(learner, data, split) for split in ("pool", "query"))
     if query.target is None:
         raise SystemExit("the query images have no labels")
     rows = query_rows(query.logits, query.target, rule)

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +92,7 @@ def pace(method: Method, stage: Stage, terms: Terms) -> Pace:
     trained = [p for p in method.parameters() if p.requires_grad]
 
     def step(batch: Batch, loss: Callable[[Batch], Tensor]) -> None:
-        with supervised.computing(terms):
+        with computing(terms):
             value = loss(batch)
         torch.autograd.grad(value, trained, allow_unused=True)
 
@@ -102,6 +103,13 @@ def pace(method: Method, stage: Stage, terms: Terms) -> Pace:
         streams = request.views * (2 if request.second else 1)
         seconds = streams * timed(lambda: step(plain, lambda b: cross_entropy(method, b)))
     return Pace(seconds, batch.target.numel() if request.tasks else size)
+
+
+def computing(terms: Terms) -> AbstractContextManager[None]:
+    """The precision in which a Trainer computes a loss."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    low = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(terms.budget.precision)
+    return torch.autocast(device, low or torch.bfloat16, enabled=low is not None)
 
 
 def cross_entropy(method: Method, batch: Batch) -> Tensor:

@@ -29,7 +29,8 @@ class Budget(Frozen):
         weight_decay: of weights; biases and norms have none.
         momentum: of SGD.
         warmup: share of a stage's steps.
-        precision: as Lightning names it.
+        precision: of training, as Lightning names it; what is fitted afterwards and what is
+            predicted has that of the weights.
     """
 
     epochs: PositiveInt = 15

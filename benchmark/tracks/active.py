@@ -19,7 +19,7 @@ from medtail.methods.core.scene import Seen
 
 from ..evidence import record
 from ..evidence.predictions import Predictions
-from ..grid.cell import Cell, Terms, digest
+from ..grid.cell import Cell, digest
 from ..metrics.active import CURVES, rare_accuracy, summary
 from ..metrics.long_tail import score
 from . import supervised
@@ -149,11 +149,11 @@ def _anew(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
         return supervised.train(cell, data, Path(private), devices, tell)
 
 
-def look(learner: Method, data: ImageDataModule, terms: Terms, split: str) -> Seen:
+def look(learner: Method, data: ImageDataModule, split: str) -> Seen:
     """The plain images of a split as the learner sees them; of ``train`` what is labelled."""
     learner.eval()
     seen: list[tuple[Any, ...]] = []
-    with torch.no_grad(), supervised.computing(terms):
+    with torch.no_grad():
         for batch in supervised.plain(data, split, learner):
             features = learner.features(batch.image)
             seen.append((features.float(), learner.score(features).float(), batch.target))
@@ -170,9 +170,7 @@ def _choose(
     number: int,
 ) -> Rows:
     """Positions in what is left of the pool, as the method answers, checked."""
-    labelled, query, every = (
-        look(learner, data, cell.terms, s) for s in ("train", "query", "pool")
-    )
+    labelled, query, every = (look(learner, data, s) for s in ("train", "query", "pool"))
     left = np.searchsorted(data.rows("pool"), pool)
     scene = Scene(labelled, query, Seen(every.features[left], every.logits[left]))
     budget = min(cell.terms.acquire, len(pool))

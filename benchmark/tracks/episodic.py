@@ -15,15 +15,14 @@ from ..evidence.predictions import Predictions
 from ..grid.cell import Cell
 from ..metrics.few_shot import score_episodes
 from .outcome import Scored, Tell
-from .supervised import computing, train
+from .supervised import train
 
 
 def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell) -> Scored:
     """Train as the long-tail track does, then adapt to the frozen list; see ``tracks.Loop``."""
     trained = train(cell, data, store, devices, tell)
     episodes, plan = data.test_episodes(cell.terms.test_episodes), data.plan
-    with computing(cell.terms):
-        logits = judge(trained.method, data, episodes, cell.seed, tell)
+    logits = judge(trained.method, data, episodes, cell.seed, tell)
     test = predictions(data, episodes, logits)
     common = len(plan.class_names)
     # 52 bits, which JSON keeps: records of the same list have the same number.

@@ -14,7 +14,7 @@ from medtail.methods.core.base import Method
 
 from ..evidence import record
 from ..evidence.predictions import Predictions
-from ..grid.cell import Cell, Terms
+from ..grid.cell import Cell
 from ..metrics import one_class
 from . import supervised
 from .outcome import Scored, Tell
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell) -> Scored:
     """Train as in the long-tail track, then score by ``abnormality``; see ``tracks.Loop``."""
     trained = supervised.train(cell, data, store, devices, tell)
-    raw = {split: scores(trained.method, data, cell.terms, split) for split in ("val", "test")}
+    raw = {split: scores(trained.method, data, split) for split in ("val", "test")}
     given = raw["val"][data.target[data.rows("val")] == 0]
     val, test = (predictions(data, split, standardised(raw[split], given)) for split in raw)
     names = data.class_names
@@ -49,18 +49,17 @@ def _defined(stage: record.Stage) -> record.Stage:
 
 
 @torch.no_grad()
-def scores(method: Method, data: ImageDataModule, terms: Terms, split: str) -> Floats:
+def scores(method: Method, data: ImageDataModule, split: str) -> Floats:
     """[N] abnormality of the rows of a split, in their order, in one process.
 
     Raises:
         MedtailError: a score is missing or not finite.
     """
     method.eval()
-    with supervised.computing(terms):
-        parts = [
-            method.abnormality(batch.image).double().cpu()
-            for batch in supervised.plain(data, split, method)
-        ]
+    parts = [
+        method.abnormality(batch.image).double().cpu()
+        for batch in supervised.plain(data, split, method)
+    ]
     found: Floats = torch.cat(parts).numpy()
     rows = len(data.rows(split))
     if found.shape != (rows,) or not np.isfinite(found).all():

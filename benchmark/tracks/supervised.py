@@ -3,7 +3,6 @@
 import inspect
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -174,9 +173,7 @@ def train(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
         )
     if torch.cuda.is_available():
         method.cuda()  # the Trainer has put it back on the CPU
-    with computing(terms):
-        method.eval()
-        method.conclude(plain(data, "train", method), plain(data, "val", method))
+    method.finish(plain(data, "train", method), plain(data, "val", method))
     return Trained(method, tuple(stages), seconds, images)
 
 
@@ -200,13 +197,6 @@ def _is_shared(cell: Cell) -> bool:
     return cell.params == methods.defaults(cell.method) and cell.method in shared_slugs()
 
 
-def computing(terms: Terms) -> AbstractContextManager[None]:
-    """The precision of prediction, for computations outside a Trainer."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    low = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(terms.budget.precision)
-    return torch.autocast(device, low or torch.bfloat16, enabled=low is not None)
-
-
 def plain(data: ImageDataModule, split: str, method: Method) -> Iterator[Batch]:
     """Normalised batches of a split in order, on the method's device."""
     for batch in data.plain_loader(split):
@@ -214,7 +204,7 @@ def plain(data: ImageDataModule, split: str, method: Method) -> Iterator[Batch]:
 
 
 def predict(method: Method, data: ImageDataModule, terms: Terms, split: str) -> Predictions:
-    """Predict a split with Lightning, in one process."""
+    """Predict a split with Lightning, in one process and in the precision of the weights."""
     data.predicted = split
     with quiet(), detached(data):
         batches: Any = trainer(terms, 1, 1, []).predict(method, datamodule=data)

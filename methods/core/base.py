@@ -13,6 +13,7 @@ from .adapting import logistic_regression
 from .backbones import build_backbone
 from .lightning_hooks import LightningHooks
 from .monitor import ValidationMetrics
+from .precision import exact, without_autocast
 from .scene import Scene
 from .stages import Recipe, Stage
 
@@ -88,7 +89,7 @@ class Method(LightningHooks):
         """Prepare for a stage: freeze, start a classifier anew. Before its optimiser is made."""
 
     def conclude(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
-        """Fit what no gradient fits, once, after the last stage, in one process.
+        """Fit what no gradient fits, once, after the last stage, in one process; see ``finish``.
 
         Args:
             train: the training images, plain, each once.
@@ -157,7 +158,17 @@ class Method(LightningHooks):
         Logits of 8 bits would tie, and margins and log priors would be lost in their rounding.
         """
         with torch.autocast(features.device.type, enabled=False):
-            return self.classify(features if features.dtype == torch.float64 else features.float())
+            return self.classify(exact(features))
+
+    @without_autocast
+    def finish(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
+        """``conclude``, in evaluation mode and in the precision of the weights.
+
+        Training may run in bfloat16. What is fitted afterwards does not, nor does what is then
+        predicted: a threshold or a density of exact features misjudges rounded ones.
+        """
+        self.eval()
+        self.conclude(train, val)
 
     @property
     def epoch_progress(self) -> float:
@@ -175,15 +186,16 @@ class Method(LightningHooks):
             self.get_submodule(name).requires_grad_(False).eval()
         return self
 
+    @without_autocast
     @torch.no_grad()
     def embed(self, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
         """Features [N, D] (float32) and targets [N] of plain batches, in evaluation mode."""
         self.eval()
-        pairs = [(self.features(b.image.to(self.device)).float(), b.target) for b in batches]
+        pairs = [(self.features(b.image.to(self.device)), b.target) for b in batches]
         return torch.cat([f for f, _ in pairs]), torch.cat([t for _, t in pairs]).to(self.device)
 
+    @without_autocast
     @torch.no_grad()
     def _frozen_features(self, image: Tensor) -> Tensor:
         self.eval()
-        features: Tensor = self.features(image).float()
-        return features
+        return self.features(image)

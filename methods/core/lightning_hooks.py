@@ -10,6 +10,7 @@ from torch import Tensor
 from medtail.datamodules.core.contract import Batch
 
 from .monitor import ValidationMetrics
+from .precision import without_autocast
 from .stages import Recipe, Stage, learning_rate_factor
 
 
@@ -53,8 +54,9 @@ class LightningHooks(L.LightningModule):
         """Log the validation metrics, equal on all ranks."""
         self.log_dict({f"val/{name}": value for name, value in self.monitor.compute().items()})
 
+    @without_autocast
     def predict_step(self, batch: Batch, _: int) -> tuple[Tensor, Tensor]:
-        """Rows [B] and logits [B, K] (float32, on the CPU)."""
+        """Rows [B] and logits [B, K] (float32, on the CPU), in the precision of the weights."""
         return batch.index.cpu(), self(batch.image).float().cpu()
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own type is private

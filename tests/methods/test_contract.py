@@ -191,6 +191,21 @@ def test_logits_are_finite_and_in_float32(name, trained, images):
 
 
 @EVERY
+def test_what_is_fitted_and_predicted_is_not_rounded(name, trained, images):
+    """A plain Trainer in bfloat16 concludes and predicts with the numbers of float32."""
+    data = TinyData(SPEC, DataRequest())
+    states, logits = [], []
+    for low in (False, True):
+        method = copy.deepcopy(trained(name))
+        with torch.autocast("cpu", torch.bfloat16, enabled=low), torch.no_grad():
+            method.finish(data.plain(3), data.plain(3))
+            states.append(method.state_dict())
+            logits.append(method.predict_step(Batch(images, images[:, 0], images[:, 0]), 0)[1])
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+    assert torch.equal(*logits)
+
+
+@EVERY
 def test_an_image_is_judged_by_itself(name, trained, images):
     method = trained(name)
     together = method(images)

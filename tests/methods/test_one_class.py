@@ -73,6 +73,19 @@ def test_scores_are_finite_single_and_the_logit(name, ready):
 
 
 @EVERY
+def test_what_is_fitted_and_predicted_is_not_rounded(name, ready):
+    states, logits = [], []
+    for low in (False, True):
+        method = copy.deepcopy(ready(name))
+        with torch.autocast("cpu", torch.bfloat16, enabled=low), torch.no_grad():
+            method.finish([batch(SPEC, n) for n in range(3)], [batch(SPEC, 10)])
+            states.append(method.state_dict())
+            logits.append(method.predict_step(batch(SPEC, 3), 0)[1])
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+    assert torch.equal(*logits)
+
+
+@EVERY
 def test_the_state_holds_all_that_was_learnt(name, ready):
     image, anew = batch(SPEC, 3).image, build(name, seed=1).eval()
     assert not torch.equal(anew(image), ready(name)(image))

@@ -165,6 +165,24 @@ def test_tau_is_chosen_by_validation_without_the_bias(plain):
     torch.testing.assert_close(method(val.image), at[float(method.tau)])
 
 
+def test_tau_is_not_chosen_among_rounded_logits():
+    """In bfloat16 both logits are 1 at tau 0 and at 0.1: of equal taus the smallest would win."""
+    method = methods.build("tau_norm", DataSpec("two", ("a", "b"), (60, 40), (16, 16)))
+    with torch.no_grad():
+        method.classifier.weight.zero_()[:, :2] = torch.tensor([[1.0, 0], [0, 1.001]])
+    features = F.pad(torch.tensor([[1.0005, 1], [0.5, 1]]), (0, method.num_features - 2))
+    method.features = lambda image: features
+    val = batch(size=2)
+    assert method.logits_at(features, 0.0)[0].diff() > 0, "wrong by 0.0005 at tau 0"
+    with torch.autocast("cpu", torch.bfloat16):
+        first, second = (method.logits_at(features, tau) for tau in (0.0, 1.0))
+        assert torch.equal(first, second), "else this tests nothing"
+        method.finish([], [val])
+    exact = float(method.tau)
+    method.conclude([], [val])
+    assert exact == float(method.tau) > 0.4
+
+
 def test_tau_norm_tells_whether_norms_follow_counts(plain):
     method = methods.build("tau_norm", SPEC)
     method.load_state_dict(plain.state_dict(), strict=False)

@@ -87,20 +87,19 @@ def main() -> None:
     say(largest_task_weight=trained.method.findings().get("largest task weight"))
 
     wanted = 10 if arguments.tiny else cell.terms.test_episodes
-    with supervised.computing(cell.terms):
-        amount = min(TRIED, wanted)
-        while True:
-            began = time.time()
-            episodes = data.test_episodes(amount)
-            logits = episodic.judge(trained.method, data, episodes, cell.seed, lambda _: None)
-            test = episodic.predictions(data, episodes, logits)
-            scores = score_episodes(test, data.plan.sought)
-            pace = (time.time() - began) / amount
-            say(**{key: scores[key] for key in SCORES}, test_seconds=round(time.time() - began, 1))
-            left = int((arguments.until - time.time()) / pace * 0.9)
-            if amount == wanted or left < 2 * amount:
-                break
-            amount = wanted = min(wanted, left)
+    amount = min(TRIED, wanted)
+    while True:
+        began = time.time()
+        episodes = data.test_episodes(amount)
+        logits = episodic.judge(trained.method, data, episodes, cell.seed, lambda _: None)
+        test = episodic.predictions(data, episodes, logits)
+        scores = score_episodes(test, data.plan.sought)
+        pace = (time.time() - began) / amount
+        say(**{key: scores[key] for key in SCORES}, test_seconds=round(time.time() - began, 1))
+        left = int((arguments.until - time.time()) / pace * 0.9)
+        if amount == wanted or left < 2 * amount:
+            break
+        amount = wanted = min(wanted, left)
     say(finished=True, episodes_of_the_suite=cell.terms.test_episodes)
 
 

@@ -4,27 +4,11 @@ They run in float32 where the network runs in bfloat16: similarities are divided
 a tenth and less, which would make their rounding as large as the differences that count.
 """
 
-from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-P = ParamSpec("P")
-
-
-def without_autocast(function: Callable[P, Tensor]) -> Callable[P, Tensor]:
-    """The function with autocast switched off inside."""
-
-    @wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> Tensor:
-        # The device's type is not known here; a device that is not there is left alone.
-        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
-            return function(*args, **kwargs)
-
-    return run
+from ..precision import without_autocast
 
 
 def _similarity(anchors: Tensor, candidates: Tensor, tau: float) -> Tensor:

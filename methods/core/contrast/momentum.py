@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from ..precision import exact, without_autocast
+
 
 def _buffer(name: str) -> str:
     return name.replace(".", "/")  # names of buffers must not have dots
@@ -99,8 +101,7 @@ class Projection(nn.Module):
             nn.Linear(num_features, dim),
         )
 
+    @without_autocast
     def forward(self, features: Tensor) -> Tensor:
         """In float32 even where the backbone runs in bfloat16."""
-        with torch.autocast(features.device.type, enabled=False):
-            exact = features if features.dtype == torch.float64 else features.float()
-            return F.normalize(self.layers(exact))
+        return F.normalize(self.layers(exact(features)))

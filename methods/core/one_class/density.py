@@ -7,13 +7,16 @@ from torch import Tensor, nn
 
 from medtail.datamodules.core.contract import Batch
 
+from ..precision import without_autocast
+
 Features = Callable[[Tensor], Tensor]
 
 
+@without_autocast
 @torch.no_grad()
 def given_features(features: Features, batches: Iterable[Batch], device: torch.device) -> Tensor:
     """[N, D] float32 features of the given images (target 0) of plain batches."""
-    parts = [features(b.image.to(device)[b.target.to(device) == 0]).float() for b in batches]
+    parts = [features(b.image.to(device)[b.target.to(device) == 0]) for b in batches]
     return torch.cat(parts)
 
 

@@ -46,6 +46,21 @@ def test_only_predict_opens_the_test_split(tmp_path, monkeypatch):
     assert "val" in opened
 
 
+def test_training_may_round_but_what_is_scored_is_exact(tmp_path):
+    low = QUICK.model_copy(update={"precision": "bf16-mixed"})
+    asked = cell("tau_norm", budget=low)
+    data = worker.prepared(asked.terms)
+    method = supervised.train(asked, data, tmp_path, 1, print).method
+    tau = float(method.tau)
+    found = supervised.predict(method, data, asked.terms, "test")
+    method.conclude(*(supervised.plain(data, split, method) for split in ("train", "val")))
+    assert float(method.tau) == tau
+    exact = asked.terms.model_copy(
+        update={"budget": QUICK.model_copy(update={"precision": "32-true"})}
+    )
+    assert (found.logits == supervised.predict(method, data, exact, "test").logits).all()
+
+
 @pytest.mark.parametrize(
     ("epochs", "expected"), [(15, [12, 3]), (30, [24, 6]), (2, None), (3, [2, 1])]
 )
