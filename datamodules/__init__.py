@@ -10,7 +10,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
-from .core.errors import unknown
+from .core.errors import DataError, unknown
 from .core.names import DataName
 from .core.plugins import package_of, plugins
 
@@ -52,10 +52,18 @@ def origin(name: str) -> str:
 
 
 def get(name: str) -> "type[ImageDataModule]":
-    """The class of a dataset. Raises ``MedtailError`` with the nearest names where none is."""
-    if name not in registry():
-        raise unknown("dataset", name, registry())
-    return registry()[name]
+    """The class of a dataset.
+
+    Raises:
+        MedtailError: there is none, with the nearest names; or one of its family refuses the name.
+    """
+    known = registry()
+    if name not in known:
+        for family in known.values():
+            if name in family.refused:
+                raise DataError(f"{name}: {family.refused[name]}")
+        raise unknown("dataset", name, known)
+    return known[name]
 
 
 def parameters(name: str) -> dict[str, Any]:

@@ -1,20 +1,38 @@
-"""APTOS 2019 blindness detection: five grades of diabetic retinopathy in fundus photographs."""
+"""APTOS 2019 blindness detection: five grades of diabetic retinopathy in fundus photographs.
+
+Two downloads are read and give the same table: the competition's, and a re-upload that has cut the
+same images into three parts, which are put together again and split by medtail.
+"""
 
 from pathlib import Path
 
 import numpy as np
 
 from .core.base import ImageDataModule
-from .core.labels import by_id, class_indices, read_rows
+from .core.labels import by_id, class_indices, id_of, read_rows
+from .core.layouts import ANYWHERE, Layouts, Part
 from .core.table import SampleTable
 
 GRADES = ("none", "mild", "moderate", "severe", "proliferative")
+LAYOUTS = Layouts(
+    labels=(
+        Part(("train.csv",), "the competition"),
+        Part(("train_1.csv", "valid.csv", "test.csv"), "Kaggle's mariaherrerot/aptos2019"),
+    ),
+    images=(
+        Part(("train_images",), "the competition"),
+        Part(("train_images", "val_images", "test_images"), "Kaggle's mariaherrerot/aptos2019"),
+        ANYWHERE,
+    ),
+    complete=True,
+)
 
 
-def read_labels(path: Path) -> dict[str, str]:
-    """Grade, ``0`` to ``4``, of each image id."""
-    rows = by_id(read_rows(path, ("id_code", "diagnosis")), "id_code")
-    return {name: row["diagnosis"].strip() for name, row in rows.items()}
+def read_labels(*paths: Path) -> dict[str, str]:
+    """Grade, ``0`` to ``4`` (written ``2.0`` in some files), of each image id."""
+    rows = [row for path in paths for row in read_rows(path, ("id_code", "diagnosis"))]
+    named = by_id(rows, "id_code", id_of)
+    return {name: row["diagnosis"].strip().removesuffix(".0") for name, row in named.items()}
 
 
 class APTOS2019(ImageDataModule):
@@ -22,7 +40,8 @@ class APTOS2019(ImageDataModule):
 
     slugs = ("aptos2019",)
     copies = "exclude"  # the competition's images hold copies of each other
-    folders = ("aptos2019", "")
+    folders = ("aptos2019", "aptos2019-blindness-detection", "")
+    layouts = LAYOUTS
     class_names = GRADES
     modality = "fundus"
     ordinal = True
@@ -31,16 +50,14 @@ class APTOS2019(ImageDataModule):
     citation = (
         "Asia Pacific Tele-Ophthalmology Society, APTOS 2019 blindness detection (Kaggle, 2019)"
     )
-    files = "it needs train.csv and train_images/*.png from Kaggle's aptos2019-blindness-detection."
+    files = "get it from Kaggle's aptos2019-blindness-detection and unpack it into aptos2019/."
 
     def load_table(self) -> SampleTable:
         """Labels sorted by image id."""
-        folder = self.folder_with("train_images", "train.csv")
-        path = folder / "train.csv"
-        if not path.exists():
-            raise self.missing(path)
-        labels = read_labels(path)
+        place = self.located()
+        paths = place.tables(LAYOUTS.labels)
+        labels = read_labels(*paths)
         ids = sorted(labels)
         digits = tuple(str(g) for g in range(len(GRADES)))
-        target = class_indices(str(path), ids, [labels[i] for i in ids], digits)
-        return SampleTable(np.array(ids), target, path=self.paths_of(ids, folder, "train_images"))
+        target = class_indices(str(paths[0]), ids, [labels[i] for i in ids], digits)
+        return SampleTable(np.array(ids), target, path=self.images_of(ids, place))

@@ -17,6 +17,8 @@ from PIL import Image
 from .core.base import ImageDataModule
 from .core.errors import DataError
 from .core.pixels.cache import UNREADABLE, Pixels, reason, resize
+from .core.pixels.folders import images_below
+from .core.spelling import entries, find, folders_of, key
 from .core.table import SampleTable
 
 # Short name (of the folder or the archive) -> diagnosis.
@@ -60,20 +62,14 @@ class Dermofit(ImageDataModule):
     licence = "paid academic licence of the University of Edinburgh: do not pass it on"
     citation = "L. Ballerini et al., Color medical image analysis, Springer 2013, pp. 63-86"
     files = (
-        f"it needs the folders or archives {', '.join(CLASSES)} (.zip) of the Dermofit image "
-        "library, which the University of Edinburgh licenses."
+        f"get the folders or archives {', '.join(CLASSES)} (.zip) of the Dermofit image library, "
+        "which the University of Edinburgh licenses, and put them into dermofit/."
     )
 
     def load_table(self) -> SampleTable:
         """Lesions by class, sorted by name; the group is the lesion's folder."""
-        folder = self.folder_with(*CLASSES, *(f"{name}.zip" for name in CLASSES))
         ids, target, group, self.origin = [], [], [], []
-        for number, name in enumerate(CLASSES):
-            place = folder / name
-            if not place.is_dir():
-                place = place.with_suffix(".zip")
-            if not place.exists():
-                raise self.missing(folder / name, place)
+        for number, (name, place) in enumerate(self._classes().items()):
             found = photographs(_members(place))
             if not found:
                 raise DataError(f"{place}: no image: is it the right folder?")
@@ -83,6 +79,20 @@ class Dermofit(ImageDataModule):
                 target.append(number)
                 self.origin.append((place, member))
         return SampleTable(np.array(ids), np.array(target), np.array(group))
+
+    def _classes(self) -> dict[str, Path]:
+        """The folder of each class, or its archive where it is not unpacked."""
+        looked, best = [], dict[str, Path]()
+        for folder in folders_of(self.root, self.folders):
+            only = {key(name) for name in CLASSES} if folder == self.root else None
+            inside = list(entries(folder, only))
+            places = {n: [*find(inside, n), *find(inside, n, (".zip",))] for n in CLASSES}
+            best = max(best, {n: found[0] for n, found in places.items() if found}, key=len)
+            looked.append(str(folder))
+        if lost := [name for name in CLASSES if name not in best]:
+            there = f"; {', '.join(map(str, best.values()))} are there" if best else ""
+            raise self.absent(f"no {', '.join(lost)} in {', '.join(looked)}{there}")
+        return best
 
     def read_image(self, row: int) -> Pixels:
         """Decode a photograph from its folder or archive."""
@@ -101,7 +111,7 @@ class Dermofit(ImageDataModule):
 
 def _members(place: Path) -> list[str]:
     if place.is_dir():
-        return [str(p.relative_to(place)) for p in place.rglob("*")]
+        return [str(p.relative_to(place)) for p in images_below([place]).values()]
     try:
         with zipfile.ZipFile(place) as archive:
             return archive.namelist()

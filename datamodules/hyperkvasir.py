@@ -4,6 +4,7 @@ Fold 0 is train, one eighth of it validation; fold 1 is test. Patients are not p
 split can be told to be disjoint by patient.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +12,8 @@ import numpy as np
 
 from .core.base import ImageDataModule
 from .core.errors import DataError
-from .core.labels import by_id, class_indices, read_rows
+from .core.labels import by_id, class_indices, id_of, read_rows
+from .core.layouts import ANYWHERE, Layouts, Part
 from .core.table import SampleTable
 
 SPLIT_FILE = "2_fold_split.csv"
@@ -23,23 +25,34 @@ CLASSES: tuple[str, ...] = (
     "ulcerative-colitis-grade-1-2", "ulcerative-colitis-grade-2", "ulcerative-colitis-grade-2-3",
     "ulcerative-colitis-grade-3",
 )  # fmt: skip
-# The 14 classes of MONICA: official name -> MONICA's.
-MONICA14 = {
-    "bbps-0-1": "bbps-0-1",
-    "bbps-2-3": "bbps-2-3",
-    "dyed-lifted-polyps": "dyed-lifted-polyps",
-    "dyed-resection-margins": "dyed-resection-margins",
+# Official name -> that of the folder and of ``image-labels.csv``, where they differ.
+IN_FOLDERS = {
+    "hemorroids": "hemorrhoids",
     "normal-cecum": "cecum",
     "normal-pylorus": "pylorus",
     "normal-z-line": "z-line",
     "oesophagitis-a": "esophagitis-a",
     "oesophagitis-b-d": "esophagitis-b-d",
     "polyp": "polyps",
-    "retroflex-rectum": "retroflex-rectum",
-    "retroflex-stomach": "retroflex-stomach",
-    "ulcerative-colitis-grade-1": "ulcerative-colitis-grade-1",
-    "ulcerative-colitis-grade-2": "ulcerative-colitis-grade-2",
+    "short-segment-barretts": "barretts-short-segment",
 }
+OFFICIAL = {name: official for official, name in IN_FOLDERS.items()}
+# The 14 classes of MONICA: official name -> MONICA's, which is the folder's.
+MONICA14 = {
+    name: IN_FOLDERS.get(name, name)
+    for name in (
+        "bbps-0-1", "bbps-2-3", "dyed-lifted-polyps", "dyed-resection-margins", "normal-cecum",
+        "normal-pylorus", "normal-z-line", "oesophagitis-a", "oesophagitis-b-d", "polyp",
+        "retroflex-rectum", "retroflex-stomach", "ulcerative-colitis-grade-1",
+        "ulcerative-colitis-grade-2",
+    )
+}  # fmt: skip
+FOLDS = Part((SPLIT_FILE,), "official_splits of the repository simula/hyper-kvasir")
+LAYOUTS = Layouts(
+    labels=(FOLDS,), images=(Part(("labeled-images",), "datasets.simula.no"), ANYWHERE)
+)
+LABELS = "image-labels.csv"  # in labeled-images/, without folds
+WITHOUT_FOLDS = replace(LAYOUTS, labels=(FOLDS, Part((LABELS,), "datasets.simula.no")))
 
 
 def read_folds(path: Path) -> dict[str, tuple[str, str]]:
@@ -48,14 +61,24 @@ def read_folds(path: Path) -> dict[str, tuple[str, str]]:
     Raises:
         DataError: a fold is neither, or an image stands twice.
     """
-    rows = read_rows(path, ("file-name", "class-name", "split-index"), ";")
+    rows = read_rows(path, ("file-name", "class-name", "split-index"))
     for row in rows:
         if row["split-index"] not in ("0", "1"):
             raise DataError(
                 f"{row.where}: fold '{row['split-index']}' of {row['file-name']} is not 0 or 1"
             )
-    named = by_id(rows, "file-name", lambda name: Path(name.strip()).stem)
-    return {name: (row["class-name"], row["split-index"]) for name, row in named.items()}
+    named = by_id(rows, "file-name", id_of)
+    return {name: (_official(row["class-name"]), row["split-index"]) for name, row in named.items()}
+
+
+def read_classes(path: Path) -> dict[str, tuple[str, str]]:
+    """Class of each image as ``labeled-images/image-labels.csv`` has it, and no fold."""
+    rows = by_id(read_rows(path, ("Video file", "Finding")), "Video file", id_of)
+    return {name: (_official(row["Finding"]), "") for name, row in rows.items()}
+
+
+def _official(name: str) -> str:
+    return OFFICIAL.get(name.strip(), name.strip())
 
 
 class HyperKvasir(ImageDataModule):
@@ -68,27 +91,28 @@ class HyperKvasir(ImageDataModule):
     }
     copies = "exclude"
     folders = ("hyperkvasir", "")
+    layouts = LAYOUTS
     class_names = CLASSES
     title = "HyperKvasir, labelled images"
     licence = "CC BY 4.0"
     citation = "H. Borgli et al., HyperKvasir, Scientific Data 7, 283 (2020)"
     files = (
-        "it needs labeled-images/<organ>/<category>/<class>/*.jpg of "
-        f"hyper-kvasir-labeled-images.zip (datasets.simula.no) and {SPLIT_FILE} of the "
-        "repository simula/hyper-kvasir."
+        "get hyper-kvasir-labeled-images.zip from datasets.simula.no and "
+        f"{SPLIT_FILE} of the repository simula/hyper-kvasir, and unpack them into hyperkvasir/."
     )
 
     def load_table(self) -> SampleTable:
         """Classes and folds, sorted by file name."""
-        folder = self.folder_with(SPLIT_FILE)
-        rows, split = read_folds(folder / SPLIT_FILE), None
         official = self.name.variant != "monica14"
         if not official:
-            self.class_names = tuple(MONICA14.values())
+            self.class_names, self.layouts = tuple(MONICA14.values()), WITHOUT_FOLDS
+        split, place = None, self.located()
+        (path,) = place.tables(self.layouts.labels)
+        rows = read_folds(path) if path == place.labels.get(SPLIT_FILE) else read_classes(path)
+        if not official:
             rows = {i: (MONICA14[c], f) for i, (c, f) in rows.items() if c in MONICA14}
         ids = sorted(rows)
-        labels = [rows[i][0] for i in ids]
-        target = class_indices(str(folder / SPLIT_FILE), ids, labels, self.class_names)
+        target = class_indices(str(path), ids, [rows[i][0] for i in ids], self.class_names)
         if official:
             split = np.array(["test" if rows[i][1] == "1" else "train" for i in ids])
-        return SampleTable(np.array(ids), target, None, split, self.paths_of(ids, folder))
+        return SampleTable(np.array(ids), target, None, split, self.images_of(ids, place))

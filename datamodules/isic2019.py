@@ -9,7 +9,8 @@ import numpy as np
 
 from .core.base import ImageDataModule
 from .core.errors import DataError
-from .core.labels import by_id, class_indices, one_hot, read_rows
+from .core.labels import by_id, class_indices, id_of, one_hot, read_rows
+from .core.layouts import ANYWHERE, Layouts, Part
 from .core.table import SampleTable
 
 CLASSES = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC")
@@ -17,21 +18,29 @@ TRUTH, METADATA = "ISIC_2019_Training_GroundTruth.csv", "ISIC_2019_Training_Meta
 IMAGES = "ISIC_2019_Training_Input"
 
 
-def read_labels(folder: Path) -> tuple[list[str], list[str], list[str]]:
+REDUCED = "_downsampled"  # how the ids of large MSK images end, and not always their files
+LAYOUTS = Layouts(
+    labels=(Part((TRUTH, METADATA), "the challenge"),),
+    images=(Part((IMAGES,), "the challenge"), ANYWHERE),
+    complete=True,
+)
+
+
+def read_labels(truth: Path, metadata: Path) -> tuple[list[str], list[str], list[str]]:
     """Ids, sorted, with the class and the lesion of each; an image without lesion is its own.
 
     Raises:
         DataError: an image has no metadata, or stands twice.
     """
-    rows = by_id(read_rows(folder / TRUTH, ("image", *CLASSES)), "image")
+    rows = by_id(read_rows(truth, ("image", *CLASSES)), "image", id_of)
     columns = (*CLASSES, *(["UNK"] if "UNK" in next(iter(rows.values())) else []))
     labels = dict(zip(rows, one_hot(rows.values(), columns), strict=True))
-    metadata = by_id(read_rows(folder / METADATA, ("image", "lesion_id")), "image")
-    lesions = {name: row["lesion_id"].strip() for name, row in metadata.items()}
+    known = by_id(read_rows(metadata, ("image", "lesion_id")), "image", id_of)
+    lesions = {name: row["lesion_id"].strip() for name, row in known.items()}
     unknown = sorted(labels.keys() - lesions.keys())
     if unknown:
         raise DataError(
-            f"{folder / METADATA}: no row for {len(unknown)} images of {TRUTH} (the first is "
+            f"{metadata}: no row for {len(unknown)} images of {truth.name} (the first is "
             f"'{unknown[0]}'): take both files from the same release"
         )
     ids = sorted(labels)
@@ -44,6 +53,7 @@ class ISIC2019(ImageDataModule):
     slugs = ("isic2019",)
     copies = "exclude"
     folders = ("isic2019", "")
+    layouts = LAYOUTS
     class_names = CLASSES
     modality = "dermoscopy"
     title = "ISIC 2019 (training images)"
@@ -52,14 +62,16 @@ class ISIC2019(ImageDataModule):
         "P. Tschandl et al., Scientific Data 5, 180161 (2018); N. Codella et al., ISBI 2018; "
         "M. Combalia et al., BCN20000: dermoscopic lesions in the wild, arXiv:1908.02288"
     )
-    files = f"it needs {TRUTH}, {METADATA} and {IMAGES}/ from the ISIC 2019 challenge page."
+    files = (
+        f"get {TRUTH}, {METADATA} and {IMAGES}.zip from the ISIC 2019 challenge page and unpack "
+        "them into isic2019/."
+    )
 
     def load_table(self) -> SampleTable:
         """Ground truth and metadata, sorted by image id."""
-        folder = self.folder_with(TRUTH)
-        if not (folder / METADATA).exists():
-            raise self.missing(folder / METADATA)
-        ids, labels, lesions = read_labels(folder)
-        target = class_indices(str(folder / TRUTH), ids, labels, CLASSES)
-        paths = self.paths_of(ids, folder, IMAGES)
+        place = self.located()
+        truth, metadata = place.tables(LAYOUTS.labels)
+        ids, labels, lesions = read_labels(truth, metadata)
+        target = class_indices(str(truth), ids, labels, CLASSES)
+        paths = self.images_of(ids, place, ending=REDUCED)
         return SampleTable(np.array(ids), target, np.array(lesions), path=paths)

@@ -5,6 +5,7 @@ Blood, Erythematous and Lymphangiectasia have none in validation, which the card
 frames carry two labels (Erosion and Pylorus) in the official lists and are left out.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,7 +13,8 @@ import numpy as np
 
 from .core.base import ImageDataModule
 from .core.errors import DataError
-from .core.labels import Row, class_indices, read_rows, stem_of
+from .core.labels import Row, class_indices, id_of, read_rows
+from .core.layouts import ANYWHERE, Layouts, Part
 from .core.splitting.splits import few_groups_split
 from .core.table import SampleTable
 
@@ -23,7 +25,13 @@ CLASSES = (
 )  # fmt: skip
 
 
-def read_folds(folder: Path) -> dict[str, tuple[str, int]]:
+LAYOUTS = Layouts(
+    labels=(Part(FOLDS, "official_splits of the repository simula/kvasir-capsule"),),
+    images=(Part(("labelled_images",), "its archives unpacked, a folder a class"), ANYWHERE),
+)
+
+
+def read_folds(paths: Sequence[Path]) -> dict[str, tuple[str, int]]:
     """Class and fold of each frame by file name without suffix, without frames of two labels.
 
     Raises:
@@ -31,9 +39,9 @@ def read_folds(folder: Path) -> dict[str, tuple[str, int]]:
     """
     found: dict[str, tuple[int, Row]] = {}
     twofold: set[str] = set()
-    for fold, name in enumerate(FOLDS):
-        for row in read_rows(folder / name, ("filename", "label")):
-            frame = stem_of(row["filename"])
+    for fold, path in enumerate(paths):
+        for row in read_rows(path, ("filename", "label")):
+            frame = id_of(row["filename"])
             _, first = found.setdefault(frame, (fold, row))
             if first["label"] != row["label"]:
                 twofold.add(frame)
@@ -54,26 +62,25 @@ class KvasirCapsule(ImageDataModule):
     }
     copies = "exclude"
     folders = ("kvasir_capsule", "")
+    layouts = LAYOUTS
     class_names = CLASSES
     title = "Kvasir-Capsule, labelled frames"
     licence = "CC BY 4.0"
     citation = "P. H. Smedsrud et al., Kvasir-Capsule, Scientific Data 8, 142 (2021)"
     files = (
-        "it needs the labelled images of the Kvasir-Capsule dataset (osf.io/dv2ag), as *.jpg "
-        f"anywhere below, and {' and '.join(FOLDS)} of the repository simula/kvasir-capsule."
+        "get the archives of labelled_images (osf.io/dv2ag), one for each class, and "
+        f"{' and '.join(FOLDS)} of the repository simula/kvasir-capsule, and unpack them into "
+        "kvasir_capsule/."
     )
 
     def load_table(self) -> SampleTable:
         """Classes and videos, sorted by file name."""
-        folder = self.folder_with(*FOLDS)
-        for name in FOLDS:
-            if not (folder / name).exists():
-                raise self.missing(folder / name)
-        rows = read_folds(folder)
+        place = self.located()
+        rows = read_folds(place.tables(LAYOUTS.labels))
         ids = sorted(rows)
-        target = class_indices(str(folder), ids, [rows[i][0] for i in ids], CLASSES)
+        target = class_indices(str(place.folder), ids, [rows[i][0] for i in ids], CLASSES)
         videos = np.array([i.split("_")[0] for i in ids])
-        paths = self.paths_of(ids, folder)  # before the split, which takes longer
+        paths = self.images_of(ids, place)  # before the split, which takes longer
         if self.name.variant == "leaky_official":
             split = np.array([("train", "test")[rows[i][1]] for i in ids])
         else:

@@ -24,6 +24,7 @@ from .core.errors import DataError
 from .core.names import DataName
 from .core.pixels.cache import Pixels, resize
 from .core.pixels.npz import load_arrays, md5, stream_images
+from .core.spelling import folders_of
 from .core.table import SPLITS, SampleTable
 
 SIZES = (28, 64, 128, 224)
@@ -44,6 +45,11 @@ def official(flag: str) -> dict[str, Any]:
     return _official()[flag]
 
 
+VOLUMES = tuple(
+    f"{name}mnist3d" for name in ("organ", "nodule", "adrenal", "fracture", "vessel", "synapse")
+)
+
+
 class MedMNIST(ImageDataModule):
     """One of the 2D sets; the slug says which."""
 
@@ -62,6 +68,7 @@ class MedMNIST(ImageDataModule):
             "it has 14 binary labels for each image, and medtail compares methods for one label of "
             "several classes",
         ),
+        **dict.fromkeys(VOLUMES, "its samples are volumes, and medtail reads 2D images"),
     }
     copies = "exclude"
     folders = ("medmnist", "")
@@ -81,8 +88,8 @@ class MedMNIST(ImageDataModule):
         self.title, self.licence = f"{info['python_class']} (MedMNIST v2)", info["license"]
         self.citation = f"{CITATION}, and of its source: see medmnist.com"
         self.files = (
-            f"get it by 'medtail data get {self.name.source}', or put {self._names()[0]} of the "
-            "MedMNIST record on Zenodo into the folder medmnist."
+            f"get it by 'medtail data get {self.name.source}', or put {' or '.join(self._names())} "
+            "of the MedMNIST record on Zenodo into the folder medmnist."
         )
         self._images: Iterator[Pixels] | None = None
         self._next = 0
@@ -95,13 +102,27 @@ class MedMNIST(ImageDataModule):
                 f"{self.flag}: {needed} pixels asked for, the largest file has {SIZES[-1]}"
             )
         sizes = (needed,) if needed in SIZES else tuple(s for s in SIZES if s > needed)
-        return [f"{self.flag}{'' if s == 28 else f'_{s}'}.npz" for s in sizes]
+        return [self._name(size) for size in sizes]
+
+    def _name(self, size: int) -> str:
+        return f"{self.flag}{'' if size == 28 else f'_{size}'}.npz"
+
+    def _find(self) -> Path:
+        """The best file that is there; raises ``DataMissingError`` with those of other sizes."""
+        folders = folders_of(self.root, self.folders)
+        names = self._names()
+        for path in (folder / name for folder in folders for name in names):
+            if path.exists():
+                return path
+        others = [f"{s}: {f / self._name(s)}" for f in folders for s in SIZES
+                  if (f / self._name(s)).exists()]  # fmt: skip
+        hint = f"; an image size for which a file is there is {', '.join(others)}" if others else ""
+        where = " or ".join(map(str, folders))
+        raise self.absent(f"no {' or '.join(names)} in {where}{hint}")
 
     def load_table(self) -> SampleTable:
         """Labels of the three splits; ids are ``<split>_<row>``."""
-        names = self._names()
-        folder = self.folder_with(*names)
-        self.file = next(folder / name for name in names if (folder / name).exists())
+        self.file = self._find()
         self.source = f"{self.file.name}, {self._verify()}"
         if self.file.stem != self.flag or max(self.image_size) not in SIZES:
             self.source += f", reduced to {self.image_size[0]} x {self.image_size[1]}"

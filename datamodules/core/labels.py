@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DataError
+from .pixels.folders import suffix_of
+
+SEPARATORS = ",;\t"
 
 
 class Row(dict[str, str]):
@@ -26,8 +29,8 @@ class Row(dict[str, str]):
         return "{}, {} {}".format(*self.at)
 
 
-def read_rows(path: Path, columns: Iterable[str], delimiter: str = ",") -> list[Row]:
-    """Rows of a CSV file with a header.
+def read_rows(path: Path, columns: Iterable[str]) -> list[Row]:
+    """Rows of a table with a header, separated by commas, semicolons or tabs as its header is.
 
     Raises:
         DataError: the file is no text, has no row, a column of ``columns`` is missing, or a row has
@@ -36,7 +39,9 @@ def read_rows(path: Path, columns: Iterable[str], delimiter: str = ",") -> list[
     rows = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.reader(lines, delimiter=delimiter)
+            first = lines.readline()
+            lines.seek(0)
+            reader = csv.reader(lines, delimiter=max(SEPARATORS, key=first.count))
             header = next(reader, [])
             absent = [c for c in columns if c not in header]
             if absent:
@@ -121,6 +126,12 @@ def stem_of(name: str) -> str:
     """A file's name without folders and suffix, as ``Path(name).stem``, which takes longer."""
     base = name.rpartition("/")[2]
     return base.rpartition(".")[0] or base
+
+
+def id_of(name: str) -> str:
+    """An image's id in a label file, which may be a path or have an image's ending."""
+    base = name.strip().rpartition("/")[2]
+    return base[: len(base) - len(suffix_of(base))]
 
 
 def agree(first: Path, a: Mapping[str, str], second: Path, b: Mapping[str, str]) -> None:

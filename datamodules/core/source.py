@@ -7,12 +7,14 @@ from typing import ClassVar, Literal
 
 from PIL import Image
 
-from .errors import DataMissingError
+from .errors import DataError, DataMissingError
+from .layouts import Layouts, Part, Place, absence, images, look
 from .names import DataName
 from .pixels import prepared
 from .pixels.cache import DECODER_VERSION, UNREADABLE, Pixels, reason, resize
 from .pixels.folders import images_below
 from .pixels.prepared import Prepared
+from .spelling import packed
 from .table import SampleTable
 
 
@@ -44,6 +46,7 @@ class Source:
             the data, or ``exclude`` it from train (and from val, where it is in test), which the
             card states.
         folders: folders below ``root`` in which the files may lie; empty for ``root`` itself.
+        layouts: label files and image folders in them, as downloads unpack.
         source: which of several sources the pixels come from, set by ``load_table``.
         prepared: the small form that stands for absent originals, set by ``prepared_or``.
         title, licence, citation, files: for the card; ``files`` says which files are needed and how
@@ -55,6 +58,7 @@ class Source:
     refused: ClassVar[dict[str, str]] = {}
     copies: ClassVar[Literal["refuse", "exclude"]] = "refuse"
     folders: ClassVar[tuple[str, ...]] = ("",)
+    layouts: Layouts = Layouts()
     source: str = ""
     prepared: Prepared | None = None
     class_names: tuple[str, ...] = ()
@@ -120,13 +124,68 @@ class Source:
 
     # What a dataset may use.
 
+    @property
+    def how(self) -> str:
+        """How to get the files, and every layout of them that is understood."""
+        return " ".join(filter(None, (self.files, self.layouts.told())))
+
     def missing(self, *looked: Path) -> DataMissingError:
         """The error for absent files: which, where looked, how to get them."""
-        places = ", ".join(str(p) for p in looked)
+        return self.absent(f"looked for {', '.join(map(str, looked))}")
+
+    def absent(self, why: str) -> DataMissingError:
+        """The error for absent files: ``why``, how to get them, and which layouts are read."""
+        if not self.root.is_dir():
+            why = f"there is no folder {self.root}"
         return DataMissingError(
-            f"{self.name.dataset}: files not found (looked for {places}); {self.files} "
+            f"{self.name.dataset}: files not found ({why}); {self.how} "
             "Set MEDTAIL_DATA to the folder that holds them."
         )
+
+    def located(self) -> Place:
+        """The first of ``folders`` that has all label files of a layout.
+
+        Raises:
+            DataMissingError: none has.
+        """
+        places = look(self.root, self.folders, self.layouts)
+        for place in places:
+            if place.tables(self.layouts.labels):
+                return place
+        raise self.absent(absence(places, self.layouts))
+
+    def images_of(
+        self, ids: Sequence[str], place: Place, *parts: Part, ending: str = ""
+    ) -> tuple[Path, ...]:
+        """The image file of each id, as one of the layouts has them.
+
+        Args:
+            ids: of the images.
+            place: that holds the labels.
+            parts: image folders that are understood; by default those of ``layouts``.
+            ending: of ids, which a file's name or an id may have or not.
+
+        Raises:
+            DataMissingError: an image is not there.
+            DataError: images of a layout stand in no row of the labels.
+        """
+        got = images(place, ids, parts or self.layouts.images, ending)
+        below = ", ".join(map(str, got.folders)) or str(place.folder)
+        if not got.found:
+            raise self.absent(f"none of {len(ids)} images is below {below}{packed(place.inside)}")
+        lost = [name for name in ids if name not in got.found]
+        if lost:
+            raise DataMissingError(
+                f"{self.name.dataset}: {len(lost)} of {len(ids)} image files are missing below "
+                f"{below}, the first is '{lost[0]}'{packed(place.inside)}; {self.files}"
+            )
+        if self.layouts.complete and got.spare and all(got.part.names):
+            raise DataError(
+                f"{self.name.dataset}: {len(got.spare)} images below {below} stand in no row of "
+                f"{', '.join(p.name for p in place.labels.values())} (the first is "
+                f"'{got.spare[0]}'): is it cut off? Get it anew, or move the other images away"
+            )
+        return tuple(got.found[name] for name in ids)
 
     def folder_with(self, *names: str) -> Path:
         """The first of ``folders`` in which one of ``names`` lies; raises ``DataMissingError``."""
@@ -173,9 +232,7 @@ class Source:
             DataMissingError: they have to be got by hand; says from where.
         """
         if self.files:
-            raise DataMissingError(
-                f"{self.name.dataset} cannot be fetched by medtail: {self.files}"
-            )
+            raise DataMissingError(f"{self.name.dataset} cannot be fetched by medtail: {self.how}")
 
     def check_files(self) -> None:
         """Raise ``DataMissingError`` where a file of the table is not there."""

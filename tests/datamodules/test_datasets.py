@@ -25,7 +25,9 @@ def built(name, root, size=28, cache=None):
 
 @pytest.mark.real
 def test_isic2019_real_labels(real_data):
-    ids, labels, lesions = isic2019.read_labels(real_data / "isic2019")
+    ids, labels, lesions = isic2019.read_labels(
+        *(real_data / "isic2019" / n for n in (isic2019.TRUTH, isic2019.METADATA))
+    )
     assert Counter(labels) == {
         "MEL": 4522, "NV": 12875, "BCC": 3323, "AK": 867, "BKL": 2624, "DF": 239, "VASC": 253,
         "SCC": 628,
@@ -58,7 +60,7 @@ def test_hyperkvasir_real_labels(real_data):
 @pytest.mark.real
 def test_capsule_real_labels(real_data):
     folder = real_data / "kvasir_capsule"
-    rows = kvasir_capsule.read_folds(folder)
+    rows = kvasir_capsule.read_folds([folder / name for name in kvasir_capsule.FOLDS])
     assert len(rows) == 47161 - 2 * 8  # eight frames stand twice, with two labels
     videos = [{i.split("_")[0] for i, (_, f) in rows.items() if f == fold} for fold in (0, 1)]
     assert (len(videos[0]), len(videos[1]), len(videos[0] & videos[1])) == (25, 25, 7)
@@ -221,10 +223,11 @@ def test_a_frame_of_two_labels_is_left_out(tmp_path):
     kvasir_capsule_twin(tmp_path)
     path = tmp_path / "kvasir_capsule" / "split_0.csv"
     frame, _ = path.read_text().splitlines()[1].split(",")
-    before = kvasir_capsule.read_folds(path.parent)
+    paths = [path, path.with_name("split_1.csv")]
+    before = kvasir_capsule.read_folds(paths)
     with path.open("a") as lines:
         lines.write(f"{frame},Ulcer\n")
-    assert before.keys() - kvasir_capsule.read_folds(path.parent).keys() == {Path(frame).stem}
+    assert before.keys() - kvasir_capsule.read_folds(paths).keys() == {Path(frame).stem}
 
 
 def test_isic2019_without_metadata_row(tmp_path):
