@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DataError
-from .pixels.folders import suffix_of
+from .pixels.folders import IMAGE_SUFFIXES
 
 SEPARATORS = ",;\t"
 
@@ -122,16 +122,11 @@ def class_indices(
     return np.array([place[label] for label in labels], np.int64)
 
 
-def stem_of(name: str) -> str:
-    """A file's name without folders and suffix, as ``Path(name).stem``, which takes longer."""
-    base = name.rpartition("/")[2]
-    return base.rpartition(".")[0] or base
-
-
 def id_of(name: str) -> str:
-    """An image's id in a label file, which may be a path or have an image's ending."""
+    """An image's id in a label file, which may be written as a path or with an image's ending."""
     base = name.strip().rpartition("/")[2]
-    return base[: len(base) - len(suffix_of(base))]
+    stem, _, ending = base.rpartition(".")
+    return stem if stem and f".{ending.lower()}" in IMAGE_SUFFIXES else base
 
 
 def agree(first: Path, a: Mapping[str, str], second: Path, b: Mapping[str, str]) -> None:

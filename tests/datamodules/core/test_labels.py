@@ -1,11 +1,9 @@
 """Label files: what is read, and what is refused with its place."""
 
-from pathlib import Path
-
 import pytest
 
 from medtail.datamodules.core.errors import DataError
-from medtail.datamodules.core.labels import Row, by_id, one_hot, read_rows, stem_of
+from medtail.datamodules.core.labels import Row, by_id, id_of, one_hot, read_rows
 
 
 def rows(tmp_path, text, *columns):
@@ -60,9 +58,28 @@ def test_a_broken_file_is_one_line(tmp_path, text, words):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "b/a.jpg", "b.c/a", "a", "a.b.jpg", "/x/.hidden", "b/a"])
-def test_stems_are_those_of_paths(name):
-    assert stem_of(name) == Path(name).stem
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("a", "a"), ("a.jpg", "a"), (" a.JPEG ", "a"), ("train/b.c/a.png", "a"), ("a.b.tif", "a.b"),
+        ("1.2.840", "1.2.840"), ("v1.0", "v1.0"), (".jpg", ".jpg"), ("", ""),
+    ],
+)  # fmt: skip
+def test_ids_lose_folders_and_the_ending_of_an_image_only(name, known):
+    assert id_of(name) == known
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_header_tells_the_separator(tmp_path, separator):
+    text = f'"id"{separator}"label"\n"a,b;c"{separator}1\n'
+    assert rows(tmp_path, text, "id", "label") == [{"id": "a,b;c", "label": "1"}]
+    marked = rows(tmp_path, "\ufeff" + text, "id", "label")  # as spreadsheets begin a file
+    assert marked == [{"id": "a,b;c", "label": "1"}]
+
+
+def test_another_separator_shows_the_header(tmp_path):
+    with pytest.raises(DataError, match=r"no column 'id' .there are id\|label.: is it the right"):
+        rows(tmp_path, "id|label\na|1\n", "id", "label")
 
 
 def test_an_id_that_stands_twice_names_both_places(tmp_path):
