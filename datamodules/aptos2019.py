@@ -20,11 +20,10 @@ LAYOUTS = Layouts(
         Part(("train_1.csv", "valid.csv", "test.csv"), "Kaggle's mariaherrerot/aptos2019"),
     ),
     images=(
-        Part(("train_images",), "the competition"),
+        Part(("train_images",), "the competition", whole=True),
         Part(("train_images", "val_images", "test_images"), "Kaggle's mariaherrerot/aptos2019"),
         ANYWHERE,
     ),
-    complete=True,
 )
 
 

@@ -1,16 +1,11 @@
 """HAM10000, the training images of ISIC 2018 task 3: seven classes of pigmented skin lesions.
 
-Three layouts are read, and give the same table and the same splits:
-
-- official: ``ISIC2018_Task3_Training_Input/*.jpg``, ``ISIC2018_Task3_Training_GroundTruth.csv`` and
-  ``ISIC2018_Task3_Training_LesionGroupings.csv``;
-- Kaggle's: ``HAM10000_metadata.csv`` with ``HAM10000_images_part_1``, ``..._part_2`` or ``images``;
-- the labels of either with the small form that ``medtail data prepare isic2018`` writes.
-
-Label files that lie side by side must agree.
+The challenge's files and those of Harvard Dataverse or Kaggle give the same table and the same
+splits. Label files that lie side by side must agree.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,7 +14,8 @@ from numpy.typing import NDArray
 
 from .core.base import ImageDataModule
 from .core.errors import DataError, DataMissingError
-from .core.labels import Row, agree, by_id, class_indices, one_hot, read_rows
+from .core.labels import Row, agree, by_id, class_indices, id_of, one_hot, read_rows
+from .core.layouts import ANYWHERE, Layouts, Part, Place
 from .core.splitting.splits import group_split
 from .core.table import SPLITS, SampleTable
 
@@ -27,46 +23,77 @@ CLASSES = ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")
 TRUTH = "ISIC2018_Task3_Training_GroundTruth.csv"
 GROUPINGS = "ISIC2018_Task3_Training_LesionGroupings.csv"
 METADATA = "HAM10000_metadata.csv"
-IMAGE_FOLDERS = {
-    "ISIC2018_Task3_Training_Input": "official JPEG",
-    "HAM10000_images_part_1": "Kaggle JPEG",
-    "HAM10000_images_part_2": "Kaggle JPEG",
-    "images": "JPEG of the folder images",
+OFFICIAL, VIENNA = "the challenge", "Harvard Dataverse or Kaggle"
+LAYOUTS = Layouts(
+    labels=(Part((TRUTH, GROUPINGS), OFFICIAL), Part((METADATA,), VIENNA)),
+    images=(
+        Part(("ISIC2018_Task3_Training_Input",), OFFICIAL, whole=True),
+        Part(("HAM10000_images_part_1", "HAM10000_images_part_2"), VIENNA, whole=True),
+        Part(("HAM10000_images",), "both parts in one"),
+        Part(("images",), "any size"),
+        ANYWHERE,
+    ),
+)
+SOURCES = {
+    OFFICIAL: "official JPEG",
+    VIENNA: "Kaggle JPEG",
+    "any size": "JPEG of the folder images",
 }
+# What the challenge validated and tested on.
+HELD_OUT = {
+    "val": (
+        "ISIC2018_Task3_Validation_GroundTruth.csv",
+        (Part(("ISIC2018_Task3_Validation_Input",), OFFICIAL, whole=True), ANYWHERE),
+    ),
+    "test": (
+        "ISIC2018_Task3_Test_GroundTruth.csv",
+        (
+            Part(("ISIC2018_Task3_Test_Input",), OFFICIAL, whole=True),
+            Part(("ISIC2018_Task3_Test_Images",), VIENNA, whole=True),
+            ANYWHERE,
+        ),
+    ),
+}
+CHALLENGE = replace(
+    LAYOUTS,
+    labels=tuple(
+        Part((*part.names, *(name for name, _ in HELD_OUT.values())), part.whose)
+        for part in LAYOUTS.labels
+    ),
+)
 
 
-def read_labels(folder: Path) -> dict[str, str]:
-    """Class of each image id, from every label file in ``folder``, which must agree."""
-    found: dict[Path, dict[str, str]] = {}
-    if (path := folder / TRUTH).exists():
-        rows = by_id(read_rows(path, ("image", *CLASSES)), "image")
-        found[path] = dict(zip(rows, one_hot(rows.values(), CLASSES), strict=True))
-    if (path := folder / METADATA).exists():
-        rows = by_id(read_rows(path, ("image_id", "dx")), "image_id")
-        found[path] = {i: row["dx"].upper() for i, row in rows.items()}
+def read_classes(path: Path) -> dict[str, str]:
+    """Class of each image id, in the form of the challenge or in that of Dataverse."""
+    if "dx" in (rows := read_rows(path, ()))[0]:
+        named = by_id(read_rows(path, ("image_id", "dx")), "image_id", id_of)
+        return {i: row["dx"].upper() for i, row in named.items()}
+    rows = read_rows(path, ("image", *CLASSES))
+    named = by_id(rows, "image", id_of)
+    return dict(zip(named, one_hot(named.values(), CLASSES), strict=True))
+
+
+def read_labels(files: Mapping[str, Path]) -> dict[str, str]:
+    """Class of each image id, from every label file of ``files``, which must agree."""
+    found = {files[n]: read_classes(files[n]) for n in (TRUTH, METADATA) if n in files}
     first, *others = found
     for other in others:
         agree(first, found[first], other, found[other])
     return found[first]
 
 
-def read_lesions(folder: Path, labels: Mapping[str, str]) -> dict[str, str]:
+def read_lesions(files: Mapping[str, Path], labels: Mapping[str, str]) -> dict[str, str]:
     """Lesion of each image id; raises ``DataError`` where no file knows it."""
-    for name, key in ((GROUPINGS, "image"), (METADATA, "image_id")):
-        if (path := folder / name).exists():
-            rows = by_id(read_rows(path, (key, "lesion_id")), key)
-            lesions = {i: row["lesion_id"].strip() for i, row in rows.items()}
-            unknown = sorted(i for i in labels if not lesions.get(i))
-            if unknown:
-                raise DataError(
-                    f"{path}: no lesion_id for {len(unknown)} of {len(labels)} images (the first "
-                    f"is '{unknown[0]}'): without it the same lesion can stand in train and test"
-                )
-            return lesions
-    raise DataError(
-        f"isic2018: {folder} has labels but no lesion ids: add {GROUPINGS} or {METADATA}, as "
-        "without them the same lesion can stand in train and test"
-    )
+    name, key = (GROUPINGS, "image") if GROUPINGS in files else (METADATA, "image_id")
+    rows = by_id(read_rows(files[name], (key, "lesion_id")), key, id_of)
+    lesions = {i: row["lesion_id"].strip() for i, row in rows.items()}
+    unknown = sorted(i for i in labels if not lesions.get(i))
+    if unknown:
+        raise DataError(
+            f"{files[name]}: no lesion_id for {len(unknown)} of {len(labels)} images (the first "
+            f"is '{unknown[0]}'): without it the same lesion can stand in train and test"
+        )
+    return lesions
 
 
 class ISIC2018(ImageDataModule):
@@ -74,11 +101,14 @@ class ISIC2018(ImageDataModule):
 
     slugs = ("isic2018",)
     variants: ClassVar[dict[str, str]] = {
+        "challenge": "trained on all, validated and tested on the challenge's own images, whose "
+        "lesions are not published: each counts as one",
         "leaky_image": "split by image, as DermaMNIST does; seeded, stratified by class",
         "leaky_ecl": "the lists of ECL (MICCAI 2023), by image: splits_ecl/ISIC2018_*.csv",
     }
     copies = "exclude"
     folders = ("ham10000", "isic2018", "")
+    layouts = LAYOUTS
     class_names = CLASSES
     modality = "dermoscopy"
     title = "HAM10000 = ISIC 2018 task 3 (training images)"
@@ -89,30 +119,49 @@ class ISIC2018(ImageDataModule):
         "arXiv:1902.03368"
     )
     files = (
-        f"it needs {TRUTH}, {GROUPINGS} and ISIC2018_Task3_Training_Input/ from the ISIC 2018 "
-        f"challenge page, or {METADATA} with its image folders from Harvard Dataverse or Kaggle."
+        f"get ISIC2018_Task3_Training_Input.zip, ..._GroundTruth.zip and {GROUPINGS} from the ISIC "
+        "2018 challenge page, or the images and metadata of HAM10000 from Harvard Dataverse or "
+        "Kaggle (lesion ids are needed: a lesion has several images), and unpack them into "
+        "ham10000/."
     )
 
     def load_table(self) -> SampleTable:
         """Labels and lesions, sorted by image id, so that no split depends on the layout."""
-        folder = self.folder_with(TRUTH, METADATA)
-        labels = read_labels(folder)
-        lesions = read_lesions(folder, labels)
+        if self.name.variant == "challenge":
+            self.layouts = CHALLENGE
+        place = self.located()
+        labels = read_labels(place.labels)
+        lesions = read_lesions(place.labels, labels)
         ids = sorted(labels)
-        target = class_indices(str(folder), ids, [labels[i] for i in ids], CLASSES)
-        table = SampleTable(
-            id=np.array(ids),
-            target=target,
-            group=np.array([lesions[i] for i in ids]),
-            split=self._published_split(folder, labels, target),
-        )
-        inside = [name for name in IMAGE_FOLDERS if (folder / name).is_dir()]
-        if not inside:
-            self.prepared_or(self.missing(*(folder / name for name in IMAGE_FOLDERS)))
-            return table
-        self.source = IMAGE_FOLDERS[inside[0]]
+        target = class_indices(str(place.folder), ids, [labels[i] for i in ids], CLASSES)
+        split = self._published_split(place.folder, labels, target)
+        paths = self.images_of(ids, place)
+        if self.taken:
+            self.source = SOURCES.get(self.taken.whose, "JPEG")
+        group = np.array([lesions[i] for i in ids])
+        table = SampleTable(np.array(ids), target, group, split, paths)
+        return self._with_held_out(table, place) if self.name.variant == "challenge" else table
+
+    def _with_held_out(self, train: SampleTable, place: Place) -> SampleTable:
+        """The table, and below it what the challenge validated and tested on."""
+        group = [] if train.group is None else train.group.tolist()
+        ids, target, split = [train.id], [train.target], ["train"] * len(train)
+        paths = [train.path]
+        for name, (file, parts) in HELD_OUT.items():
+            classes = read_classes(place.labels[file])
+            known = sorted(classes)
+            labels = [classes[i] for i in known]
+            target.append(class_indices(str(place.labels[file]), known, labels, CLASSES))
+            ids.append(np.array(known))
+            group += [f"image {i}" for i in known]
+            split += [name] * len(known)
+            paths.append(self.images_of(known, place, *parts))
         return SampleTable(
-            table.id, target, table.group, table.split, self.paths_of(ids, folder, *inside)
+            np.concatenate(ids),
+            np.concatenate(target),
+            np.array(group),
+            np.array(split),
+            None if None in paths else tuple(path for part in paths for path in part or ()),
         )
 
     def _published_split(

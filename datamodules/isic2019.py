@@ -21,8 +21,7 @@ IMAGES = "ISIC_2019_Training_Input"
 REDUCED = "_downsampled"  # how the ids of large MSK images end, and not always their files
 LAYOUTS = Layouts(
     labels=(Part((TRUTH, METADATA), "the challenge"),),
-    images=(Part((IMAGES,), "the challenge"), ANYWHERE),
-    complete=True,
+    images=(Part((IMAGES,), "the challenge", whole=True), ANYWHERE),
 )
 
 

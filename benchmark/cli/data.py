@@ -62,7 +62,7 @@ def get(name: DataNameArgument, size: Size = "28") -> None:
 
 @data_app.command()
 def status() -> None:
-    """Say of every dataset whether its files are there, and how to get them."""
+    """Say of every dataset whether its files are there, and what of them is not."""
     from medtail import datamodules
     from medtail.datamodules.core.source import data_root
 
@@ -76,5 +76,6 @@ def status() -> None:
             module = datamodules.build(f"{name}{variant}")
             table.add_row(f"{name}{variant}", str(len(module.load_table())), "ready")
         except DataError as error:
-            table.add_row(f"{name}{variant}", "", str(error))
+            table.add_row(f"{name}{variant}", "", getattr(error, "why", "") or str(error))
     console.print(table)
+    console.print("How to get files, and which layouts of them are read: medtail data get DATASET")

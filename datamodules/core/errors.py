@@ -13,7 +13,15 @@ class DataError(MedtailError):
 
 
 class DataMissingError(DataError):
-    """The files of a dataset are not there."""
+    """The files of a dataset are not there.
+
+    Attributes:
+        why: the same in a few words, without how to get them; empty where the text is short.
+    """
+
+    def __init__(self, text: str, why: str = "") -> None:
+        super().__init__(text)
+        self.why = why
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> MedtailError:

@@ -22,10 +22,13 @@ class Part(NamedTuple):
     Attributes:
         names: as the download spells them; an empty name is the dataset's folder itself.
         whose: whose download, in words.
+        whole: of image folders, whether each image in them has its row in the labels, so that one
+            without tells of a list that is cut off.
     """
 
     names: tuple[str, ...]
     whose: str
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,10 @@ class Layouts:
         labels: label files, each part being enough.
         images: image folders, each part being enough, the best one first; images lie anywhere below
             them.
-        complete: whether each image in a named folder of ``images`` has its row in the labels, so
-            that one without tells of a list that is cut off.
     """
 
     labels: tuple[Part, ...] = ()
     images: tuple[Part, ...] = ()
-    complete: bool = False
 
     def told(self) -> str:
         """Every layout, in a sentence; empty where there is none."""
@@ -107,12 +107,13 @@ def absence(places: Sequence[Place], layouts: Layouts) -> str:
     """What of the labels is not there, what is, and archives that wait to be unpacked."""
     tried = [(place, part) for place in places for part in layouts.labels]
     near = [(p, part) for p, part in tried if len(p.lacks(part)) < len(part.names)]
-    where = " and ".join(str(place.folder) for place in places)
-    text = f"looked in {where}, {DEPTH} folders deep"
+    text = ""
     if near:
         place, part = min(near, key=lambda pair: len(pair[0].lacks(pair[1])))
         have = ", ".join(str(place.labels[n]) for n in part.names if n in place.labels)
-        text += f"; {have} is there, {' and '.join(place.lacks(part))} not"
+        text = f"no {' and no '.join(place.lacks(part))} with {have}; "
+    where = " and ".join(str(place.folder) for place in places)
+    text += f"looked in {where}, {DEPTH} folders deep"
     return text + packed(e for place in places for e in place.inside)
 
 

@@ -12,7 +12,6 @@ from .layouts import Layouts, Part, Place, absence, images, look
 from .names import DataName
 from .pixels import prepared
 from .pixels.cache import DECODER_VERSION, UNREADABLE, Pixels, reason, resize
-from .pixels.folders import images_below
 from .pixels.prepared import Prepared
 from .spelling import packed
 from .table import SampleTable
@@ -48,6 +47,7 @@ class Source:
         folders: folders below ``root`` in which the files may lie; empty for ``root`` itself.
         layouts: label files and image folders in them, as downloads unpack.
         source: which of several sources the pixels come from, set by ``load_table``.
+        taken: the image folders that ``images_of`` took.
         prepared: the small form that stands for absent originals, set by ``prepared_or``.
         title, licence, citation, files: for the card; ``files`` says which files are needed and how
             to get them.
@@ -61,6 +61,7 @@ class Source:
     layouts: Layouts = Layouts()
     source: str = ""
     prepared: Prepared | None = None
+    taken: Part | None = None
     class_names: tuple[str, ...] = ()
     in_channels: int = 3
     ordinal: bool = False
@@ -139,7 +140,8 @@ class Source:
             why = f"there is no folder {self.root}"
         return DataMissingError(
             f"{self.name.dataset}: files not found ({why}); {self.how} "
-            "Set MEDTAIL_DATA to the folder that holds them."
+            "Set MEDTAIL_DATA to the folder that holds them.",
+            why,
         )
 
     def located(self) -> Place:
@@ -156,8 +158,9 @@ class Source:
 
     def images_of(
         self, ids: Sequence[str], place: Place, *parts: Part, ending: str = ""
-    ) -> tuple[Path, ...]:
-        """The image file of each id, as one of the layouts has them.
+    ) -> tuple[Path, ...] | None:
+        """The image file of each id, as one of the layouts has them; none where there is no image
+        but the small form, which ``prepared`` is then.
 
         Args:
             ids: of the images.
@@ -172,46 +175,23 @@ class Source:
         got = images(place, ids, parts or self.layouts.images, ending)
         below = ", ".join(map(str, got.folders)) or str(place.folder)
         if not got.found:
-            raise self.absent(f"none of {len(ids)} images is below {below}{packed(place.inside)}")
+            why = f"none of {len(ids)} images is below {below}{packed(place.inside)}"
+            self.prepared_or(self.absent(why))
+            return None
         lost = [name for name in ids if name not in got.found]
         if lost:
             raise DataMissingError(
                 f"{self.name.dataset}: {len(lost)} of {len(ids)} image files are missing below "
                 f"{below}, the first is '{lost[0]}'{packed(place.inside)}; {self.files}"
             )
-        if self.layouts.complete and got.spare and all(got.part.names):
+        if got.part.whole and got.spare:
             raise DataError(
                 f"{self.name.dataset}: {len(got.spare)} images below {below} stand in no row of "
                 f"{', '.join(p.name for p in place.labels.values())} (the first is "
                 f"'{got.spare[0]}'): is it cut off? Get it anew, or move the other images away"
             )
+        self.taken = got.part
         return tuple(got.found[name] for name in ids)
-
-    def folder_with(self, *names: str) -> Path:
-        """The first of ``folders`` in which one of ``names`` lies; raises ``DataMissingError``."""
-        places = [self.root / folder for folder in self.folders]
-        for place in places:
-            if any((place / name).exists() for name in names):
-                return place
-        raise self.missing(*(place / name for place in places for name in names[:1]))
-
-    def paths_of(self, ids: Sequence[str], folder: Path, *inside: str) -> tuple[Path, ...]:
-        """The image file of each id, anywhere below ``folder`` (or below those of ``inside`` in
-        it).
-
-        Raises:
-            DataMissingError: an image is not there.
-            DataError: two different files have the name of one id.
-        """
-        places = [folder / name for name in inside] if inside else [folder]
-        found = images_below(places, set(ids))
-        absent = [name for name in ids if name not in found]
-        if absent:
-            raise DataMissingError(
-                f"{self.name.dataset}: {len(absent)} of {len(ids)} image files are missing below "
-                f"{folder}, the first is '{absent[0]}'; {self.files}"
-            )
-        return tuple(found[name] for name in ids)
 
     def prepared_or(self, absent: DataMissingError) -> None:
         """Take the pixels from the small form, where there is one; else raise ``absent``.

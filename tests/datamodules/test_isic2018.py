@@ -50,7 +50,9 @@ def test_lesion_ids_missing(tmp_path):
     with pytest.raises(DataError, match="no lesion_id for 2 of"):
         built(tmp_path)
     path.unlink()
-    with pytest.raises(DataError, match="labels but no lesion ids"):
+    with pytest.raises(
+        DataError, match=rf"no {isic2018.GROUPINGS} with .*{isic2018.TRUTH}; looked"
+    ):
         built(tmp_path)
 
 
