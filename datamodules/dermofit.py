@@ -16,8 +16,9 @@ from PIL import Image
 
 from .core.base import ImageDataModule
 from .core.errors import DataError
-from .core.pixels.cache import UNREADABLE, Pixels, reason, resize
+from .core.pixels.cache import UNREADABLE, Pixels, reason
 from .core.pixels.folders import images_below
+from .core.pixels.reading import resize
 from .core.spelling import entries, find, folders_of, key
 from .core.table import SampleTable
 

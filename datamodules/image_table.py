@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.arguments import given_path
+from .core.arguments import given_path, whole_number
 from .core.base import ImageDataModule
 from .core.errors import DataError, DataMissingError, MedtailError
 from .core.labels import Row, by_id, class_indices, read_rows
 from .core.names import DataName
+from .core.pixels.window import Window
 from .core.table import SampleTable
 
 COLUMNS = ("image", "label")
@@ -70,6 +71,10 @@ class ImageTable(ImageDataModule):
         file: the table.
         classes: class names in order; labels are then these names or their places from 0. By
             default the sorted unique labels.
+        channels: 3, or 1 for grey images (colours become grey by luma).
+        window: the grey levels that become black and white, see ``Window``: ``[low, high]``,
+            ``p1-p99`` or ``file``. Needed for more than 8 bits.
+        frame: which of a stack's frames is the image, from 0.
         arguments: those of ``ImageDataModule``.
     """
 
@@ -88,6 +93,9 @@ class ImageTable(ImageDataModule):
         *,
         file: Path | str | None = None,
         classes: tuple[str, ...] | None = None,
+        channels: int = 3,
+        window: Window | str | list[float] | None = None,
+        frame: int | None = None,
         **arguments: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(name, image_size, **arguments)
@@ -95,6 +103,11 @@ class ImageTable(ImageDataModule):
             raise MedtailError(f"image_table: classes='{classes}': give a list of names")
         self.file = given_path("image_table", "file", file) if file is not None else None
         self.classes = tuple(classes) if classes else None
+        if channels not in (1, 3):
+            raise MedtailError(f"image_table: channels={channels!r}: write 3, or 1 for grey")
+        self.in_channels = channels
+        self.window = None if window is None else Window.parse(window)
+        self.frame = None if frame is None else whole_number("image_table", "frame", frame)
 
     def load_table(self) -> SampleTable:
         """The rows, in the order of their image paths."""

@@ -22,8 +22,9 @@ from PIL import Image
 from .core.base import ImageDataModule
 from .core.errors import DataError
 from .core.names import DataName
-from .core.pixels.cache import Pixels, resize
+from .core.pixels.cache import Pixels
 from .core.pixels.npz import load_arrays, md5, stream_images
+from .core.pixels.reading import resize
 from .core.spelling import folders_of
 from .core.table import SPLITS, SampleTable
 

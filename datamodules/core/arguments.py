@@ -1,12 +1,14 @@
 """Checks of a data module's arguments: a bad value is one clear line before any file is read."""
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from .contract import Augmentation
 from .errors import MedtailError, unknown
+
+Copies = Literal["refuse", "exclude"]
 
 
 def whole_number(owner: str, name: str, value: Any, least: int = 0) -> int:  # noqa: ANN401
@@ -53,3 +55,12 @@ def augmentation(name: str) -> Augmentation:
             found: Augmentation = known
             return found
     raise unknown("augmentation", str(name), get_args(Augmentation))
+
+
+def treatment_of_copies(owner: str, value: str) -> Copies:
+    """``value``, where it is one of ``Copies``; else raises ``MedtailError``."""
+    for known in get_args(Copies):
+        if value == known:
+            found: Copies = known
+            return found
+    raise MedtailError(f"{owner}: copies={value!r}: write {' or '.join(get_args(Copies))}")

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arguments import augmentation, given_path, height_width, whole_number
+from .arguments import (
+    Copies,
+    augmentation,
+    given_path,
+    height_width,
+    treatment_of_copies,
+    whole_number,
+)
 from .content import Content, data_digest, pixels_digest
 from .contract import Augmentation, DataSpec
 from .errors import DataError, unknown
@@ -37,6 +44,8 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         cache: image cache; default ``MEDTAIL_CACHE``.
         augment: what an augmented training image goes through, see ``transforms.compose``.
         split_seed: of the split and the regime's cut.
+        copies: ``refuse`` images that stand in several splits, or ``exclude`` them from train (and
+            from val those of test); by default as the dataset says.
         workers: loader processes; 0 reads in the training process. Never changes a number.
     """
 
@@ -49,6 +58,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         cache: Path | str | None = None,
         augment: Augmentation = "symmetries",
         split_seed: int = 0,
+        copies: Copies | None = None,
         workers: int = 0,
     ) -> None:
         super().__init__()
@@ -63,6 +73,8 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         self.cache = given_path(self.name.source, "cache", cache or cache_root())
         self.split_seed = whole_number(self.name.source, "split_seed", split_seed)
         self.workers = whole_number(self.name.source, "workers", workers)
+        if copies is not None:
+            self.copies = treatment_of_copies(self.name.source, copies)
         self.augment: Augmentation = augmentation(augment)
         self.split: NDArray[np.str_]
         self._ready = self._is_read = False

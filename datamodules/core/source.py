@@ -3,16 +3,17 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from PIL import Image
-
+from .arguments import Copies
 from .errors import DataError, DataMissingError
 from .layouts import Layouts, Part, Place, absence, images, look
 from .names import DataName
 from .pixels import prepared
-from .pixels.cache import DECODER_VERSION, UNREADABLE, Pixels, reason, resize
+from .pixels.cache import DECODER_VERSION, Pixels
 from .pixels.prepared import Prepared
+from .pixels.reading import read_image
+from .pixels.window import Window
 from .spelling import packed
 from .table import SampleTable
 
@@ -43,7 +44,8 @@ class Source:
         refused: names that cannot be used -> why, and what to use instead.
         copies: what becomes of an image that stands in several splits, pixel for pixel: ``refuse``
             the data, or ``exclude`` it from train (and from val, where it is in test), which the
-            card states.
+            card states. An argument of every dataset.
+        window, frame: how grey levels of more than 8 bits, and stacks, are read (``read_image``).
         folders: folders below ``root`` in which the files may lie; empty for ``root`` itself.
         layouts: label files and image folders in them, as downloads unpack.
         source: which of several sources the pixels come from, set by ``load_table``.
@@ -56,7 +58,9 @@ class Source:
     slugs: ClassVar[tuple[str, ...]]
     variants: ClassVar[dict[str, str]] = {}
     refused: ClassVar[dict[str, str]] = {}
-    copies: ClassVar[Literal["refuse", "exclude"]] = "refuse"
+    copies: Copies = "refuse"
+    window: Window | None = None
+    frame: int | None = None
     folders: ClassVar[tuple[str, ...]] = ("",)
     layouts: Layouts = Layouts()
     source: str = ""
@@ -96,12 +100,9 @@ class Source:
             return self.prepared.image(str(self.table.id[row]))
         if self.table.path is None:
             raise TypeError(f"{type(self).__name__}: the table has no paths: override read_image")
-        path = self.table.path[row]
-        try:
-            with Image.open(path) as image:
-                return resize(image, self.image_size, "RGB" if self.in_channels == 3 else "L")
-        except UNREADABLE as error:
-            raise OSError(f"{path}: {reason(error)}") from error
+        return read_image(
+            self.table.path[row], self.image_size, self.in_channels, self.window, self.frame
+        )
 
     @property
     def recipe(self) -> str:
@@ -109,7 +110,7 @@ class Source:
         if self.prepared:
             return self.prepared.recipe
         height, width = self.image_size
-        made = f"{height} x {width} px, Lanczos, decoder {DECODER_VERSION}"
+        made = f"{height} x {width} px, Lanczos, decoder {DECODER_VERSION}{self._chosen()}"
         return f"{self.source or self.name.dataset}, {made}"
 
     def close_sources(self) -> None:
@@ -121,7 +122,14 @@ class Source:
             stamp = self.prepared.path.stat()
             return f"{self.prepared.digest} {stamp.st_size} {stamp.st_mtime_ns}"
         stamps = ((p, p.stat()) for p in self.table.path or ())
-        return "\n".join(f"{p.name} {s.st_size} {s.st_mtime_ns}" for p, s in stamps)
+        return (
+            "\n".join(f"{p.name} {s.st_size} {s.st_mtime_ns}" for p, s in stamps) + self._chosen()
+        )
+
+    def _chosen(self) -> str:
+        """Window and frame, in words; empty where neither is given."""
+        window = "" if self.window is None else f", window {self.window}"
+        return window if self.frame is None else f"{window}, frame {self.frame}"
 
     # What a dataset may use.
 
@@ -215,8 +223,14 @@ class Source:
             raise DataMissingError(f"{self.name.dataset} cannot be fetched by medtail: {self.how}")
 
     def check_files(self) -> None:
-        """Raise ``DataMissingError`` where a file of the table is not there."""
+        """Raise ``DataError`` where a file of the table is not there, or a folder."""
         absent = [p for p in self.table.path or () if not p.is_file()]
+        folders = [p for p in absent if p.is_dir()]
+        if folders:
+            raise DataError(
+                f"{self.name.dataset}: {folders[0]} is a folder, where an image is needed: of a "
+                "series, name one file for each image"
+            )
         if absent:
             raise DataMissingError(
                 f"{self.name.dataset}: {len(absent)} of {len(self.table)} image files are missing, "

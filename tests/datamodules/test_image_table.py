@@ -132,7 +132,52 @@ def test_corrupt_image(table, tmp_path):
 def test_image_of_16_bits(table, tmp_path):
     module = table(many())
     Image.fromarray(np.full((8, 8), 3000, np.uint16)).save(tmp_path / "007.png")
-    fails(module, "unreadable image", "007.png", "I;16", "convert to 8 bits first")
+    fails(module, "007.png", "I;16", "window=[low, high]", "p1-p99")
+
+
+def test_window_frame_and_channels(table, tmp_path):
+    """They are part of what the pixels are: each has its own cache and its own recipe."""
+    shades = np.random.default_rng(0).integers(0, 4096, (40, 16, 16)).astype(np.uint16)
+    for n, shade in enumerate(shades):
+        pages = [Image.fromarray(page) for page in (shade, 4095 - shade)]
+        pages[0].save(tmp_path / f"{n:03d}.tif", save_all=True, append_images=pages[1:])
+    rows = [(f"{n:03d}.tif", "ab"[n % 2]) for n in range(40)]
+    stores, recipes = set(), set()
+    for window, frame, channels in (
+        ([0, 4095], 0, 1), ([0, 4095], 1, 1), ([0, 2000], 0, 1), ([0, 4095], 0, 3),
+    ):  # fmt: skip
+        module = table(
+            rows, images=False, window=window, frame=frame, channels=channels, copies="refuse"
+        )
+        module.prepare()
+        assert module.spec.in_channels == channels
+        page = shades if frame == 0 else 4095 - shades
+        expected = np.rint(np.clip(page / window[1], 0, 1) * 255)
+        np.testing.assert_array_equal(module.store.images[..., -1], expected)
+        stores.add(module.store.path)
+        recipes.add(module.recipe + str(channels))
+    assert len(stores) == len(recipes) == 4
+    assert "window [0, 4095], frame 0" in module.recipe
+    fails(table(rows, images=False, window="p1-p99"), "000.tif", "stack of 2", "(and 39 more)")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"window": "lung"}, "window=lung: write"), ({"frame": -1}, "frame=-1: give a whole"),
+        ({"channels": 2}, "channels=2: write 3, or 1"), ({"copies": "keep"}, "refuse or exclude"),
+    ],
+)  # fmt: skip
+def test_arguments_that_mean_nothing(table, given, words):
+    with pytest.raises(MedtailError, match=words):
+        table(many(), **given)
+
+
+def test_a_folder_for_an_image_is_refused(table, tmp_path):
+    module = table(many())
+    (tmp_path / "005.png").unlink()
+    (tmp_path / "005.png").mkdir()
+    fails(module, "005.png is a folder", "of a series, name one file")
 
 
 def test_truncated_image(table, tmp_path):

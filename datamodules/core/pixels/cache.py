@@ -6,6 +6,7 @@ import mmap
 import os
 import shutil
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,17 +17,23 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from rich.progress import track
 
 from ..errors import DataError
 
 Pixels = NDArray[np.uint8]
-DECODER_VERSION = 2  # part of every key: raise it when ``resize`` gives other pixels
+DECODER_VERSION = 2  # part of every key: raise it when ``read_image`` gives other pixels
+
+
+class ReadingError(DataError):
+    """An image that has more than one meaning, or needs something else: the text says what."""
+
+
 # What Pillow, NumPy and zipfile raise over broken files (RuntimeError: a bit says "encrypted").
 UNREADABLE = (
     OSError, ValueError, SyntaxError, LookupError, ArithmeticError, EOFError, RuntimeError,
-    struct.error, zlib.error, zipfile.BadZipFile, Image.DecompressionBombError,
+    struct.error, zlib.error, zipfile.BadZipFile, Image.DecompressionBombError, ReadingError,
 )  # fmt: skip
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -35,26 +42,6 @@ def reason(error: BaseException) -> str:
     """The text of an error on one line; its kind where it says nothing else."""
     text = str(error) if not isinstance(error, KeyError) else f"no {error}"
     return " ".join(text.split()) or type(error).__name__
-
-
-def resize(image: Image.Image, size: tuple[int, int], mode: str) -> Pixels:
-    """Convert to ``mode`` (``RGB`` or ``L``) and resize to (height, width) -> [H, W, C] uint8.
-
-    The image is turned upright as its EXIF orientation says.
-
-    Raises:
-        ValueError: grey of more than 8 bits, which Pillow would clip to white.
-    """
-    if image.mode == "F" or image.mode.startswith("I"):
-        raise ValueError(
-            f"grey levels of more than 8 bits (mode {image.mode}): convert to 8 bits first, as "
-            "the window is your choice"
-        )
-    image = ImageOps.exif_transpose(image).convert(mode)
-    if (image.height, image.width) != size:
-        image = image.resize((size[1], size[0]), Image.Resampling.LANCZOS)
-    pixels = np.asarray(image)
-    return pixels if pixels.ndim == 3 else pixels[:, :, None]
 
 
 RESIDENT = 2**25  # bytes of the map that a process keeps before it lets them go
@@ -135,7 +122,7 @@ def _write(path: Path, read: Callable[[int], Pixels], shape: tuple[int, ...], ti
             f"{free / 2**20:.0f} MiB are free: make space, or point MEDTAIL_CACHE to another disk"
         )
     part = path.with_suffix(f".{os.getpid()}.part")
-    bad: list[str] = []
+    bad: list[BaseException] = []
     try:
         images = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
         _reserve(part)
@@ -145,15 +132,17 @@ def _write(path: Path, read: Callable[[int], Pixels], shape: tuple[int, ...], ti
             try:
                 images[row] = read(row)
             except UNREADABLE as error:
-                bad.append(reason(error))
+                bad.append(error)
             if (row + 1) % max(1, RESIDENT // images[0].nbytes) == 0:
                 images.flush()
                 drop_pages(images)
         images.flush()
         del images
         if bad:
-            more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-            raise DataError(f"{title}: unreadable image: {bad[0]}{more}; replace or remove it")
+            text = reason(bad[0]) + (f" (and {len(bad) - 1} more)" if len(bad) > 1 else "")
+            if isinstance(bad[0], ReadingError):
+                raise DataError(f"{title}: {text}")
+            raise DataError(f"{title}: unreadable image: {text}; replace or remove it")
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -190,7 +179,9 @@ def open_store(
     if not path.exists():
         with cache_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_suffix(".lock")):
+            with FileLock(path.with_suffix(".lock")), warnings.catch_warnings():
+                # Large images that are below what Pillow refuses.
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
                 if not path.exists():
                     _write(path, read, shape, title)
     return ImageStore(path)

@@ -10,11 +10,10 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from medtail.datamodules.core.errors import DataError
 from medtail.datamodules.core.pixels import cache
-from medtail.datamodules.core.pixels.cache import UNREADABLE, open_store, resize
+from medtail.datamodules.core.pixels.cache import UNREADABLE, ReadingError, open_store
 
 SHAPE = (5, 4, 6, 3)
 
@@ -158,45 +157,18 @@ def test_every_unreadable_image_is_one_clear_line(tmp_path, kind):
     def read(row):
         raise kind(*([] if kind is EOFError else ["3.jpg:\nbroken"]))
 
-    with pytest.raises(DataError, match=r"x: unreadable image: .*\(and 4 more\)") as caught:
+    said = "" if kind is ReadingError else "unreadable image: "
+    with pytest.raises(DataError, match=rf"x: {said}.*\(and 4 more\)") as caught:
         open_store(tmp_path, "x", "key", SHAPE, read)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("kind", "suffix"),
-    [(np.uint16, "png"), (np.uint16, "tif"), (np.int32, "tif"), (np.float32, "tif")],
-)
-def test_more_than_8_bits_are_refused(tmp_path, kind, suffix):
-    path = tmp_path / f"deep.{suffix}"
-    Image.fromarray(np.full((8, 8), 3000, kind)).save(path)
-    with Image.open(path) as image, pytest.raises(ValueError, match="convert to 8 bits first"):
-        resize(image, (4, 4), "L")
+def test_a_refused_image_says_how_it_can_be_read(tmp_path):
+    def read(row):
+        raise ReadingError(f"{row}.png: give a window")
 
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_images_are_turned_upright(tmp_path, orientation):
-    """A white upper left quarter, stored as EXIF says and shown as it was."""
-    upright = np.zeros((32, 48, 3), np.uint8)
-    upright[:16, :24] = 255
-    stored = {
-        1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1],
-        5: upright.swapaxes(0, 1), 6: upright.swapaxes(0, 1)[::-1],
-        7: upright[::-1, ::-1].swapaxes(0, 1), 8: upright.swapaxes(0, 1)[:, ::-1],
-    }[orientation]  # fmt: skip
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "x.png", exif=exif)
-    with Image.open(tmp_path / "x.png") as image:
-        assert (resize(image, (32, 48), "RGB") == upright).all()
-
-
-@pytest.mark.parametrize(("mode", "channels"), [("RGB", 3), ("L", 1)])
-@pytest.mark.parametrize("given_mode", ["RGB", "L", "RGBA", "P"])
-def test_resize(mode, channels, given_mode):
-    assert resize(Image.new(given_mode, (30, 20)), (8, 12), mode).shape == (8, 12, channels)
-    same = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(4, 6, 3)
-    assert (resize(Image.fromarray(same), (4, 6), "RGB") == same).all()
+    with pytest.raises(DataError, match=r"^x: 0.png: give a window \(and 4 more\)$"):
+        open_store(tmp_path, "x", "key", SHAPE, read)
 
 
 def test_pages_that_are_let_go_keep_their_pixels(tmp_path, monkeypatch):
