@@ -90,4 +90,4 @@ class PerturbationOCC(OneClass):
             copies = torch.cat([operation(pixels) for operation in OPERATIONS])
             copies = self.normalised(copies).to(image.dtype)
         logits = self.score(self.features(copies))
-        return surprise(logits.view(len(OPERATIONS), len(image), -1))
+        return surprise(logits.view(len(OPERATIONS), -1, logits.shape[1]))

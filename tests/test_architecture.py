@@ -22,6 +22,7 @@ FLOORS = {
     "benchmark": (
         ("cli",),
         ("cards", "comparison", "execution", "regression", "scoring"),
+        ("networks",),
         ("boards", "tracks"),
         ("metrics", "statistics"),
         ("evidence",),

@@ -41,6 +41,10 @@ def bench(
     wandb: Annotated[str, typer.Option(help="offline, online or disabled.")] = os.environ.get(
         "WANDB_MODE", "offline"
     ),
+    keep: Annotated[
+        str,
+        typer.Option(help="Trained networks that stay: best (a seed of each row), all or none."),
+    ] = "best",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the cells and estimate the time.")
     ] = False,
@@ -55,12 +59,15 @@ def bench(
     from ..execution.tracking import MODES
     from ..grid.files import load
     from ..grid.suite import select
+    from ..networks.keeping import KEEP
 
     if launcher not in ("auto", "inline", "ray"):
         raise MedtailError(f"--launcher {launcher}: write auto, inline or ray")
     mode = next((known for known in MODES if known == wandb), None)
     if mode is None:
         raise MedtailError(f"--wandb {wandb}: write {', '.join(MODES)}")
+    if keep not in KEEP:
+        raise MedtailError(f"--keep {keep}: write {', '.join(KEEP)}")
     chosen = load(suite, tuple(settings))
     cells = preflight.applicable(select(list(chosen.cells()), method, data, seed), console)
     if settings and leaderboards == BOARDS:
@@ -78,7 +85,7 @@ def bench(
     with store.owned():
         preflight.check(missing, console)
         try:
-            failures = driver.run_missing(missing, store, start, devices, mode, console)
+            failures = driver.run_missing(missing, store, start, devices, mode, console, keep)
         except KeyboardInterrupt:
             over = f"{sum(store.done(cell) for cell in cells)} of {len(cells)} cells"
             console.print(f"interrupted: {over} are done and kept; the same command does the rest")

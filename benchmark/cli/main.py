@@ -19,7 +19,8 @@ from .bench import bench
 from .boards import compare, leaderboards
 from .cards import cards
 from .data import data_app
-from .data_export import export
+from .data_export import export as export_data
+from .networks import clean, export, predict
 from .new import new_app
 from .overview import list_all, status
 from .score import score
@@ -32,8 +33,11 @@ app = typer.Typer(
 for command in (bench, leaderboards, compare, score, regress.regress, regress.golden, status):
     app.command()(command)
 app.command("list")(list_all)
+app.command()(predict)
+app.command()(export)
+app.command()(clean)
 app.command()(cards)
-data_app.command("export")(export)
+data_app.command("export")(export_data)
 app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
 

@@ -116,6 +116,7 @@ class Record(Frozen):
         cost: time, size, memory.
         provenance: commit, versions, machine, digests.
         predictions: digest of the predictions the metrics were computed from.
+        network: SHA-256 of the trained network's file; empty where none was kept.
     """
 
     schema_number: int = SCHEMA
@@ -138,6 +139,7 @@ class Record(Frozen):
     cost: Cost | None = None
     provenance: Provenance | None = None
     predictions: str = ""
+    network: str = ""
 
 
 def parse(text: str, where: str) -> Record:

@@ -92,6 +92,7 @@ def run_missing(
     devices: int,
     wandb: Mode,
     console: Console,
+    keep: str = "best",
 ) -> list[str]:
     """Run cells that have no record of success, and keep every outcome as it comes.
 
@@ -102,6 +103,7 @@ def run_missing(
         devices: processes or GPUs of one cell.
         wandb: what the mirror does.
         console: live table on a terminal, a line per cell elsewhere.
+        keep: which networks stay, see ``medtail.benchmark.networks.keeping``.
 
     Returns:
         One line per failed cell.
@@ -109,7 +111,7 @@ def run_missing(
     if not cells:
         return []
     board = Board(len(cells), store)
-    outcomes = launcher([store.job(cell, devices) for cell in cells])
+    outcomes = launcher([store.job(cell, devices, keep != "none") for cell in cells])
     with Live(
         board, console=console, refresh_per_second=2, transient=True, auto_refresh=True
     ) as live:
@@ -117,7 +119,9 @@ def run_missing(
             live.stop()
         for outcome in outcomes:
             store.write(outcome)
-            line = board.add(outcome)
+            if keep == "best":
+                store.weed(outcome.record.cell)
+            line = board.add(outcome) + outcome.note
             if not console.is_terminal:
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
             try:

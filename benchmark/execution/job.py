@@ -17,19 +17,25 @@ class Job:
         store: folder of shared stages.
         progress: file that tells how far the cell is; removed at its end.
         devices: processes (CPU) or GPUs that train it together.
+        network: folder in which the trained network is handed over; None to keep none.
     """
 
     cell: Cell
     store: Path
     progress: Path
     devices: int = 1
+    network: Path | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A cell's record, its predictions where it succeeded, its traceback where it failed."""
+    """A cell's record, its predictions where it succeeded, its traceback where it failed.
+
+    ``note`` is a line for the user about what went wrong beside the result.
+    """
 
     record: Record
     test: Predictions | None = None
     val: Predictions | None = None
     traceback: str = ""
+    note: str = ""

@@ -13,6 +13,7 @@ from ..evidence import record
 from ..evidence.predictions import Predictions
 from ..evidence.record import Record
 from ..grid.cell import Cell
+from ..networks import keeping
 from .job import Job, Outcome
 
 NEEDED_MIB = 200
@@ -64,6 +65,7 @@ class Store:
         if outcome.test is not None:
             outcome.test.write(folder / "predictions.parquet")
             (folder / "traceback.txt").unlink(missing_ok=True)
+            keeping.take(self.handed(cell), folder)
         record.write(folder / "record.json", text)
 
     def finished(self, cells: Sequence[Cell]) -> list[tuple[Record, Predictions | None]]:
@@ -71,9 +73,23 @@ class Store:
         found = [record for cell in cells if (record := self.read(cell))]
         return [(r, self.predictions(r.cell) if r.status == "ok" else None) for r in found]
 
-    def job(self, cell: Cell, devices: int) -> Job:
-        """The job that fills a cell's folder."""
-        return Job(cell, self.root / "stages", self.root / "progress" / cell.id, devices)
+    def handed(self, cell: Cell) -> Path:
+        """Where a worker leaves the trained network of a cell."""
+        return self.root / "handed" / cell.id
+
+    def job(self, cell: Cell, devices: int, keep: bool = True) -> Job:
+        """The job that fills a cell's folder, with or without its network."""
+        stages, progress = self.root / "stages", self.root / "progress" / cell.id
+        return Job(cell, stages, progress, devices, self.handed(cell) if keep else None)
+
+    def weed(self, cell: Cell) -> None:
+        """Of the networks of a cell's row keep the one of the seed that is best on validation."""
+        found = keeping.networks_below(self.folder(cell).parent)
+        row = keeping.row_of(cell)
+        for folder in keeping.second_best(
+            {f: a for f, a in found.items() if keeping.row_of(a.cell) == row}
+        ):
+            keeping.remove(folder)
 
     def running(self) -> list[str]:
         """What the workers say of the cells they are at."""
@@ -86,20 +102,28 @@ class Store:
         return lines
 
     @contextmanager
-    def owned(self) -> Iterator[None]:
-        """Hold the folder; ``MedtailError`` where another driver has it or space is short."""
+    def locked(self) -> Iterator[None]:
+        """Hold the folder; ``MedtailError`` where another driver has it."""
         self.root.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self.root).free / 2**20
-        if free < NEEDED_MIB:
-            raise MedtailError(
-                f"no space: {free:.0f} MiB are free in {self.root}, {NEEDED_MIB} are needed: "
-                "make space or use --out"
-            )
         try:
             with FileLock(self.root / ".lock", timeout=0):
-                shutil.rmtree(self.root / "progress", ignore_errors=True)
                 yield
         except Timeout as error:
             raise MedtailError(
                 f"another medtail bench is at work in {self.root}: wait, or use --out"
             ) from error
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Hold the folder to run cells; ``MedtailError`` where it is held or space is short."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.root).free / 2**20
+        if free < NEEDED_MIB:
+            raise MedtailError(
+                f"no space: {free:.0f} MiB are free in {self.root}, {NEEDED_MIB} are needed: "
+                "make space (medtail clean lists what can go) or use --out"
+            )
+        with self.locked():
+            for left in ("progress", "handed"):
+                shutil.rmtree(self.root / left, ignore_errors=True)
+            yield

@@ -24,7 +24,8 @@ from medtail.datamodules.core.errors import MedtailError
 from .. import tracks
 from ..evidence.record import Cost, Provenance, Record
 from ..grid.cell import Cell, Terms
-from ..tracks.outcome import Tell
+from ..networks import keeping
+from ..tracks.outcome import Scored, Tell
 from .job import Job, Outcome
 
 HOUSE = ("medtail", "benchmark", "methods", "datamodules")
@@ -183,7 +184,22 @@ def _run(job: Job, started: float, tell: Tell) -> Outcome:
         provenance=provenance(data),
         predictions=scored.test.digest,
     )
-    return Outcome(record, scored.test, scored.val)
+    digest, note = handed_over(job, scored)
+    record = record.model_copy(update={"network": digest})
+    return Outcome(record, scored.test, scored.val, note=note)
+
+
+def handed_over(job: Job, scored: Scored) -> tuple[str, str]:
+    """Leave the trained network for the driver; its digest, and why it could not be kept.
+
+    A result is not lost because its network cannot be written.
+    """
+    if job.network is None:
+        return "", ""
+    try:
+        return keeping.hand_over(job.network, job.cell, scored.kept).digest, ""
+    except (OSError, MedtailError) as error:
+        return "", f"; its network is not kept: {' '.join(str(error).split())}"
 
 
 def worker_environment() -> dict[str, str]:

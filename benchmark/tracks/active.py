@@ -23,7 +23,7 @@ from ..grid.cell import Cell, digest
 from ..metrics.active import CURVES, rare_accuracy, summary
 from ..metrics.long_tail import score
 from . import supervised
-from .outcome import Scored, Tell
+from .outcome import Kept, Scored, Tell, validation
 from .supervised import Trained
 
 
@@ -65,13 +65,17 @@ def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
         seconds, images = seconds + trained.seconds, images + trained.images
         over = number + 1 == terms.rounds or not len(pool)
         picked = np.bincount(data.target[chosen], minlength=spec.num_classes)
-        if not over:  # before the Trainer that predicts takes the learner off its device
+        if not over:
             chosen = pool[_choose(cell, acquirer, trained.method, data, pool, number)]
-        test = supervised.predict(trained.method, data, terms, "test")
+        test = supervised.predict(trained.method, data, "test")
         rounds.append(_round(test, data, len(data.kept), tuple(picked.tolist())))
         if over:
             break
-    val = supervised.predict(trained.method, data, terms, "val")
+    val = supervised.predict(trained.method, data, "val")
+    reached = validation(
+        terms.selection, score(val, None, spec.class_counts, spec.ordinal), trained.stages
+    )
+    kept = Kept(trained.method, learner.method, learner.params, reached)
     data.keep(plan.train)
     available = int(np.isin(data.target[plan.pool], spec.rare).sum())
     counts, ordinal = spec.class_counts, spec.ordinal
@@ -84,6 +88,7 @@ def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
         val,
         score(test, val, counts, ordinal) | summary(rounds, spec.rare, available),
         tuple(np.bincount(test.target, minlength=spec.num_classes).tolist()),
+        kept,
         balanced=score(test, val, counts, ordinal, prior="balanced"),
         rounds=tuple(rounds),
     )

@@ -14,7 +14,8 @@ from medtail.methods.core.base import Method
 from ..evidence.predictions import Predictions
 from ..grid.cell import Cell
 from ..metrics.few_shot import score_episodes
-from .outcome import Scored, Tell
+from . import judging
+from .outcome import Kept, Scored, Tell, validation
 from .supervised import train
 
 
@@ -36,6 +37,12 @@ def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
         None,
         {**score_episodes(test, plan.sought), "episode_list": drawn},
         tuple(np.bincount(plan.target[plan.test] - common, minlength=len(plan.sought)).tolist()),
+        Kept(
+            trained.method,
+            cell.method,
+            cell.params,
+            validation(cell.terms.selection, {}, trained.stages),
+        ),
         plan.sought,
     )
 
@@ -51,10 +58,8 @@ def judge(
         batch = raw._replace(image=raw.image.to(method.device))
         image = data.on_after_batch_transfer(batch, 0).image[0]
         target = raw.target[0].to(method.device)
-        # What a method draws depends on the episode, not on those before it.
-        torch.manual_seed(seed * 1_000_003 + number)
-        predict = method.adapt(Batch(image[:support], target[:support], raw.index[0, :support]))
-        scores.append(predict(image[support:]).detach().float().cpu())
+        known = Batch(image[:support], target[:support], raw.index[0, :support])
+        scores.append(judging.learnt(method, known, seed, number)(image[support:]).cpu())
         if (number + 1) % 50 == 0:
             tell(f"test episode {number + 1}/{len(episodes)}")
     return torch.cat(scores).numpy()

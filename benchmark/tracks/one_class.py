@@ -13,11 +13,13 @@ from medtail.datamodules.core.errors import MedtailError
 from medtail.methods.core.base import Method
 
 from ..evidence import record
+from ..evidence.normality import Normality
 from ..evidence.predictions import Predictions
 from ..grid.cell import Cell
 from ..metrics import one_class
-from . import supervised
-from .outcome import Scored, Tell
+from ..metrics.long_tail import SPECIFICITY, threshold_at
+from . import judging, supervised
+from .outcome import Kept, Scored, Tell, validation
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +29,8 @@ def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
     trained = supervised.train(cell, data, store, devices, tell)
     raw = {split: scores(trained.method, data, split) for split in ("val", "test")}
     given = raw["val"][data.target[data.rows("val")] == 0]
-    val, test = (predictions(data, split, standardised(raw[split], given)) for split in raw)
+    normality = normality_of(given)
+    val, test = (predictions(data, split, raw[split], normality) for split in raw)
     names = data.class_names
     return Scored(
         trained.method,
@@ -38,6 +41,13 @@ def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
         val,
         one_class.score(test, val, names),
         one_class.support(test, names),
+        Kept(
+            trained.method,
+            cell.method,
+            cell.params,
+            validation(cell.terms.selection, {}, trained.stages),
+            normality,
+        ),
         scored_names=tuple(names[k] for k in one_class.abnormal_classes(test, names)),
     )
 
@@ -48,7 +58,6 @@ def _defined(stage: record.Stage) -> record.Stage:
     return stage.model_copy(update={"history": history})
 
 
-@torch.no_grad()
 def scores(method: Method, data: ImageDataModule, split: str) -> Floats:
     """[N] abnormality of the rows of a split, in their order, in one process.
 
@@ -57,7 +66,7 @@ def scores(method: Method, data: ImageDataModule, split: str) -> Floats:
     """
     method.eval()
     parts = [
-        method.abnormality(batch.image).double().cpu()
+        judging.abnormality(method, batch.image).cpu()
         for batch in supervised.plain(data, split, method)
     ]
     found: Floats = torch.cat(parts).numpy()
@@ -70,24 +79,20 @@ def scores(method: Method, data: ImageDataModule, split: str) -> Floats:
     return found
 
 
-def standardised(values: Floats, given: Floats) -> Floats:
-    """Scores as logits of abnormal against given: a monotone map, so that float16 keeps the order.
-
-    asinh of (score - median) / (interquartile range) of the given validation images: linear around
-    them, logarithmic far off, where a probability would round to 1 and scores tie.
-
-    Args:
-        values: [N].
-        given: [V] scores of the given validation images.
-    """
+def normality_of(given: Floats) -> Normality:
+    """How scores are read, from those [V] of the given validation images."""
     low, middle, high = np.quantile(given, [0.25, 0.5, 0.75])
     scale = high - low or given.std() or 1.0
-    logits: Floats = np.arcsinh((values - middle) / scale)
-    return logits
+    highest = threshold_at(given, np.ones(len(given)), SPECIFICITY)
+    threshold = np.arcsinh((highest - middle) / scale)
+    return Normality(middle=middle, scale=scale, threshold=threshold)
 
 
-def predictions(data: ImageDataModule, split: str, logits: Floats) -> Predictions:
-    """Predictions of a split from its logits [N] of abnormal against given."""
+def predictions(
+    data: ImageDataModule, split: str, raw: Floats, normality: Normality
+) -> Predictions:
+    """Predictions of a split from its raw scores [N]: logits of abnormal against given."""
+    logits = normality.standardised(torch.from_numpy(raw)).numpy()
     rows, table = data.rows(split), data.table
     group = table.group if table.group is not None else table.id
     made = Predictions.of(

@@ -23,8 +23,9 @@ from ..evidence import record
 from ..evidence.predictions import Predictions
 from ..grid.cell import Cell, Terms, digest
 from ..metrics.long_tail import score
-from .outcome import Scored, Tell
-from .stages import Fitted, detached, fit, quiet, trainer
+from . import judging
+from .outcome import Kept, Scored, Tell, validation
+from .stages import Fitted, fit
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,10 @@ def stage_seed(seed: int, number: int) -> int:
 def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell) -> Scored:
     """Train, predict validation and test, score; see ``tracks.Loop``."""
     trained = train(cell, data, store, devices, tell)
-    val, test = (predict(trained.method, data, cell.terms, split) for split in ("val", "test"))
+    val, test = (predict(trained.method, data, split) for split in ("val", "test"))
     spec = data.spec
     counts, ordinal = spec.class_counts, spec.ordinal
+    reached = validation(cell.terms.selection, score(val, None, counts, ordinal), trained.stages)
     return Scored(
         trained.method,
         trained.stages,
@@ -90,6 +92,7 @@ def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
         val,
         score(test, val, counts, ordinal),
         tuple(np.bincount(test.target, minlength=spec.num_classes).tolist()),
+        Kept(trained.method, cell.method, cell.params, reached),
         balanced=score(test, val, counts, ordinal, prior="balanced"),
     )
 
@@ -203,14 +206,11 @@ def plain(data: ImageDataModule, split: str, method: Method) -> Iterator[Batch]:
         yield data.on_after_batch_transfer(batch._replace(image=batch.image.to(method.device)), 0)
 
 
-def predict(method: Method, data: ImageDataModule, terms: Terms, split: str) -> Predictions:
-    """Predict a split with Lightning, in one process and in the precision of the weights."""
-    data.predicted = split
-    with quiet(), detached(data):
-        batches: Any = trainer(terms, 1, 1, []).predict(method, datamodule=data)
-    index = np.concatenate([b[0].numpy() for b in batches])
-    logits = torch.cat([b[1] for b in batches]).numpy()
-    order = np.argsort(index)
-    index, table = index[order], data.table
+def predict(method: Method, data: ImageDataModule, split: str) -> Predictions:
+    """Predict a split in the table's order, in one process and in the precision of the weights."""
+    method.to(data.dtype).eval()
+    parts = [judging.logits(method, batch.image).cpu() for batch in plain(data, split, method)]
+    rows, table = data.rows(split), data.table
     group = table.group if table.group is not None else table.id
-    return Predictions.of(table.id[index], group[index], data.target[index], logits[order])
+    logits = torch.cat(parts).numpy()
+    return Predictions.of(table.id[rows], group[rows], data.target[rows], logits)

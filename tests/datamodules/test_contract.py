@@ -214,7 +214,7 @@ def test_fit_and_predict(built, name, tmp_path):
     cell = Cell(method="balanced_softmax", terms=terms)
     method = supervised.train(cell, data, tmp_path, 1, lambda line: None).method
     for split in ("val", "test"):
-        scored = supervised.predict(method, data, terms, split)
+        scored = supervised.predict(method, data, split)
         rows = data.rows(split)
         assert set(scored.id) == set(data.table.id[rows])
         by_id = dict(zip(data.table.id, data.target, strict=True))

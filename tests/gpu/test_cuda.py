@@ -107,9 +107,9 @@ def test_predictions_are_those_of_a_cpu(tf32, tolerance, trained, monkeypatch, r
 
 
 def test_prediction_through_lightning_is_that_of_a_cpu(trained, monkeypatch):
-    method, data, terms = trained
+    method, data, _ = trained
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
-    found = supervised.predict(method, data, terms, "test")
+    found = supervised.predict(method, data, "test")
     method.cpu().eval()
     with torch.no_grad():
         here = torch.cat([method(b.image) for b in supervised.plain(data, "test", method)])

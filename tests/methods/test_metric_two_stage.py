@@ -159,12 +159,12 @@ def test_without_the_metric_loss_it_is_the_method_of_stage_two(control, tmp_path
     for slug, params in ((control, {}), ("metric_two_stage", {"weight": 0, "rebalance": control})):
         cell = Cell(method=slug, params=params, terms=terms, seed=0)
         trained = supervised.train(cell, data, tmp_path, 1, lambda _: None)
-        logits.append(supervised.predict(trained.method, data, terms, "val").probabilities)
+        logits.append(supervised.predict(trained.method, data, "val").probabilities)
     assert trained.stages[0].shared
     assert np.array_equal(*logits)
     cell = Cell(method=slug, params={"rebalance": control}, terms=terms, seed=0)
     trained = supervised.train(cell, data, tmp_path, 1, lambda _: None)
-    learnt = supervised.predict(trained.method, data, terms, "val").probabilities
+    learnt = supervised.predict(trained.method, data, "val").probabilities
     assert not np.array_equal(learnt, logits[0])
 
 

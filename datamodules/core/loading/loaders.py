@@ -29,7 +29,7 @@ from .episodes import (
     Urn,
     urn,
 )
-from .rows import InOrder, Rows
+from .rows import InOrder, Rows, normalised
 from .samplers import StepSampler
 
 
@@ -160,7 +160,4 @@ class Loaders(L.LightningDataModule):
 
     def normalise(self, image: Tensor) -> Tensor:
         """[..., C, H, W] uint8 -> float, with the constants above."""
-        (mean, std), shape = self.spec.normalisation, (-1, 1, 1)
-        scale = image.new_tensor(std, dtype=self.dtype).view(shape) * 255
-        shift = image.new_tensor(mean, dtype=self.dtype).view(shape) * 255
-        return (image.to(self.dtype) - shift) / scale
+        return normalised(image, self.spec.normalisation, self.dtype)

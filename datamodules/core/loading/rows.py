@@ -5,12 +5,23 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from ..contract import Batch
 from ..pixels.cache import ImageStore
 from ..pixels.transforms import Augmenter
 from .samplers import Draw
+
+
+def normalised(
+    image: Tensor, constants: tuple[tuple[float, ...], tuple[float, ...]], dtype: torch.dtype
+) -> Tensor:
+    """[..., C, H, W] uint8 -> float, by mean and standard deviation of each channel in [0, 1]."""
+    mean, std = constants
+    scale = image.new_tensor(std, dtype=dtype).view(-1, 1, 1) * 255
+    shift = image.new_tensor(mean, dtype=dtype).view(-1, 1, 1) * 255
+    return (image.to(dtype) - shift) / scale
 
 
 class Rows(Dataset[Batch]):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from medtail.benchmark.evidence import record as records
 from medtail.benchmark.execution import worker
@@ -9,10 +10,13 @@ from medtail.benchmark.execution.store import Store
 from medtail.benchmark.grid.cell import Budget, Cell, Terms
 from medtail.benchmark.metrics.one_class import log_odds, score
 from medtail.benchmark.tracks import one_class, supervised
-from medtail.benchmark.tracks.one_class import standardised
 from tests.benchmark.one_class import predictions
 
 QUICK = Budget(epochs=2, batch_size=64, optimizer="adamw", lr=0.003, weight_decay=0.05)
+
+
+def standardised(values, given):
+    return one_class.normality_of(given).standardised(torch.from_numpy(values)).numpy()
 
 
 def test_the_logits_keep_the_order_and_do_not_tie():

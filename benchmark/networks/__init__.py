@@ -1,0 +1,1 @@
+"""Trained networks: kept beside their record, loaded again, applied to images, exported."""
