@@ -62,6 +62,8 @@ def predict(
     table = application.apply(loaded, named, console, known)
     application.write(out, table)
     _say(f"{loaded.about}: {len(table.id):,} images -> {out}")
+    if named.note:
+        _say(named.note)
     if named.bad:
         _say(application.told(named.bad, len(named.ids)))
         raise typer.Exit(EXIT_UNREADABLE)

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from medtail import datamodules
 from medtail.datamodules.core.errors import DataError, MedtailError
-from medtail.datamodules.core.labels import IMAGE_SUFFIXES, Row, read_rows
+from medtail.datamodules.core.labels import Row, read_rows
 from medtail.datamodules.core.names import DataName
 from medtail.datamodules.core.pixels.cache import UNREADABLE, Pixels, reason, resize
+from medtail.datamodules.core.pixels.folders import IMAGE_SUFFIXES, image_files, suffix_of
 
 if TYPE_CHECKING:
     from medtail.datamodules.core.base import ImageDataModule
@@ -34,12 +35,14 @@ class Images:
         ids: N of them.
         batches: their places and pixels, uint8 [B, C, H, W]; without those that cannot be read.
         label: N labels, where a table has them.
+        note: what was left out, one line.
         bad: what could not be read and why, filled while batches are taken.
     """
 
     ids: Sequence[str]
     batches: Callable[[], Iterator[tuple[list[int], Tensor]]]
     label: Sequence[str] = ()
+    note: str = ""
     bad: list[str] = field(default_factory=list)
 
 
@@ -60,7 +63,7 @@ def find(text: str, about: "Description", column: str = "image") -> Images:
     if path.is_file():
         if path.suffix.lower() in TABLES:
             return in_table(path, about, column)
-        if path.suffix.lower() in IMAGE_SUFFIXES:
+        if suffix_of(path.name):
             return of_files([path.name], [path], about)
         raise MedtailError(f"{path}: neither an image nor a table ({', '.join(TABLES)})")
     data, colon, split = text.rpartition(":")
@@ -74,10 +77,13 @@ def find(text: str, about: "Description", column: str = "image") -> Images:
 
 def in_folder(folder: Path, about: "Description") -> Images:
     """The image files anywhere below a folder; ids are their paths below it."""
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
-    if not paths:
+    listed = image_files(folder)
+    if not listed.images:
         raise MedtailError(f"{folder}: no image below it ({', '.join(IMAGE_SUFFIXES)})")
-    return of_files([p.relative_to(folder).as_posix() for p in paths], paths, about)
+    ids = [path.relative_to(folder).as_posix() for path in listed.images]
+    found = of_files(ids, listed.images, about)
+    found.note = listed.told
+    return found
 
 
 def in_table(path: Path, about: "Description", column: str) -> Images:

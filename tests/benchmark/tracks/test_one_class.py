@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from medtail.benchmark.evidence import record as records
+from medtail.benchmark.evidence.normality import Normality
 from medtail.benchmark.execution import worker
 from medtail.benchmark.execution.store import Store
 from medtail.benchmark.grid.cell import Budget, Cell, Terms
@@ -64,7 +65,8 @@ def test_a_record_is_what_its_predictions_give(tmp_path):
     assert records.parse(record.model_dump_json(), "here") == record
     assert "val/balanced_accuracy" in record.stages[0].history[-1]
     logits = np.linspace(-3, 3, len(rows))
-    made = log_odds(one_class.predictions(data, "test", logits))
+    plain = Normality(middle=0, scale=1, threshold=0)
+    made = log_odds(one_class.predictions(data, "test", np.sinh(logits), plain))
     np.testing.assert_allclose(made, logits, atol=0.01)
     assert record.predictions == test.digest
 
