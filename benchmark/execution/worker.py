@@ -184,12 +184,12 @@ def _run(job: Job, started: float, tell: Tell) -> Outcome:
         provenance=provenance(data),
         predictions=scored.test.digest,
     )
-    digest, note = handed_over(job, scored)
+    digest, note = handed_over(job, scored, data)
     record = record.model_copy(update={"network": digest})
     return Outcome(record, scored.test, scored.val, note=note)
 
 
-def handed_over(job: Job, scored: Scored) -> tuple[str, str]:
+def handed_over(job: Job, scored: Scored, data: ImageDataModule) -> tuple[str, str]:
     """Leave the trained network for the driver; its digest, and why it could not be kept.
 
     A result is not lost because its network cannot be written.
@@ -197,7 +197,7 @@ def handed_over(job: Job, scored: Scored) -> tuple[str, str]:
     if job.network is None:
         return "", ""
     try:
-        return keeping.hand_over(job.network, job.cell, scored.kept).digest, ""
+        return keeping.hand_over(job.network, job.cell, scored.kept, data).digest, ""
     except (OSError, MedtailError) as error:
         return "", f"; its network is not kept: {' '.join(str(error).split())}"
 

@@ -32,6 +32,7 @@ class Description(Frozen):
         params: its parameters.
         spec: the data as the method saw them: classes, their counts, image size, channels, track.
         normalisation: mean and standard deviation of each channel, of images in [0, 1].
+        window, frame: how grey levels of more than 8 bits, and stacks, were read.
         validation: value on validation by which seeds are told apart; None where selection names
             no metric.
         normality: one-class only.
@@ -46,6 +47,8 @@ class Description(Frozen):
     params: dict[str, Any] = {}
     spec: DataSpec
     normalisation: tuple[tuple[float, ...], tuple[float, ...]]
+    window: str = ""
+    frame: int | None = None
     validation: float | None = None
     normality: Normality | None = None
     digest: str

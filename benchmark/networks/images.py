@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from medtail import datamodules
 from medtail.datamodules.core.errors import DataError, MedtailError
 from medtail.datamodules.core.labels import Row, read_rows
 from medtail.datamodules.core.names import DataName
-from medtail.datamodules.core.pixels.cache import UNREADABLE, Pixels, reason, resize
+from medtail.datamodules.core.pixels.cache import UNREADABLE, Pixels, reason
 from medtail.datamodules.core.pixels.folders import IMAGE_SUFFIXES, image_files, suffix_of
+from medtail.datamodules.core.pixels.reading import read_image
+from medtail.datamodules.core.pixels.window import Window
 
 if TYPE_CHECKING:
     from medtail.datamodules.core.base import ImageDataModule
@@ -122,8 +123,8 @@ def rows_of(path: Path, column: str) -> list[Row]:
 
 def opened(path: Path, about: "Description") -> Pixels:
     """An image file as the network's training would have read it: [H, W, C] uint8."""
-    with Image.open(path) as image:
-        return resize(image, about.spec.image_size, "RGB" if about.spec.in_channels == 3 else "L")
+    spec, window = about.spec, Window.parse(about.window) if about.window else None
+    return read_image(path, spec.image_size, spec.in_channels, window, about.frame)
 
 
 def of_files(ids: Sequence[str], paths: Sequence[Path], about: "Description") -> Images:
@@ -138,7 +139,7 @@ def of_files(ids: Sequence[str], paths: Sequence[Path], about: "Description") ->
                     pixels.append(opened(paths[place], about))
                     places.append(place)
                 except UNREADABLE as error:
-                    found.bad.append(f"{ids[place]}: {reason(error)}")
+                    found.bad.append(reason(error))
             if places:
                 yield places, torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
 

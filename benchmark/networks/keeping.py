@@ -11,12 +11,14 @@ from . import description
 from .description import DESCRIPTION, WEIGHTS, Description
 
 if TYPE_CHECKING:
+    from medtail.datamodules.core.source import Source
+
     from ..tracks.outcome import Kept
 
 KEEP = ("best", "all", "none")
 
 
-def hand_over(folder: Path, cell: Cell, kept: "Kept") -> Description:
+def hand_over(folder: Path, cell: Cell, kept: "Kept", data: "Source") -> Description:
     """Write a network for the driver to take, into a folder of its own.
 
     It goes by file, whatever its size: tensors in a launcher's messages would be copied twice.
@@ -43,6 +45,8 @@ def hand_over(folder: Path, cell: Cell, kept: "Kept") -> Description:
         params=kept.params,
         spec=method.spec,
         normalisation=method.spec.normalisation,
+        window="" if data.window is None else str(data.window),
+        frame=data.frame,
         validation=kept.validation,
         normality=kept.normality,
         digest=description.digest_of(folder / WEIGHTS),

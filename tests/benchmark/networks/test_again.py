@@ -32,8 +32,8 @@ print(json.dumps(made))
 
 def small(method, regime="", **changes):
     track = methods.describe(method).tracks[0] if not regime else ""
-    values = {"data": f"phantom@{regime or DATA[track]}", "data_params": {"count": 420}, "image_size": (20, 20),
-              "test_episodes": 12, "rounds": 2, "acquire": 20,
+    values = {"data": f"phantom@{regime or DATA[track]}", "data_params": {"count": 420},
+              "image_size": (20, 20), "test_episodes": 12, "rounds": 2, "acquire": 20,
               "budget": QUICK.model_copy(update={"epochs": len_of(method)})}  # fmt: skip
     return cell(method, **(values | changes))
 
