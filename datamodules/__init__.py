@@ -86,6 +86,22 @@ def defaults(name: str) -> dict[str, Any]:
     return {key: value for key, value in parameters(name).items() if key not in common}
 
 
+def parted(name: str, params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A dataset's arguments, defaults included, in two parts: what decides numbers, and the rest.
+
+    The whole path of a file is of the rest, its name without folders of the first: a moved folder
+    costs nothing, and no path gets into a record.
+    """
+    module = get(name)
+    asked = defaults(name) | params
+    local = {key: value for key, value in asked.items() if key in (*module.local, *module.paths)}
+    for key in module.paths:
+        if isinstance(value := local.pop(key, None), str | Path):
+            local[key] = str(Path(value).absolute())
+            asked[key] = Path(value).name
+    return {key: value for key, value in asked.items() if key not in module.local}, local
+
+
 def build(
     name: str,
     image_size: int | tuple[int, int] = 28,

@@ -79,6 +79,7 @@ class ImageTable(ImageDataModule):
     """
 
     slugs = ("image_table",)
+    paths = ("file",)
     variants: ClassVar[dict[str, str]] = {
         "leaky_given": "the table's split, although groups or images stand in several parts"
     }

@@ -7,20 +7,15 @@ gives the same bytes. (Links to notes in ``../docs/`` appear where there are any
 
 import os
 import re
-from collections import defaultdict
 from functools import partial
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from filelock import FileLock
 from rich.table import Table
 
 from medtail.datamodules.core.errors import MedtailError
 
-from ..evidence.predictions import EXTRA, Predictions
-from ..evidence.record import Record, read_lines, text_of, write, write_lines
+from ..evidence.published import publish, read_predictions
+from ..evidence.record import Record, read_lines, write
 from . import json_form
 from . import markdown as pages
 from .front import front
@@ -30,61 +25,9 @@ from .preamble import describe
 from .section import Section, sections
 from .standing import Standing, standings
 
+__all__ = ["publish", "read_predictions", "render", "terminal_tables"]
 # The first line of a page of notes, such as <!-- boards: name@lt100 name@shot5 -->.
 BOARDS = re.compile(r"<!-- *boards: *(.*?) *-->")
-
-
-def publish(root: Path, finished: list[tuple[Record, Predictions | None]]) -> list[str]:
-    """Merge results into a folder of leaderboards; a failure never replaces a success.
-
-    Two processes may publish into one folder: each waits for the other on ``.lock``.
-
-    Args:
-        root: the folder.
-        finished: records with their test predictions, which a finished one should have.
-
-    Returns:
-        The ``data@regime`` names touched.
-
-    Raises:
-        MedtailError: predictions that are not those a record was computed from, or what could not
-            be read back: nothing is then replaced.
-    """
-    by_slug: dict[str, list[tuple[Record, Predictions | None]]] = defaultdict(list)
-    for record, predictions in finished:
-        if predictions is not None and record.predictions not in ("", predictions.digest):
-            raise MedtailError(
-                f"{record.cell}: the record was computed from predictions {record.predictions}, "
-                f"not from these ({predictions.digest}); score or run the cell again"
-            )
-        text_of(record)  # before anything is written
-        by_slug[record.cell.terms.data].append((record, predictions))
-    root.mkdir(parents=True, exist_ok=True)  # the lock needs it
-    with FileLock(root / ".lock"):
-        for slug, entries in by_slug.items():
-            _merge(root, slug, entries)
-    return sorted(by_slug)
-
-
-def read_predictions(root: Path, slug: str) -> dict[str, Predictions]:
-    """The published test predictions of a ``data@regime`` by cell id; an absent file has none."""
-    path = root / "predictions" / f"{slug}.parquet"
-    return _read_cells(path) if path.exists() else {}
-
-
-def _read_cells(path: Path) -> dict[str, Predictions]:
-    try:
-        stored = pq.read_table(path)
-        cells = pc.unique(stored["cell_id"]).to_pylist()
-        parts = {cell: stored.filter(pc.equal(stored["cell_id"], cell)) for cell in cells}
-        return {
-            cell: Predictions.from_table(
-                part.select([name for name in part.column_names if not part[name].null_count])
-            )
-            for cell, part in parts.items()
-        }
-    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-        raise MedtailError(f"{path}: no readable predictions ({error}); restore it") from error
 
 
 def render(root: Path) -> list[Path]:
@@ -131,29 +74,15 @@ def render(root: Path) -> list[Path]:
     return [*(root / name for name in front_files), *written]
 
 
-def terminal_table(records: list[Record]) -> Table:
-    """A short table of one board for the terminal: its largest section.
+def terminal_tables(records: list[Record]) -> list[Table]:
+    """Short tables of one board for the terminal, the largest first.
 
     Raises:
         MedtailError: no records.
     """
     if not records:
         raise MedtailError("leaderboard: no records to show")
-    return pages.terminal(records[0].cell.terms.data, sections(records)[0])
-
-
-def _merge(root: Path, slug: str, entries: list[tuple[Record, Predictions | None]]) -> None:
-    path = root / "records" / f"{slug}.jsonl"
-    records = {r.cell_id: r for r in read_lines(path)}
-    scores = read_predictions(root, slug)
-    for record, predictions in entries:
-        old = records.get(record.cell_id)
-        if record.status == "ok" or old is None or old.status == "failed":
-            records[record.cell_id] = record
-        if record.status == "ok" and predictions is not None:
-            scores[record.cell_id] = predictions
-    _write_predictions(root, slug, {i: p for i, p in scores.items() if _fits(p, records.get(i))})
-    write_lines(path, list(records.values()))
+    return [pages.terminal(records[0].cell.terms.data, part) for part in sections(records)]
 
 
 def _notes(root: Path, slug: str) -> list[tuple[str, str]]:
@@ -171,58 +100,6 @@ def _notes(root: Path, slug: str) -> list[tuple[str, str]]:
         elif named and slug in named[1].split():
             found.append((f"Notes: {path.stem}", f"../docs/{path.name}"))
     return found
-
-
-def _fits(predictions: Predictions, record: Record | None) -> bool:
-    """Whether a record that still stands was computed from these."""
-    if record is None or record.status != "ok":
-        return False
-    return record.predictions in ("", predictions.digest)
-
-
-def _write_predictions(root: Path, slug: str, scores: dict[str, Predictions]) -> None:
-    """All cells of a board in one file, the ids they share stored once.
-
-    Cells of several numbers of classes may share it (tables of one's own under one name). The old
-    file stays where the new one does not read as what it is made from.
-    """
-    path = root / "predictions" / f"{slug}.parquet"
-    if not scores:
-        path.unlink(missing_ok=True)
-        return
-    tables = [
-        scores[cell].table().add_column(0, "cell_id", pa.array([cell] * len(scores[cell].id)))
-        for cell in sorted(scores)
-    ]
-    if len({scores[cell].logits.shape[1] for cell in scores}) > 1:
-        tables = [_of_any_width(table) for table in tables]
-    whole = pa.concat_tables(tables, promote_options="default")  # not all may have episodes
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    # Splitting the bytes of a float16 puts the exponents side by side, which then compress; pages
-    # of many cells let their common ids be compressed to next to nothing.
-    try:
-        pq.write_table(
-            whole,
-            part,
-            compression="zstd",
-            compression_level=9,
-            use_dictionary=["cell_id", "id", "group", "target", *EXTRA],
-            max_rows_per_page=len(whole),
-            column_encoding={"logits.list.element": "BYTE_STREAM_SPLIT"},
-        )
-        found = _read_cells(part)
-        for cell, mine in scores.items():
-            mine.same(found.get(cell), path)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _of_any_width(table: pa.Table) -> pa.Table:
-    """The table with plain lists: Arrow cannot join fixed ones of several lengths."""
-    place = table.schema.get_field_index("logits")
-    return table.set_column(place, "logits", table["logits"].cast(pa.list_(pa.float16())))
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

@@ -70,6 +70,24 @@ class Cost(Frozen):
     devices: int = 1
 
 
+class Content(Frozen):
+    """What a result was computed from: where one of the first three changes, so does the result.
+
+    Attributes:
+        data: digest of ids, labels, groups, split and the regime's cut.
+        pixels: digest of the images, before augmentation.
+        method: digest of the method's own code, see ``medtail.benchmark.tracks.code``.
+        shared: digest of the code that all methods share.
+        recipe: how the pixels were made, in words.
+    """
+
+    data: str
+    pixels: str
+    method: str
+    shared: str
+    recipe: str
+
+
 class Provenance(Frozen):
     """Where a result comes from.
 
@@ -114,9 +132,11 @@ class Record(Frozen):
         stages: course of training.
         rounds: of active learning, the first without a choice.
         cost: time, size, memory.
+        content: digests of data and code; None in records of before medtail kept them.
         provenance: commit, versions, machine, digests.
         predictions: digest of the predictions the metrics were computed from.
         network: SHA-256 of the trained network's file; empty where none was kept.
+        validation: digest of those of the validation split; empty where a track has none.
     """
 
     schema_number: int = SCHEMA
@@ -137,9 +157,11 @@ class Record(Frozen):
     stages: tuple[Stage, ...] = ()
     rounds: tuple[Round, ...] = ()
     cost: Cost | None = None
+    content: Content | None = None
     provenance: Provenance | None = None
     predictions: str = ""
     network: str = ""
+    validation: str = ""
 
 
 def parse(text: str, where: str) -> Record:

@@ -11,9 +11,11 @@ from medtail.datamodules.core.errors import MedtailError
 
 from ..evidence import record
 from ..evidence.predictions import Predictions
+from ..evidence.published import VALIDATION, Published
 from ..evidence.record import Record
 from ..grid.cell import Cell
 from ..networks import keeping
+from . import contents
 from .job import Job, Outcome
 
 NEEDED_MIB = 200
@@ -24,10 +26,12 @@ class Store:
 
     Args:
         root: the folder.
+        published: a folder of leaderboards whose results count as done, too.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, published: Path | None = None) -> None:
         self.root = root.resolve()
+        self.published = Published(published)
 
     def folder(self, cell: Cell) -> Path:
         """Where a cell's files lie."""
@@ -35,18 +39,41 @@ class Store:
         return self.root / "cells" / cell.terms.data / f"{row}-s{cell.seed}-{cell.id[:8]}"
 
     def read(self, cell: Cell) -> Record | None:
-        """The cell's record, or None where it has none."""
+        """The cell's record: that of this folder, or a published one that still stands."""
         path = self.folder(cell) / "record.json"
-        return record.parse(path.read_text(), str(path)) if path.exists() else None
+        own = record.parse(path.read_text(), str(path)) if path.exists() else None
+        if own is None or own.status == "failed" or contents.changed(own, contents.now(cell)):
+            known = self.published.record(cell)
+            if known and known.status == "ok" and not contents.changed(known, contents.now(cell)):
+                return known
+        return own
+
+    def changed(self, cell: Cell) -> str:
+        """What makes the cell's good record one of other data or code; empty where it stands."""
+        found = self.read(cell)
+        good = found is not None and found.status == "ok"
+        return contents.changed(found, contents.now(cell)) if found and good else ""
 
     def done(self, cell: Cell) -> bool:
-        """Whether the cell has a record of success."""
+        """Whether the cell has a record of success, of the data and the method as they are now."""
         found = self.read(cell)
-        return found is not None and found.status == "ok"
+        return found is not None and found.status == "ok" and not self.changed(cell)
 
     def predictions(self, cell: Cell) -> Predictions:
         """The test predictions of a finished cell."""
-        return Predictions.read(self.folder(cell) / "predictions.parquet")
+        known = self.published.predictions(cell) if self._is_published(cell) else None
+        return known or Predictions.read(self.folder(cell) / "predictions.parquet")
+
+    def validation(self, cell: Cell) -> Predictions | None:
+        """Its predictions of the validation split, where its track has them."""
+        if self._is_published(cell):
+            return self.published.predictions(cell, VALIDATION)
+        path = self.folder(cell) / "val.parquet"
+        return Predictions.read(path) if path.exists() else None
+
+    def _is_published(self, cell: Cell) -> bool:
+        known = self.published.record(cell)
+        return known is not None and known == self.read(cell)
 
     def write(self, outcome: Outcome) -> None:
         """Keep an outcome, the record last. A failure never replaces a success.
@@ -56,9 +83,10 @@ class Store:
         """
         cell, text = outcome.record.cell, record.text_of(outcome.record, indent=1)
         folder = self.folder(cell)
+        if outcome.record.status == "failed" and self.done(cell):
+            return
+        self._set_aside(cell)
         if outcome.record.status == "failed":
-            if self.done(cell):
-                return
             record.write(folder / "traceback.txt", outcome.traceback)
         if outcome.val is not None:
             outcome.val.write(folder / "val.parquet")
@@ -68,10 +96,20 @@ class Store:
             keeping.take(self.handed(cell), folder)
         record.write(folder / "record.json", text)
 
+    def _set_aside(self, cell: Cell) -> None:
+        """Move a good result out of the way of a new one: nothing computed is lost."""
+        folder, aside = self.folder(cell), self.root / "superseded" / cell.terms.data
+        path = folder / "record.json"
+        if not path.exists() or record.parse(path.read_text(), str(path)).status != "ok":
+            return
+        aside.mkdir(parents=True, exist_ok=True)
+        number = sum(1 for _ in aside.glob(f"{folder.name}-*"))
+        folder.rename(aside / f"{folder.name}-{number}")
+
     def finished(self, cells: Sequence[Cell]) -> list[tuple[Record, Predictions | None]]:
-        """Records of the cells that have one, with the predictions of those that succeeded."""
-        found = [record for cell in cells if (record := self.read(cell))]
-        return [(r, self.predictions(r.cell) if r.status == "ok" else None) for r in found]
+        """Records of the cells that failed, or whose result stands, with their predictions."""
+        found = [(cell, self.read(cell)) for cell in cells if not self.changed(cell)]
+        return [(r, self.predictions(c) if r.status == "ok" else None) for c, r in found if r]
 
     def handed(self, cell: Cell) -> Path:
         """Where a worker leaves the trained network of a cell."""

@@ -26,6 +26,7 @@ from ..evidence.record import Cost, Provenance, Record
 from ..grid.cell import Cell, Terms
 from ..networks import keeping
 from ..tracks.outcome import Scored, Tell
+from . import contents
 from .job import Job, Outcome
 
 HOUSE = ("medtail", "benchmark", "methods", "datamodules")
@@ -35,9 +36,7 @@ VERSIONS = ("torch", "lightning", "timm", "torchmetrics", "albumentations", "num
 @lru_cache(maxsize=2)
 def prepared(terms: Terms) -> ImageDataModule:
     """The data of a cell, kept for the next cell of the same worker."""
-    data = datamodules.build(
-        terms.data, terms.image_size, augment=terms.augment, **terms.data_params
-    )
+    data = datamodules.build(terms.data, terms.image_size, augment=terms.augment, **terms.arguments)
     data.prepare()
     if terms.budget.precision == "64-true":
         data.dtype = torch.float64
@@ -181,8 +180,10 @@ def _run(job: Job, started: float, tell: Tell) -> Outcome:
         stages=scored.stages,
         rounds=scored.rounds,
         cost=cost,
+        content=contents.of(cell, data.content),
         provenance=provenance(data),
         predictions=scored.test.digest,
+        validation=scored.val.digest if scored.val else "",
     )
     digest, note = handed_over(job, scored, data)
     record = record.model_copy(update={"network": digest})

@@ -48,7 +48,9 @@ class Terms(Frozen):
 
     Attributes:
         data: name with regime, such as ``isic2018@lt100``.
-        data_params: further arguments of the data module.
+        data_params: further arguments of the data module; of a file, its name without folders.
+        local: arguments of the data module that change no number and stand in no identity, record
+            or page: folders, the whole path of a file, loader workers.
         image_size: (height, width) in pixels.
         augment: see ``medtail.datamodules.core.pixels.transforms.compose``.
         backbone: see ``medtail.methods.core.backbones``.
@@ -62,6 +64,7 @@ class Terms(Frozen):
 
     data: str
     data_params: dict[str, Any] = {}
+    local: dict[str, Any] = Field({}, exclude=True)
     image_size: tuple[PositiveInt, PositiveInt] = (28, 28)
     augment: Augmentation = "symmetries"
     backbone: str = "test_resnet"
@@ -71,6 +74,11 @@ class Terms(Frozen):
     test_episodes: PositiveInt = 600
     acquire: PositiveInt = 20
     rounds: PositiveInt = 10
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Every further argument of the data module on this machine."""
+        return self.data_params | self.local
 
     def __hash__(self) -> int:
         return hash(digest(self.model_dump(mode="json")))

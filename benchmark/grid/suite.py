@@ -130,21 +130,34 @@ class Suite(Frozen):
         return [entry.methods or self.methods for entry in self.data]
 
     def cells(self) -> Iterator[Cell]:
-        """The grid, method by method; ``MedtailError`` for an unknown method, dataset or regime."""
+        """The grid, method by method.
+
+        Raises:
+            MedtailError: an unknown method, dataset or regime, or two files of one name.
+        """
         size = self.image_size if isinstance(self.image_size, tuple) else (self.image_size,) * 2
         for entry in self.data:
             datamodules.build(entry.name, size, **entry.params)
+        files: dict[Terms, dict[str, Any]] = {}
         for entry, rows in zip(self.data, self._rows(), strict=True):
             name = DataName.parse(entry.name)
             given = entry.budget.model_dump(exclude_unset=True) if entry.budget else {}
             own = {f: getattr(entry, f) for f in TERMS if getattr(entry, f, None) is not None}
+            params, local = datamodules.parted(name.dataset, entry.params)
             terms = Terms(
                 data=str(name),
-                data_params=datamodules.defaults(name.dataset) | entry.params,
+                data_params=params,
+                local=local,
                 image_size=size,
                 budget=Budget.model_validate(self.budget.model_dump() | given),
                 **{field: getattr(self, field) for field in TERMS} | own,
             )
+            if files.setdefault(terms.model_copy(update={"local": {}}), local) != local:
+                raise MedtailError(
+                    f"{name}: two files of one name, which no board could tell apart: "
+                    f"{', '.join(local.values())}; rename one, or give each its own name by "
+                    "'medtail data add'"
+                )
             for method in rows:
                 params, label = _resolved(method)
                 for seed in entry.seeds or self.seeds:

@@ -108,11 +108,8 @@ def start(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
     All strategies of a learner and a seed begin with it.
     """
     method = supervised.make(cell.method, cell.params, cell.terms, cell.seed, data)
-    sources = [
-        supervised.code_digest(s)
-        for s in {cell.method, *(s.by or "" for s in method.stages)} - {""}
-    ]
-    content = [data.digest, data.kept.tolist(), data.target[data.kept].tolist()]
+    sources = [code.shared_digest(), code.method_digest(cell.method, cell.params)]
+    content = [data.content.data, data.kept.tolist(), data.target[data.kept].tolist()]
     settings = cell.terms.model_dump(mode="json")
     key = digest(
         [
@@ -121,8 +118,8 @@ def start(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
             cell.seed,
             settings,
             content,
-            data.store.path.name,
-            sorted(sources),
+            data.content.pixels,
+            sources,
         ]
     )
     path = store / f"start-{cell.method}-{key}.pt"

@@ -1,10 +1,8 @@
 """The long-tail track: train a method's stages on all classes, predict validation and test."""
 
-import inspect
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from ..evidence import record
 from ..evidence.predictions import Predictions
 from ..grid.cell import Cell, Terms, digest
 from ..metrics.long_tail import score
+from . import code as code_of
 from . import judging
 from .outcome import Kept, Scored, Tell, validation
 from .stages import Fitted, fit
@@ -97,16 +96,6 @@ def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
     )
 
 
-@cache
-def code_digest(slug: str) -> str:
-    """Digest of the sources that a stage trained by ``slug`` depends on."""
-    root = Path(methods.__file__).parents[1]
-    folders = (root / "methods/core", root / "datamodules/core", root / "benchmark/tracks")
-    files = [p for folder in folders for p in sorted(folder.rglob("*.py"))]
-    own = Path(inspect.getfile(methods.get(slug)))  # not of methods/ where a package registers it
-    return digest([path.read_text() for path in [*files, own]])
-
-
 def shared_slugs() -> set[str]:
     """Methods whose whole training is a stage of another method."""
     return {slug for name in methods.names() for slug in methods.describe(name).begins_as}
@@ -117,10 +106,11 @@ def _shared(
 ) -> tuple[Fitted, bool]:
     """A whole training of ``slug`` for some epochs, from the store or into it."""
     terms = cell.terms
-    content = [data.digest, data.kept.tolist(), data.target[data.kept].tolist()]
+    content = [data.content.data, data.kept.tolist(), data.target[data.kept].tolist()]
     settings = terms.model_dump(mode="json")
-    pixels = data.store.path.name
-    key = digest([slug, epochs, cell.seed, settings, content, pixels, code_digest(slug)])
+    pixels = data.content.pixels
+    code = [code_of.shared_digest(), code_of.digest_of((slug,))]
+    key = digest([slug, epochs, cell.seed, settings, content, pixels, *code])
     path = store / f"{slug}-{key}.pt"
     store.mkdir(parents=True, exist_ok=True)  # the lock needs it
     with FileLock(path.with_suffix(".lock")):

@@ -42,6 +42,8 @@ class Source:
             slugs differ); the modality is ``dermoscopy``, ``fundus``, ..., or empty.
         rare_names: classes that its protocol calls rare; empty for those with fewest images.
         refused: names that cannot be used -> why, and what to use instead.
+        local: arguments that change no number.
+        paths: arguments that are paths of files.
         copies: what becomes of an image that stands in several splits, pixel for pixel: ``refuse``
             the data, or ``exclude`` it from train (and from val, where it is in test), which the
             card states. An argument of every dataset.
@@ -61,6 +63,8 @@ class Source:
     copies: Copies = "refuse"
     window: Window | None = None
     frame: int | None = None
+    local: ClassVar[tuple[str, ...]] = ("root", "cache", "workers")
+    paths: ClassVar[tuple[str, ...]] = ()
     folders: ClassVar[tuple[str, ...]] = ("",)
     layouts: Layouts = Layouts()
     source: str = ""
