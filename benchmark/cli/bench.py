@@ -9,7 +9,7 @@ from rich.console import Console
 
 from medtail.datamodules.core.errors import MedtailError
 
-from .options import BOARDS, Boards, DataFilter, MethodFilter, Out, SeedFilter, Settings, SuiteName
+from .options import DataFilter, MethodFilter, Out, SeedFilter, Settings, SuiteName, published
 
 if TYPE_CHECKING:
     from ..execution.store import Store
@@ -37,7 +37,10 @@ def bench(
         int, typer.Option(help="Processes or GPUs that train one cell together (DDP).", min=1)
     ] = 1,
     out: Out = Path("runs"),
-    leaderboards: Boards = BOARDS,
+    leaderboards: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the leaderboards.", show_default="leaderboards in --out"),
+    ] = None,
     wandb: Annotated[str, typer.Option(help="offline, online or disabled.")] = os.environ.get(
         "WANDB_MODE", "offline"
     ),
@@ -45,15 +48,20 @@ def bench(
         str,
         typer.Option(help="Trained networks that stay: best (a seed of each row), all or none."),
     ] = "best",
+    refresh: Annotated[
+        bool,
+        typer.Option("--refresh", help="Run cells again whose shared code has changed since."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the cells and estimate the time.")
     ] = False,
 ) -> None:
     """Run what is missing of a suite and write the leaderboards.
 
-    A second call does only what is missing; Ctrl-C loses at most the cells that are running.
+    A second call does only what is missing, or was of other data or another method's code. What is
+    published counts as done. Ctrl-C loses at most the cells that are running.
     """
-    from ..execution import driver, estimate, preflight
+    from ..execution import driver, estimate, preflight, renewal
     from ..execution.launch import inline, ray
     from ..execution.store import Store
     from ..execution.tracking import MODES
@@ -70,13 +78,17 @@ def bench(
         raise MedtailError(f"--keep {keep}: write {', '.join(KEEP)}")
     chosen = load(suite, tuple(settings))
     cells = preflight.applicable(select(list(chosen.cells()), method, data, seed), console)
-    if settings and leaderboards == BOARDS:
-        leaderboards = out / "leaderboards"  # the project's own boards keep to its suites
-    store = Store(out)
-    missing = [cell for cell in cells if not store.done(cell)]
+    store = Store(out, published())
+    older = renewal.older(store, cells)
+    again = older if refresh else []
+    missing = [cell for cell in cells if cell in again or not store.done(cell)]
     console.print(f"{suite}: {chosen.title or 'no title'}", highlight=False)
     amounts = f"{len(cells)} cells, {len(cells) - len(missing)} done, {len(missing)} to run"
     console.print(amounts, highlight=False)
+    for line in renewal.reasons(store, cells):
+        console.print(line, markup=False, highlight=False)
+    if older and not refresh:
+        console.print(renewal.of_older(store, older), markup=False, highlight=False)
     if dry_run:
         estimate.show(cells, missing, workers, console)
         return
@@ -90,7 +102,7 @@ def bench(
             over = f"{sum(store.done(cell) for cell in cells)} of {len(cells)} cells"
             console.print(f"interrupted: {over} are done and kept; the same command does the rest")
             raise typer.Exit(EXIT_INTERRUPTED) from None
-        _publish(store, cells, leaderboards)
+        _publish(store, cells, leaderboards or out / "leaderboards")
     _complain(failures, len(cells), out)
 
 
@@ -107,7 +119,6 @@ def _complain(failures: list[str], total: int, out: Path) -> None:
 def _publish(store: "Store", cells: "list[Cell]", leaderboards: Path) -> None:
     """Write the leaderboards; print their tables in short, and where they are in full."""
     from ..boards import leaderboard
-    from ..execution.worker import commit
 
     finished = store.finished(cells)
     leaderboard.publish(leaderboards, finished)
@@ -116,12 +127,6 @@ def _publish(store: "Store", cells: "list[Cell]", leaderboards: Path) -> None:
     for name in sorted({cell.terms.data for cell in cells}):
         mine = [record for record in records if record.cell.terms.data == name]
         if mine:
-            console.print(leaderboard.terminal_table(mine))
-    others = {r.provenance.commit for r in records if r.provenance} - {commit()}
-    if others:
-        console.print(
-            f"some of these cells ran at other commits ({', '.join(sorted(others))}): remove their "
-            "folders in runs/cells/ to run them again",
-            highlight=False,
-        )
+            for table in leaderboard.terminal_tables(mine):
+                console.print(table)
     console.print(f"leaderboards: {leaderboards / 'index.html'}, README.md", highlight=False)

@@ -23,6 +23,7 @@ from .data_export import export as export_data
 from .networks import clean, export, predict
 from .new import new_app
 from .overview import list_all, status
+from .publish import publish
 from .score import score
 
 app = typer.Typer(
@@ -30,7 +31,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A benchmark of imbalanced, long-tailed and rare-disease medical image classification.",
 )
-for command in (bench, leaderboards, compare, score, regress.regress, regress.golden, status):
+for command in (
+    bench,
+    publish,
+    leaderboards,
+    compare,
+    score,
+    regress.regress,
+    regress.golden,
+    status,
+):
     app.command()(command)
 app.command("list")(list_all)
 app.command()(predict)

@@ -53,6 +53,13 @@ KnownBoards = Annotated[
 ]
 
 
+def published() -> Path | None:
+    """The boards whose results need not run again: the project's, or those that medtail brings."""
+    from ..evidence.shipped import SHIPPED
+
+    return next((folder for folder in (BOARDS, SHIPPED) if (folder / "records").is_dir()), None)
+
+
 def known_boards(given: Path | None, console: Console) -> Path:
     """The boards that a command reads: the given ones, those here, or those that medtail brings."""
     from ..evidence.shipped import SHIPPED

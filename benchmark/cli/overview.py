@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from .options import Out, Settings, SuiteName
+from .options import Out, Settings, SuiteName, published
 
 console = Console()
 
@@ -15,7 +15,7 @@ def status(suite: SuiteName = "quick", settings: Settings = [], out: Out = Path(
     from ..execution.store import Store
     from ..grid.files import load
 
-    console.print(overview.status(load(suite, tuple(settings)), Store(out)))
+    console.print(overview.status(load(suite, tuple(settings)), Store(out, published())))
 
 
 def list_all() -> None:

@@ -29,6 +29,8 @@ def _state(cell: Cell, store: Store) -> tuple[str, str]:
     if record is None:
         fits = track(cell.terms.data) in methods.describe(cell.method).tracks
         return ("missing" if fits else "n/a: not a method of this track"), ""
+    if why := store.changed(cell):
+        return f"runs again: {why}", headline(record)
     if record.status == "ok":
         return "ok", headline(record)
     return f"✗ {record.reason}", ""

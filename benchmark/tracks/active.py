@@ -22,7 +22,7 @@ from ..evidence.predictions import Predictions
 from ..grid.cell import Cell, digest
 from ..metrics.active import CURVES, rare_accuracy, summary
 from ..metrics.long_tail import score
-from . import supervised
+from . import code, supervised
 from .outcome import Kept, Scored, Tell, validation
 from .supervised import Trained
 

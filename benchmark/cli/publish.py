@@ -1,0 +1,55 @@
+"""The command that makes results part of the project's boards: ``medtail publish``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from medtail.datamodules.core.errors import MedtailError
+
+from .options import BOARDS, DataFilter, MethodFilter, Out, SeedFilter, Settings, SuiteName
+
+console = Console()
+
+
+def publish(
+    suite: SuiteName = "quick",
+    method: MethodFilter = "",
+    data: DataFilter = "",
+    seed: SeedFilter = "",
+    settings: Settings = [],  # noqa: B006 (typer reads the default)
+    out: Out = Path("runs"),
+    to: Annotated[Path, typer.Option("--to", help="Folder of the boards to add to.")] = BOARDS,
+) -> None:
+    """Copy the records and predictions of a suite's finished cells into the project's boards.
+
+    A cell that is published counts as done wherever its folder went. Pages are written by `medtail
+    leaderboards`.
+    """
+    from ..evidence import published
+    from ..execution.store import Store
+    from ..grid.files import load
+    from ..grid.suite import select
+
+    store = Store(out)
+    cells = select(list(load(suite, tuple(settings)).cells()), method, data, seed)
+    done = [cell for cell in cells if store.done(cell)]
+    if not done:
+        raise MedtailError(
+            f"{out}: none of the {len(cells)} cells of {suite} is done there: `medtail bench "
+            f"{suite}` runs them"
+        )
+    known = published.Published(to)
+    old = {cell.id: known.record(cell) for cell in done}
+    new = {cell.id: record for cell in done if (record := store.read(cell))}
+    validation = {c.id: found for c in done if (found := store.validation(c))}
+    published.publish(to, [(new[c.id], store.predictions(c)) for c in done], validation)
+    same = sum(old[i] == record for i, record in new.items())
+    replaced = sum(r is not None for r in old.values()) - same
+    console.print(
+        f"{to}: {len(done) - same - replaced} cells added, {replaced} replaced, {same} there "
+        f"already; {len(cells) - len(done)} of the suite's {len(cells)} are not done in {out}",
+        highlight=False,
+    )
+    console.print("`medtail leaderboards` writes the pages", highlight=False)
