@@ -14,7 +14,7 @@ from .columns import column
 from .formatting import digits, markdown, marked, plain, row_name, row_seeds, shown
 from .preamble import describe, facts
 from .row import Stat
-from .section import Section
+from .section import Section, apart
 from .standing import Numbers, Standing
 
 PARTS = ("mean", "sd", "low", "high")
@@ -49,9 +49,10 @@ def board(
     if image:
         parts.append(f"![{PICTURES[sections[0].track]}]({data}.png)")
     if len(sections) > 1:
+        why = dict.fromkeys(apart(sections[0], other) for other in sections[1:])
         parts.append(
-            f"{len(sections)} tables: their rows were trained or scored on different terms or "
-            "files and cannot be compared with each other."
+            f"{len(sections)} tables, whose rows cannot be compared with each other: "
+            f"{plain('; '.join(why))}."
         )
     for section, standing in zip(sections, standings, strict=True):
         terms = ", ".join(describe(section.terms))

@@ -13,12 +13,12 @@ from ..metrics.long_tail import groups
 from .columns import COLUMNS, VIEWS, Column, View, column, track
 from .row import Row
 
-__all__ = ["Row", "Section", "sections"]
+__all__ = ["Row", "Section", "apart", "sections"]
 
 
 @dataclass(frozen=True)
 class Section:
-    """Rows that may be compared: the same terms, classes, counts, split lists and source.
+    """Rows that may be compared: the same terms, classes, counts, labels, splits and pixels.
 
     Attributes:
         terms: shared.
@@ -158,9 +158,25 @@ def _terms(record: Record) -> str:
     return digest(record.cell.terms.model_dump(mode="json"))
 
 
+def apart(one: Section, other: Section) -> str:
+    """Why rows of two tables cannot be compared, in words."""
+    if one.terms != other.terms:
+        return "their terms differ"
+    if not (one.example and other.example):
+        return "one of them has no result"
+    a, b = one.example.content, other.example.content
+    if a is None or b is None:
+        return "some records do not say which data they were computed from"
+    if a.pixels != b.pixels:
+        return f"they stand on two versions of the pixels ({a.recipe}; {b.recipe})"
+    return "labels, groups or splits differ"
+
+
 def _comparable(record: Record) -> str:
-    origin = record.provenance
+    content, origin = record.content, record.provenance
     files = [origin.split_digest, origin.source] if origin else ["", ""]
+    if content:
+        files = [content.data, content.pixels]
     facts: list[object] = [record.class_names, record.class_counts, record.support]
     # Absent in the long tail, whose digests stay as they were.
     facts += [f for f in (record.scored_names, record.metrics.get("episode_list")) if f]

@@ -18,7 +18,7 @@ from medtail.datamodules.core.errors import MedtailError, unknown
 from ..boards.columns import Column, column
 from ..boards.leaderboard import read_predictions
 from ..boards.replicates import defined, replicates
-from ..boards.section import Row, Section, sections
+from ..boards.section import Row, Section, apart, sections
 from ..evidence.record import read_lines
 from ..statistics.intervals import Floats, Interval, draw_seeds, interval, over_seeds
 from ..statistics.ranking import holm
@@ -110,22 +110,33 @@ def compare(root: Path, data: Sequence[str], new: str, bases: Sequence[str]) -> 
         MedtailError: a row that no board has, two that never meet, or no seed that both have.
     """
     found: list[Comparison] = []
-    known: dict[str, None] = {}
+    known: dict[str, list[Section]] = {}
     for name in data:
-        table = sections(read_lines(root / "records" / f"{name}.jsonl"))[0]
-        rows = {row.name: row for row in table.rows if row.done}
-        known |= dict.fromkeys(rows)
-        if new in rows:
-            found += [_pair(root, name, table, rows[new], rows[b]) for b in bases if b in rows]
+        tables = sections(read_lines(root / "records" / f"{name}.jsonl"))
+        for table in tables:
+            rows = {row.name: row for row in table.rows if row.done}
+            known |= {row: tables for row in rows}
+            if new in rows:
+                found += [_pair(root, name, table, rows[new], rows[b]) for b in bases if b in rows]
     where = data[0] if len(data) == 1 else f"these {len(data)} boards"
     for name in (new, *bases):
         if name not in known:
             raise unknown(f"method on {where}", name, known)
     for base in bases:
         if base not in {c.base for c in found}:
-            raise MedtailError(f"{new} and {base} are on no board together")
+            raise MedtailError(f"{new} and {base} {_never_meet(known[new], new, base)}")
     corrected = holm(np.array([c.metrics[0].p for c in found])).tolist()
     return [replace(c, p=p) for c, p in zip(found, corrected, strict=True)]
+
+
+def _never_meet(tables: list[Section], new: str, base: str) -> str:
+    """Why two rows are in no table together."""
+    homes = [
+        next((t for t in tables if name in {r.name for r in t.rows}), None) for name in (new, base)
+    ]
+    if homes[0] and homes[1]:
+        return f"cannot be compared: {apart(homes[0], homes[1])}; run one of them again"
+    return "are on no board together"
 
 
 def _pair(root: Path, data: str, table: Section, new: Row, base: Row) -> Comparison:

@@ -39,6 +39,10 @@ def other_images(base: Record, new: Record) -> str:
     for name in ("class_names", "class_counts", "scored_names", "support", "rare", "pool"):
         if getattr(base, name) != getattr(new, name):
             return f"other {name.replace('_', ' ')}"
+    if base.content and new.content:
+        for name, words in (("data", "labels, groups or splits"), ("pixels", "pixels")):
+            if getattr(base.content, name) != getattr(new.content, name):
+                return f"other {words}"
     for name, words in (("split_digest", "split lists"), ("source", "source of images")):
         if getattr(base.provenance, name, "") != getattr(new.provenance, name, ""):
             return f"other {words}"

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .base import ImageDataModule
 from .splitting import regimes
-from .splitting.leaks import PAIRS, PERCEPTUAL_BITS, LeakReport, leak_report
+from .splitting.leaks import EXCLUDED, PAIRS, PERCEPTUAL_BITS, LeakReport, leak_report
 from .table import SPLITS
 
 
@@ -109,10 +110,23 @@ def _leaks(report: LeakReport) -> list[str]:
     ]
 
 
+def regime_split(module: ImageDataModule) -> NDArray[np.str_]:
+    """[N] the split of each row under the regime; empty for rows that it leaves out.
+
+    What may be labelled later (active) is training data.
+    """
+    plan = module.plan
+    split = np.where(module.split == EXCLUDED, EXCLUDED, "")
+    for rows, name in ((plan.pool, "train"), (plan.query, "train"), (plan.train, "train")):
+        split[rows] = name
+    split[plan.val], split[plan.test] = "val", "test"
+    return split
+
+
 def card(module: ImageDataModule) -> str:
     """The card of a module; prepares it where it is not."""
     module.prepare()
-    report = leak_report(module.table, module.split, module.store)
+    report = leak_report(module.table, regime_split(module), module.store)
     marked = module.name.variant.startswith("leaky_")
     warning = "!! THIS SPLIT LEAKS between train, val and test: do not believe results on it !!"
     found = "This split is marked as leaking, but no leak was found in these files."

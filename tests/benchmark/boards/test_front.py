@@ -71,11 +71,11 @@ def test_no_records_yet(tmp_path):
 def test_terminal(tmp_path):
     records = [done(m, s)[0] for m in ("erm", "ldam") for s in (0, 1)] + [failed("crt")[0]]
     console = Console(width=140, record=True, file=(tmp_path / "out").open("w"))
-    console.print(leaderboard.terminal_table(records))
+    console.print(leaderboard.terminal_tables(records)[0])
     text = console.export_text()
     assert all(word in text for word in ("fake@natural", "erm", "ldam", "✗ 1 of 1", "±"))
     with pytest.raises(MedtailError, match="no records"):
-        leaderboard.terminal_table([])
+        leaderboard.terminal_tables([])[0]
 
 
 def test_names_are_whole_on_eighty_columns(tmp_path):
@@ -87,7 +87,7 @@ def test_names_are_whole_on_eighty_columns(tmp_path):
     ]
     records += [failed("crt")[0]]
     console = Console(width=80, record=True, file=(tmp_path / "out").open("w"))
-    console.print(leaderboard.terminal_table(records))
+    console.print(leaderboard.terminal_tables(records)[0])
     lines = console.export_text().splitlines()
     (line,) = [line for line in lines if long in line]
     assert "65.0 ± 7.1" in line
