@@ -62,14 +62,19 @@ def test_data_status_reads_real_tables_without_torch(tmp_path, real_data):
 
 
 def test_status_of_finished_cells_needs_no_torch(tmp_path):
+    from medtail import datamodules
+    from medtail.benchmark.execution import contents
     from medtail.benchmark.execution.job import Outcome
     from medtail.benchmark.execution.store import Store
     from medtail.benchmark.grid.files import load
     from tests.boards import done
 
     cell = next(load("quick").cells())
+    data = datamodules.build(cell.terms.data, cell.terms.image_size, **cell.terms.arguments)
+    data.prepare()
     record, scores = done("erm")
-    record = record.model_copy(update={"cell": cell, "cell_id": cell.id})
+    content = contents.of(cell, data.content)
+    record = record.model_copy(update={"cell": cell, "cell_id": cell.id, "content": content})
     Store(tmp_path / "runs").write(Outcome(record, scores))
     said, code, loaded = probed(["status", "quick"], tmp_path, COLUMNS="200")
     assert (code, loaded) == (0, [])
