@@ -8,7 +8,7 @@ from medtail.datamodules.core.names import DataName
 from medtail.datamodules.core.splitting import plans, regimes
 
 from ..evidence.record import Record
-from ..grid.cell import Terms
+from ..grid.cell import Budget, Channels, Terms
 from ..metrics.long_tail import group_cuts
 from .columns import column, track
 from .formatting import plain
@@ -48,6 +48,7 @@ def describe(terms: Terms) -> list[str]:
                 *params,
                 f"{height} x {width} px",
                 f"{terms.augment} augmentation",
+                *_normalised(terms),
                 f"{terms.backbone} {'pretrained' if terms.pretrained else 'from scratch'}",
                 f"{budget.epochs} epochs x batch {budget.batch_size}{each}",
                 *special.get(track(terms.data), []),
@@ -55,8 +56,29 @@ def describe(terms: Terms) -> list[str]:
         ),
         f"{budget.optimizer} lr {budget.lr:g}{momentum}, "
         f"weight decay {budget.weight_decay:g}, warm-up {100 * budget.warmup:g} %, "
-        f"{budget.precision}, {SELECTIONS[terms.selection]}",
+        f"{_scheduled(budget)}{budget.precision}, {SELECTIONS[terms.selection]}",
     ]
+
+
+def _normalised(terms: Terms) -> list[str]:
+    """How images are normalised, where it is not by ImageNet's constants."""
+    given = terms.normalisation
+    if isinstance(given, Channels):
+        mean, std = (" / ".join(f"{n:g}" for n in numbers) for numbers in (given.mean, given.std))
+        return [f"normalised by mean {mean} and deviation {std}"]
+    return {
+        "imagenet": [],
+        "half": ["pixels from -1 to 1"],
+        "dataset": ["normalised by mean and deviation of the training images"],
+    }[given]
+
+
+def _scheduled(budget: Budget) -> str:
+    """The schedule of the rate, where it is not the cosine."""
+    if budget.schedule == "step":
+        shares = " and ".join(f"{100 * share:g} %" for share in budget.milestones)
+        return f"rate x {budget.gamma:g} after {shares} of each stage, "
+    return "constant rate, " if budget.schedule == "constant" else ""
 
 
 def facts(section: Section) -> str:

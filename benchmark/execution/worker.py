@@ -36,7 +36,13 @@ VERSIONS = ("torch", "lightning", "timm", "torchmetrics", "albumentations", "num
 @lru_cache(maxsize=2)
 def prepared(terms: Terms) -> ImageDataModule:
     """The data of a cell, kept for the next cell of the same worker."""
-    data = datamodules.build(terms.data, terms.image_size, augment=terms.augment, **terms.arguments)
+    data = datamodules.build(
+        terms.data,
+        terms.image_size,
+        augment=terms.augment,
+        normalisation=terms.constants,
+        **terms.arguments,
+    )
     data.prepare()
     if terms.budget.precision == "64-true":
         data.dtype = torch.float64

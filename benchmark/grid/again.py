@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-import yaml
+from medtail.datamodules.core.yaml_values import write
 
 from .cell import Cell, Terms
 
-# What only one track looks at; others name it only where it differs from the default.
-OF_A_TRACK = ("test_episodes", "acquire", "rounds")
+# What only one track looks at, or few suites change: named where it differs from the default.
+SELDOM = ("normalisation", "test_episodes", "acquire", "rounds")
+SELDOM_OF_BUDGET = ("schedule", "milestones", "gamma")
 
 
 def suite_text(cells: Sequence[Cell]) -> str:
@@ -17,10 +18,15 @@ def suite_text(cells: Sequence[Cell]) -> str:
         cells: of a method with its parameters on the terms of a table; at least one.
     """
     cell = cells[0]
-    terms, defaults = cell.terms.model_dump(mode="json"), Terms(data=cell.terms.data)
-    for name in OF_A_TRACK:
-        if terms[name] == getattr(defaults, name):
-            del terms[name]
+    terms = cell.terms.model_dump(mode="json")
+    usual = Terms(data=cell.terms.data).model_dump(mode="json")
+    for known, given, names in (
+        (usual, terms, SELDOM),
+        (usual["budget"], terms["budget"], SELDOM_OF_BUDGET),
+    ):
+        for name in names:
+            if given[name] == known[name]:
+                del given[name]
     data = {"name": terms.pop("data"), "params": terms.pop("data_params")}
     method = {"name": cell.method, "params": cell.model_dump(mode="json")["params"]}
     suite = {
@@ -29,5 +35,4 @@ def suite_text(cells: Sequence[Cell]) -> str:
         "seeds": sorted({c.seed for c in cells}),
         **terms,
     }
-    written: str = yaml.safe_dump(suite, sort_keys=False, default_flow_style=None, width=100)
-    return written
+    return write(suite)

@@ -2,11 +2,21 @@
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
-from medtail.datamodules.core.contract import Augmentation
+from medtail.datamodules.core.arguments import wrong_constants
+from medtail.datamodules.core.contract import Augmentation, Constants, Normalisation
+from medtail.methods.core.stages import Schedule
 
 Selection = Literal["best_balanced_accuracy", "best_macro_auc", "last"]
 Precision = Literal["64-true", "32-true", "bf16-mixed", "16-mixed"]
@@ -28,7 +38,12 @@ class Budget(Frozen):
         lr: peak learning rate.
         weight_decay: of weights; biases and norms have none.
         momentum: of SGD.
-        warmup: share of a stage's steps.
+        warmup: share of a stage's steps over which the rate rises linearly.
+        schedule: of the rate after the warm-up: ``cosine`` falls to 0 along a half cosine, step by
+            step; ``step`` is multiplied by ``gamma`` at each of ``milestones``; ``constant`` stays.
+        milestones: for ``step``: shares of a stage's epochs. ``[0.5, 0.75]`` of 100 epochs are the
+            epochs 50 and 75, counted from 0; of a method with two stages, the middle of each.
+        gamma: for ``step``.
         precision: of training, as Lightning names it; what is fitted afterwards and what is
             predicted has that of the weights.
     """
@@ -40,7 +55,62 @@ class Budget(Frozen):
     weight_decay: float = Field(5e-4, ge=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     warmup: float = Field(0.05, ge=0, lt=1)
+    schedule: Schedule = "cosine"
+    milestones: tuple[float, ...] = ()
+    gamma: float = Field(0.1, gt=0, lt=1)
     precision: Precision = "bf16-mixed"
+
+    @field_validator("milestones")
+    @classmethod
+    def _shares(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0 < share < 1 for share in shares) or list(shares) != sorted(set(shares)):
+            raise ValueError(
+                "milestones are rising shares of a stage's epochs, between 0 and 1: epochs 50 and "
+                "75 of 100 are [0.5, 0.75]"
+            )
+        return shares
+
+    def contradiction(self) -> str:
+        """What does not go together, as one clause; empty where all is well.
+
+        Not asked of an entry of a suite alone, whose budget changes a part of another.
+        """
+        if self.schedule == "step":
+            return (
+                "" if self.milestones else "schedule 'step' needs milestones, such as [0.5, 0.75]"
+            )
+        for name in ("milestones", "gamma"):
+            usual = type(self).model_fields[name].default
+            if getattr(self, name) != usual:
+                usual = list(usual) if isinstance(usual, tuple) else usual
+                return (
+                    f"{name} goes with schedule 'step', and this one is '{self.schedule}': drop "
+                    f"it, or write {name}: {usual}"
+                )
+        return ""
+
+
+class Channels(Frozen):
+    """Constants that images are normalised with, of pixels from 0 to 1.
+
+    Attributes:
+        mean: of each channel, or one number for all.
+        std: standard deviations, as many.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @field_validator("mean", "std", mode="before")
+    @classmethod
+    def _listed(cls, numbers: object) -> object:
+        return [numbers] if isinstance(numbers, int | float) else numbers
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if wrong := wrong_constants(self.mean, self.std):
+            raise ValueError(wrong)
+        return self
 
 
 class Terms(Frozen):
@@ -53,6 +123,9 @@ class Terms(Frozen):
             or page: folders, the whole path of a file, loader workers.
         image_size: (height, width) in pixels.
         augment: see ``medtail.datamodules.core.pixels.transforms.compose``.
+        normalisation: ``imagenet`` (its constants; grey images take their mean), ``half`` (0.5 and
+            0.5: pixels from -1 to 1), ``dataset`` (mean and standard deviation of the training
+            images, measured), or ``{mean: [...], std: [...]}``.
         backbone: see ``medtail.methods.core.backbones``.
         pretrained: whether timm's weights are the start.
         budget: epochs and optimiser.
@@ -67,6 +140,7 @@ class Terms(Frozen):
     local: dict[str, Any] = Field({}, exclude=True)
     image_size: tuple[PositiveInt, PositiveInt] = (28, 28)
     augment: Augmentation = "symmetries"
+    normalisation: Normalisation | Channels = "imagenet"
     backbone: str = "test_resnet"
     pretrained: bool = False
     budget: Budget = Budget()
@@ -74,6 +148,18 @@ class Terms(Frozen):
     test_episodes: PositiveInt = 600
     acquire: PositiveInt = 20
     rounds: PositiveInt = 10
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if wrong := self.budget.contradiction():
+            raise ValueError(wrong)
+        return self
+
+    @property
+    def constants(self) -> Normalisation | Constants:
+        """The normalisation as data modules take it."""
+        given = self.normalisation
+        return (given.mean, given.std) if isinstance(given, Channels) else given
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -5,15 +5,14 @@ from fnmatch import fnmatchcase
 from typing import Any, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from medtail import datamodules, methods
-from medtail.datamodules.core.contract import Augmentation
+from medtail.datamodules.core.contract import Augmentation, Normalisation
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.names import DataName
 
-from .cell import Budget, Cell, Frozen, Selection, Terms
-
-TERMS = ("augment", "backbone", "pretrained", "selection", "test_episodes", "acquire", "rounds")
+from .cell import Budget, Cell, Channels, Frozen, Selection, Terms
 
 
 class MethodEntry(Frozen):
@@ -31,8 +30,7 @@ class DataEntry(Frozen):
         params: of the data module.
         budget: single values that differ.
         methods: those of this table, instead of the suite's.
-        seeds, augment, backbone, pretrained, selection, test_episodes, acquire, rounds: as in
-            ``Suite``; None for the suite's.
+        seeds, and the terms of ``TERMS``: as in ``Suite``; None for the suite's.
     """
 
     name: str
@@ -41,6 +39,7 @@ class DataEntry(Frozen):
     methods: tuple[MethodEntry, ...] = ()
     seeds: tuple[int, ...] | None = Field(None, min_length=1)
     augment: Augmentation | None = None
+    normalisation: Normalisation | Channels | None = None
     backbone: str | None = None
     pretrained: bool | None = None
     selection: Selection | None = None
@@ -57,6 +56,15 @@ class DataEntry(Frozen):
     @classmethod
     def _seeds(cls, seeds: tuple[int, ...] | None) -> tuple[int, ...] | None:
         return seeds and _checked(seeds)
+
+
+# What a table may have of its own, besides its budget.
+TERMS = tuple(f for f in DataEntry.model_fields if f in Terms.model_fields and f != "budget")
+
+
+def _wrong(text: str, *place: str | int) -> PydanticCustomError:
+    """An error at a place of the suite: keys, and numbers of entries."""
+    return PydanticCustomError("suite", "{text}", {"text": text, "place": place})
 
 
 def _mappings(entries: object) -> object:
@@ -82,8 +90,7 @@ class Suite(Frozen):
         methods: slugs, or mappings of ``name`` and ``params``; for data without their own.
         data: names, or mappings, see ``DataEntry``.
         seeds: of initialisation, order and augmentation.
-        image_size, augment, backbone, pretrained, budget, selection, test_episodes, acquire,
-            rounds: see ``medtail.benchmark.grid.cell.Terms``.
+        image_size, ...: the terms, see ``medtail.benchmark.grid.cell.Terms``.
     """
 
     title: str = ""
@@ -92,6 +99,7 @@ class Suite(Frozen):
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     image_size: PositiveInt | tuple[PositiveInt, PositiveInt] = 28
     augment: Augmentation = "symmetries"
+    normalisation: Normalisation | Channels = "imagenet"
     backbone: str = "test_resnet"
     pretrained: bool = False
     budget: Budget = Budget()
@@ -111,23 +119,29 @@ class Suite(Frozen):
         return _checked(seeds)
 
     @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        data = [
-            f"data {DataName.parse(d.name)} {d.model_dump(exclude={'name'})}" for d in self.data
-        ]
-        lists = [data, *([f"method {m.name} {m.params}" for m in ms] for ms in self._rows())]
-        for entries in lists:
-            for text in entries:
-                if entries.count(text) > 1:
-                    raise ValueError(f"the {' '.join(text.split()[:2])} stands twice")
-        for entry, rows in zip(self.data, self._rows(), strict=True):
-            if not rows:
-                raise ValueError(f"no methods for {entry.name}: list them under methods")
+    def _whole(self) -> Self:
+        named = [f"{DataName.parse(d.name)} {d.model_dump(exclude={'name'})}" for d in self.data]
+        for i, entry in enumerate(self.data):
+            if named[i] in named[:i]:
+                raise _wrong(f"the data {DataName.parse(entry.name)} stands twice", "data", i)
+            where = ("data", i) if entry.methods else ()
+            if not (rows := self.methods_of(entry)):
+                raise _wrong(f"no methods for {entry.name}: list them under methods", "data", i)
+            for j, row in enumerate(rows):
+                if row in rows[:j]:
+                    raise _wrong(f"the method {row.name} stands twice", *where, "methods", j)
+            if wrong := self.budget_of(entry).contradiction():
+                raise _wrong(wrong, *(("data", i) if entry.budget else ()), "budget")
         return self
 
-    def _rows(self) -> list[tuple[MethodEntry, ...]]:
-        """The methods of each data entry."""
-        return [entry.methods or self.methods for entry in self.data]
+    def methods_of(self, entry: DataEntry) -> tuple[MethodEntry, ...]:
+        """The methods of a table: its own, or the suite's."""
+        return entry.methods or self.methods
+
+    def budget_of(self, entry: DataEntry) -> Budget:
+        """The suite's budget with what a table has otherwise."""
+        given = entry.budget.model_dump(exclude_unset=True) if entry.budget else {}
+        return Budget.model_validate(self.budget.model_dump() | given)
 
     def cells(self) -> Iterator[Cell]:
         """The grid, method by method.
@@ -139,9 +153,8 @@ class Suite(Frozen):
         for entry in self.data:
             datamodules.build(entry.name, size, **entry.params)
         files: dict[Terms, dict[str, Any]] = {}
-        for entry, rows in zip(self.data, self._rows(), strict=True):
+        for entry in self.data:
             name = DataName.parse(entry.name)
-            given = entry.budget.model_dump(exclude_unset=True) if entry.budget else {}
             own = {f: getattr(entry, f) for f in TERMS if getattr(entry, f, None) is not None}
             params, local = datamodules.parted(name.dataset, entry.params)
             terms = Terms(
@@ -149,16 +162,16 @@ class Suite(Frozen):
                 data_params=params,
                 local=local,
                 image_size=size,
-                budget=Budget.model_validate(self.budget.model_dump() | given),
+                budget=self.budget_of(entry),
                 **{field: getattr(self, field) for field in TERMS} | own,
             )
             if files.setdefault(terms.model_copy(update={"local": {}}), local) != local:
                 raise MedtailError(
                     f"{name}: two files of one name, which no board could tell apart: "
-                    f"{', '.join(local.values())}; rename one, or give each its own name by "
-                    "'medtail data add'"
+                    f"{', '.join(map(str, local.values()))}; rename one, or give each its own "
+                    "name by 'medtail data add'"
                 )
-            for method in rows:
+            for method in self.methods_of(entry):
                 params, label = _resolved(method)
                 for seed in entry.seeds or self.seeds:
                     yield Cell(

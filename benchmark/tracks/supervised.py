@@ -47,7 +47,14 @@ def make(
     )
     budget = terms.budget
     method.recipe = Recipe(
-        budget.optimizer, budget.lr, budget.weight_decay, budget.momentum, budget.warmup
+        budget.optimizer,
+        budget.lr,
+        budget.weight_decay,
+        budget.momentum,
+        budget.warmup,
+        budget.schedule,
+        budget.milestones,
+        budget.gamma,
     )
     if not torch.cuda.is_available():
         method.to(memory_format=torch.channels_last)

@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from .contract import Augmentation
+from .contract import Augmentation, Constants, Normalisation
 from .errors import MedtailError, unknown
 
 Copies = Literal["refuse", "exclude"]
@@ -64,3 +64,39 @@ def treatment_of_copies(owner: str, value: str) -> Copies:
             found: Copies = known
             return found
     raise MedtailError(f"{owner}: copies={value!r}: write {' or '.join(get_args(Copies))}")
+
+
+def given_normalisation(owner: str, value: Any) -> Normalisation | Constants:  # noqa: ANN401
+    """``value``, where it is the name of a normalisation, or (means, standard deviations).
+
+    Raises:
+        MedtailError: it is neither, or a number is out of range.
+    """
+    for known in get_args(Normalisation):
+        if isinstance(value, str) and value == known:
+            found: Normalisation = known
+            return found
+    if isinstance(value, str):
+        raise unknown("normalisation", value, get_args(Normalisation))
+    try:
+        mean, std = (tuple(float(number) for number in numbers) for numbers in value)
+    except (TypeError, ValueError) as error:
+        raise MedtailError(
+            f"{owner}: normalisation={value!r}: give {', '.join(get_args(Normalisation))}, or "
+            "(means, standard deviations) of the channels"
+        ) from error
+    if wrong := wrong_constants(mean, std):
+        raise MedtailError(f"{owner}: normalisation: {wrong}")
+    return mean, std
+
+
+def wrong_constants(mean: tuple[float, ...], std: tuple[float, ...]) -> str:
+    """Why these cannot be means and deviations of channels; empty where they can."""
+    if not (mean and len(mean) == len(std)):
+        return f"{len(mean)} means, {len(std)} deviations"
+    if not (all(0 <= m <= 1 for m in mean) and all(0 < s <= 1 for s in std)):
+        return (
+            f"means {list(mean)}, deviations {list(std)}: they are of pixels from 0 to 1; divide "
+            "what is of 0 to 255 by 255"
+        )
+    return ""

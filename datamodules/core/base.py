@@ -9,16 +9,18 @@ from numpy.typing import NDArray
 from .arguments import (
     Copies,
     augmentation,
+    given_normalisation,
     given_path,
     height_width,
     treatment_of_copies,
     whole_number,
 )
 from .content import Content, data_digest, pixels_digest
-from .contract import Augmentation, DataSpec
+from .contract import Augmentation, Constants, DataSpec, Normalisation
 from .errors import DataError, unknown
 from .names import DataName
 from .pixels.cache import ImageStore, open_store, store_path
+from .pixels.normalisation import constants
 from .process import trains
 from .source import Source, cache_root, data_root
 from .splitting import leaks, plans, regimes, splits
@@ -43,6 +45,8 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         root: data root; default ``MEDTAIL_DATA``.
         cache: image cache; default ``MEDTAIL_CACHE``.
         augment: what an augmented training image goes through, see ``transforms.compose``.
+        normalisation: ``imagenet``, ``half`` (pixels from -1 to 1), ``dataset`` (mean and standard
+            deviation of the training images), or the numbers: (means, deviations) of the channels.
         split_seed: of the split and the regime's cut.
         copies: ``refuse`` images that stand in several splits, or ``exclude`` them from train (and
             from val those of test); by default as the dataset says.
@@ -57,6 +61,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         root: Path | str | None = None,
         cache: Path | str | None = None,
         augment: Augmentation = "symmetries",
+        normalisation: Normalisation | Constants = "imagenet",
         split_seed: int = 0,
         copies: Copies | None = None,
         workers: int = 0,
@@ -76,6 +81,8 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         if copies is not None:
             self.copies = treatment_of_copies(self.name.source, copies)
         self.augment: Augmentation = augmentation(augment)
+        self.normalisation = given_normalisation(self.name.source, normalisation)
+        self.constants: Constants = ((), ())
         self.split: NDArray[np.str_]
         self._ready = self._is_read = False
 
@@ -93,6 +100,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         self.store = self._open_store()
         self._settle_copies()
         self._apply_regime()
+        self.constants = constants(str(self.name), self.normalisation, self.store, self.plan.train)
         self._ready = True
 
     def arrange(self) -> None:
@@ -203,6 +211,8 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
             withheld=withheld if any(withheld) else (),
             rare=plan.rare,
             modality=self.modality,
+            mean=self.constants[0],
+            std=self.constants[1],
         )
 
     def keep(self, rows: NDArray[np.int64]) -> None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:  # names and facts of data need no torch
 SamplerName = Literal["instance", "class_balanced", "square_root", "progressive", "reversed"]
 Track = Literal["long_tail", "few_shot", "one_class", "active"]
 Augmentation = Literal["none", "symmetries", "standard", "contrastive"]
+Normalisation = Literal["imagenet", "half", "dataset"]
+Constants = tuple[tuple[float, ...], tuple[float, ...]]  # means and deviations of the channels
 
 # ImageNet's constants, which pretrained weights expect; grey images take their mean.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -76,6 +78,7 @@ class DataSpec:
         withheld: K numbers of training images that the regime keeps from methods, where it keeps
             labels from them (one-class); empty elsewhere.
         rare: active: indices of the classes that are sought.
+        mean, std: see ``normalisation``; empty for ImageNet's.
         modality: what the images are, such as ``dermoscopy`` or ``fundus``; empty if unsaid. Prior
             knowledge of a paper may depend on it.
     """
@@ -91,10 +94,14 @@ class DataSpec:
     withheld: tuple[int, ...] = ()
     rare: tuple[int, ...] = ()
     modality: str = ""
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
 
     @property
-    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    def normalisation(self) -> Constants:
         """Mean and standard deviation of each channel that images in [0, 1] are normalised with."""
+        if self.mean:
+            return self.mean, self.std
         if self.in_channels == 3:
             return MEAN, STD
         return (sum(MEAN) / 3,) * self.in_channels, (sum(STD) / 3,) * self.in_channels

@@ -15,9 +15,16 @@ class Loader(yaml.SafeLoader):
     """YAML 1.1 without objects, but with the floats of YAML 1.2, such as ``1e-3``."""
 
 
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
+class Dumper(yaml.SafeDumper):
+    """Quotes what ``Loader`` would not read as text."""
+
+
+for side in (Loader, Dumper):
+    side.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"),
+        list("-+0123456789"),
+    )
 
 
 def compose(text: str) -> yaml.Node | None:
@@ -56,6 +63,14 @@ def construct(root: yaml.Node | None, names: Collection[str] = NAMES, within: bo
 def read(text: str, names: Collection[str] = NAMES) -> Any:  # noqa: ANN401
     """The value of a YAML text; see ``construct``."""
     return construct(compose(text), names)
+
+
+def write(value: Any) -> str:  # noqa: ANN401
+    """A value as YAML, which ``read`` reads as the same: keys in order, a mapping of values on a
+    line.
+    """
+    text: str = yaml.dump(value, Dumper=Dumper, sort_keys=False, default_flow_style=None, width=100)
+    return text
 
 
 def _settle(node: yaml.Node, names: frozenset[str], within: bool, seen: set[int]) -> None:

@@ -70,7 +70,8 @@ class LightningHooks(L.LightningModule):
             momentum=recipe.momentum,
         )
         steps = int(self.trainer.estimated_stepping_batches)
+        epochs = int(self.trainer.max_epochs or 1)
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: learning_rate_factor(step, steps, recipe.warmup)
+            optimizer, lambda step: learning_rate_factor(step, steps, epochs, recipe)
         )
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]

@@ -2,6 +2,9 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
+
+Schedule = Literal["cosine", "step", "constant"]
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,10 @@ class Recipe:
         lr: peak learning rate, for the global batch.
         weight_decay: of weights; biases and norm parameters have none.
         momentum: of SGD.
-        warmup: share of a stage's steps over which the rate rises linearly; then a half cosine.
+        warmup: share of a stage's steps over which the rate rises linearly.
+        schedule: of the rate, see ``learning_rate_factor``.
+        milestones: of ``step``: shares of a stage's epochs.
+        gamma: of ``step``: what the rate is multiplied by at each.
     """
 
     optimizer: str = "sgd"
@@ -21,6 +27,9 @@ class Recipe:
     weight_decay: float = 5e-4
     momentum: float = 0.9
     warmup: float = 0.05
+    schedule: Schedule = "cosine"
+    milestones: tuple[float, ...] = ()
+    gamma: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -42,9 +51,25 @@ class Stage:
     recipe: Recipe | None = None
 
 
-def learning_rate_factor(step: int, steps: int, warmup: float) -> float:
-    """Share of the peak rate at a step: linear up to the end of the warm-up, then a half cosine."""
-    warm = int(warmup * steps)
-    if step < warm:
-        return (step + 1) / (warm + 1)
+def learning_rate_factor(step: int, steps: int, epochs: int, recipe: Recipe) -> float:
+    """Share of the peak rate at a step: linear up to the end of the warm-up, then the schedule.
+
+    ``cosine``: a half cosine from the end of the warm-up to 0, step by step. ``step``: multiplied
+    by ``gamma`` from the first epoch on that begins at or after each milestone, as PyTorch's
+    ``MultiStepLR`` does at whole epochs. ``constant``: the peak rate.
+
+    Args:
+        step: of the stage, from 0.
+        steps: of the stage.
+        epochs: of the stage, each of as many steps.
+        recipe: schedule and warm-up.
+    """
+    warm = int(recipe.warmup * steps)
+    rise = (step + 1) / (warm + 1) if step < warm else 1.0
+    if recipe.schedule == "step":
+        epoch = step * epochs // max(1, steps)
+        passed = sum(share * epochs <= epoch + 1e-9 for share in recipe.milestones)
+        return float(rise * recipe.gamma**passed)
+    if step < warm or recipe.schedule == "constant":
+        return rise
     return 0.5 + 0.5 * math.cos(math.pi * min(1.0, (step - warm) / max(1, steps - warm)))

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import yaml
 
 from medtail.benchmark.boards import json_form
 from medtail.benchmark.boards.columns import COLUMNS
@@ -12,9 +11,10 @@ from medtail.benchmark.boards.section import sections
 from medtail.benchmark.boards.standing import compute
 from medtail.benchmark.evidence.record import read_lines
 from medtail.benchmark.grid.again import suite_text
-from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.benchmark.grid.cell import Budget, Cell, Channels, Terms
 from medtail.benchmark.grid.files import load
 from medtail.benchmark.grid.suite import Suite
+from medtail.datamodules.core.yaml_values import read
 from tests import ROOT
 from tests.boards import TERMS, active, done, failed, few_shot, one_class
 
@@ -138,6 +138,7 @@ def test_a_table_of_failures_alone_is_told():
     assert found["rows"][0]["failures"][0]["reason"] == "out of memory"
 
 
+STEPS = Budget(schedule="step", milestones=(0.25, 1 / 3), gamma=0.2, warmup=0)
 BUDGET = Budget(epochs=3, lr=3e-5, optimizer="adamw", weight_decay=0.05, precision="32-true")
 
 
@@ -150,6 +151,8 @@ BUDGET = Budget(epochs=3, lr=3e-5, optimizer="adamw", weight_decay=0.05, precisi
         ("protonet", {}, Terms(data="phantom@shot1", test_episodes=7, pretrained=True)),
         ("clinical", {}, Terms(data="phantom@active", acquire=3, rounds=4)),
         ("erm", {}, Terms(data="phantom@natural", test_episodes=5, augment="none", rounds=2)),
+        ("crt", {}, Terms(data="phantom@lt10", normalisation="half", budget=STEPS)),
+        ("erm", {}, Terms(data="phantom@lt10", normalisation=Channels(mean=[0.3], std=[1e-5]))),
     ],
 )
 def test_a_row_can_be_run_again_as_the_very_same_cells(tmp_path, method, params, terms):
@@ -173,7 +176,7 @@ def test_words_that_yaml_would_read_as_something_else_stay(tmp_path):
     cell = Cell(
         method="erm", params={"a": "on", "b": "1e3", "c": None, "d": [1, "no"]}, terms=TERMS
     )
-    assert yaml.safe_load(suite_text([cell]))["methods"][0]["params"] == cell.params
+    assert read(suite_text([cell]))["methods"][0]["params"] == cell.params
 
 
 def test_every_committed_row_can_be_run_again(tmp_path):

@@ -13,7 +13,7 @@ from medtail.benchmark.boards.columns import column
 from medtail.benchmark.boards.preamble import describe
 from medtail.benchmark.boards.section import sections
 from medtail.benchmark.evidence.record import Cost, Stage
-from medtail.benchmark.grid.cell import Budget, Terms
+from medtail.benchmark.grid.cell import Budget, Channels, Terms
 from tests.boards import TERMS, board, done, failed, rows, with_value
 
 
@@ -161,6 +161,25 @@ def test_momentum_is_a_term_only_where_the_optimizer_has_one():
     for name in list_optimizers():
         words = " ".join(describe(Terms(data="fake@natural", budget=Budget(optimizer=name))))
         assert ("momentum 0.9" in words) == get_optimizer_info(name).has_momentum, name
+
+
+def test_a_schedule_and_a_normalisation_are_told_where_they_are_not_the_usual_ones():
+    def words(normalisation="imagenet", **budget):
+        terms = Terms(
+            data="fake@natural", normalisation=normalisation, budget=Budget(warmup=0, **budget)
+        )
+        return "; ".join(describe(terms))
+
+    usual = words()
+    assert "rate" not in usual
+    assert "normal" not in usual
+    steps = words(schedule="step", milestones=[0.5, 0.75])
+    assert "warm-up 0 %, rate x 0.1 after 50 % and 75 % of each stage, bf16" in steps
+    assert "warm-up 0 %, constant rate, bf16" in words(schedule="constant")
+    assert "symmetries augmentation, pixels from -1 to 1, test_resnet" in words("half")
+    assert "mean and deviation of the training images" in words("dataset")
+    given = Channels(mean=[0.5, 0.25, 0.125], std=[0.25] * 3)
+    assert "by mean 0.5 / 0.25 / 0.125 and deviation 0.25 / 0.25 / 0.25, " in words(given)
 
 
 def test_all_failed(tmp_path):
