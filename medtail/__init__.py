@@ -14,10 +14,14 @@ The command line does most of what there is to do (``medtail --help``). For prog
 >>> best.class_counts
 (778, 1678, 167, 77, 361, 16, 36)
 
-``data`` is a LightningDataModule and ``method`` a LightningModule. Nothing is imported before it is
+``data`` is a LightningDataModule and ``method`` a LightningModule: ``L.Trainer(max_epochs=5).fit(
+method, datamodule=data)`` trains it on the batches that it asks for, by ``method.recipe``, a
+``medtail.methods.core.base.Recipe``. What is trained in several stages ``medtail.fit`` trains.
+Nothing is imported before it is
 needed: ``import medtail`` alone costs next to nothing.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +34,14 @@ if TYPE_CHECKING:
     from .methods.core.base import Method
 
 __version__ = "0.2.0"
-__all__ = ["MedtailError", "build_data", "build_method", "read_records", "score_predictions"]
+__all__ = [
+    "MedtailError",
+    "build_data",
+    "build_method",
+    "fit",
+    "read_records",
+    "score_predictions",
+]
 
 
 def build_data(
@@ -73,6 +84,38 @@ def build_method(name: str, spec: "DataSpec", **arguments: Any) -> "Method":  # 
     from . import methods
 
     return methods.build(name, spec, **arguments)
+
+
+def fit(
+    method: str,
+    data: "ImageDataModule",
+    *,
+    seed: int = 0,
+    backbone: str = "test_resnet",
+    params: dict[str, Any] | None = None,
+    tell: Callable[[str], None] = print,
+    **budget: Any,  # noqa: ANN401 - numbers and names
+) -> "Method":
+    """Train a method as ``medtail bench`` does: all its stages, each from its best epoch on.
+
+    Args:
+        method: name, such as ``crt``.
+        data: see ``build_data``; its batch size holds.
+        seed: of initialisation, order, augmentation and whatever the method draws.
+        backbone: a model of timm by name, or ``conv4``.
+        params: of the method, by name.
+        tell: called with a line after each epoch.
+        budget: such as ``epochs``, ``optimizer``, ``lr``, ``precision``, as in a suite.
+
+    Returns:
+        The trained method, in evaluation mode.
+
+    Raises:
+        MedtailError: unknown or unfit method, parameter, backbone or part of the budget.
+    """
+    from .benchmark.tracks import single
+
+    return single.fit(method, data, seed, backbone, params or {}, budget, tell)
 
 
 def read_records(data: str, folder: Path | str | None = None) -> "list[Record]":

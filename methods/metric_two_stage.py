@@ -16,7 +16,6 @@ Deviations: the metric loss, its weight, the sampler and stage two are a reconst
 Status: reconstruction.
 """
 
-from collections.abc import Iterable
 from typing import Unpack
 
 import torch
@@ -156,18 +155,8 @@ class _LWS(MetricTwoStage, LWS):
 class _Concluded(Method):
     """The plain classifier is trained, and scored until the training is concluded."""
 
-    concluded: Tensor
-
-    def __init__(self, spec: DataSpec, **common: Unpack[Common]) -> None:
-        super().__init__(spec, **common)
-        self.register_buffer("concluded", torch.tensor(False))
-
     def classify(self, features: Tensor) -> Tensor:
         return super().classify(features) if self.concluded else Method.classify(self, features)
-
-    def conclude(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:
-        super().conclude(train, val)
-        self.concluded.fill_(True)
 
 
 class _TauNorm(MetricTwoStage, _Concluded, TauNorm):

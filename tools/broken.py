@@ -50,7 +50,7 @@ BREAKS = (
         "BatchNorm left moving where it is frozen",
         (
             ("methods/core/base.py", ".requires_grad_(False).eval()", ".requires_grad_(False)"),
-            ("methods/core/base.py", "for name in self._frozen:", "for name in ():"),
+            ("methods/core/lightning_hooks.py", "for name in self._frozen:", "for name in ():"),
         ),
         (STAGES,),
     ),

@@ -85,8 +85,7 @@ def pace(method: Method, stage: Stage, terms: Terms) -> Pace:
     spec, request = method.spec, method.request(stage)
     size = min(terms.budget.batch_size, sum(spec.class_counts))
     batch = made_up(spec, request, size)
-    method.stage = stage
-    method.enter(stage)
+    method.begin(stage)
     with quiet():
         method.trainer = trainer(terms, 10, 1, [])  # for losses that ask how far training is
     trained = [p for p in method.parameters() if p.requires_grad]

@@ -126,11 +126,15 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def detached(data: ImageDataModule) -> Iterator[None]:
-    """Let go of the Trainer at the end: data sent to processes must not bring it along."""
+    """Let go of the Trainer and the method's request at the end.
+
+    Data sent to processes must not bring the one along, nor data fit elsewhere obey the other.
+    """
     try:
         yield
     finally:
         data.trainer = None
+        data.disconnect()
 
 
 def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]) -> L.Trainer:

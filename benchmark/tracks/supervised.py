@@ -124,8 +124,7 @@ def _shared(
         if path.exists():
             return Fitted(**torch.load(path, weights_only=True)), True
         method = make(slug, {}, terms, cell.seed, data)
-        method.stage = method.stages[0]
-        method.enter(method.stage)
+        method.begin(method.stages[0])
         seed = stage_seed(cell.seed, 0)
         fitted = fit(method, data, terms, epochs, seed, devices, store, tell)
         part = path.with_suffix(f".{os.getpid()}.part")
@@ -156,7 +155,7 @@ def train(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
             fitted, loaded = _shared(by, epochs[number], cell, data, store, devices, tell)
             _take_over(method, fitted.state, by)
         else:
-            method.enter(stage)
+            method.begin(stage)
             seed = stage_seed(cell.seed, number)
             loaded = False
             fitted = fit(method, data, terms, epochs[number], seed, devices, store, tell)

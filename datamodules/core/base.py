@@ -51,6 +51,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         copies: ``refuse`` images that stand in several splits, or ``exclude`` them from train (and
             from val those of test); by default as the dataset says.
         workers: loader processes; 0 reads in the training process. Never changes a number.
+        batch_size: global, in a Trainer of one's own; a suite's is a term of its budget.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         split_seed: int = 0,
         copies: Copies | None = None,
         workers: int = 0,
+        batch_size: int = 128,
     ) -> None:
         super().__init__()
         self.name = name if isinstance(name, DataName) else DataName.parse(name)
@@ -80,6 +82,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         self.workers = whole_number(self.name.source, "workers", workers)
         if copies is not None:
             self.copies = treatment_of_copies(self.name.source, copies)
+        self.batch_size = whole_number(self.name.source, "batch_size", batch_size, 1)
         self.augment: Augmentation = augmentation(augment)
         self.normalisation = given_normalisation(self.name.source, normalisation)
         self.constants: Constants = ((), ())
@@ -234,10 +237,6 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         return chosen
 
     # Lightning's hooks.
-
-    def setup(self, stage: str | None = None) -> None:
-        """Lightning's hook; the same as ``prepare``."""
-        self.prepare()
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing: data is found again by name."""

@@ -62,8 +62,10 @@ class Method(LightningHooks):
         self.register_buffer("counts", counts, persistent=False)
         self.monitor = ValidationMetrics(spec.num_classes)
         self.recipe = Recipe()
-        self.stage = self.stages[0]
+        self.stage, self.begun = self.stages[0], False
         self._frozen: tuple[str, ...] = ()
+        if type(self).conclude is not Method.conclude:
+            self.register_buffer("concluded", torch.tensor(False))
 
     # What a paper may override.
 
@@ -169,6 +171,19 @@ class Method(LightningHooks):
         """
         self.eval()
         self.conclude(train, val)
+        self.set_concluded(True)
+
+    def begin(self, stage: Stage) -> Self:
+        """Be in a stage, which ``enter`` prepares: the next fit is of it."""
+        self.stage, self.begun = stage, True
+        self.set_concluded(False)
+        self.enter(stage)
+        return self
+
+    def set_concluded(self, value: bool) -> None:
+        """Say whether what ``conclude`` fits belongs to the weights: kept with them."""
+        if "concluded" in self._buffers:
+            self.get_buffer("concluded").fill_(value)
 
     @property
     def epoch_progress(self) -> float:

@@ -1,6 +1,6 @@
 """What Lightning calls: a method's steps, its optimiser, and what stays frozen."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import lightning as L
 import torch
@@ -9,9 +9,13 @@ from torch import Tensor
 
 from medtail.datamodules.core.contract import Batch
 
+from . import own_trainer
 from .monitor import ValidationMetrics
 from .precision import without_autocast
 from .stages import Recipe, Stage, learning_rate_factor
+
+if TYPE_CHECKING:
+    from .base import Method
 
 
 class LightningHooks(L.LightningModule):
@@ -20,6 +24,8 @@ class LightningHooks(L.LightningModule):
     monitor: ValidationMetrics
     recipe: Recipe
     stage: Stage
+    begun: bool
+    concluded: Tensor  # only of methods that conclude
     _frozen: tuple[str, ...]
 
     def loss(self, batch: Batch) -> Tensor:
@@ -33,8 +39,35 @@ class LightningHooks(L.LightningModule):
             self.get_submodule(name).eval()
         return self
 
+    @property
+    def _method(self) -> "Method":
+        return cast("Method", self)
+
+    def setup(self, stage: str) -> None:
+        """Ask the data for this method's batches, see ``own_trainer``."""
+        own_trainer.prepare(self._method, stage)
+
+    def on_train_end(self) -> None:
+        """Conclude, where no runner does."""
+        if not self.begun:
+            own_trainer.conclude(self._method, needed=False)
+
+    def on_predict_start(self) -> None:
+        """Nothing is scored that is not concluded."""
+        own_trainer.conclude(self._method, needed=True)
+
+    def on_test_start(self) -> None:
+        """As before ``predict``."""
+        own_trainer.conclude(self._method, needed=True)
+
+    def on_validation_start(self) -> None:
+        """As before ``predict``, where it is not the validation of an epoch."""
+        if self.trainer.state.fn == "validate":
+            own_trainer.conclude(self._method, needed=True)
+
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """One optimiser step's loss."""
+        own_trainer.check_images(self._method, batch.image)
         loss = self.loss(batch)
         self.log(
             "train/loss",
@@ -48,6 +81,7 @@ class LightningHooks(L.LightningModule):
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Collect a validation batch."""
+        own_trainer.check_images(self._method, batch.image)
         self.monitor.update(self(batch.image), batch.target)
 
     def on_validation_epoch_end(self) -> None:
@@ -57,6 +91,7 @@ class LightningHooks(L.LightningModule):
     @without_autocast
     def predict_step(self, batch: Batch, _: int) -> tuple[Tensor, Tensor]:
         """Rows [B] and logits [B, K] (float32, on the CPU), in the precision of the weights."""
+        own_trainer.check_images(self._method, batch.image)
         return batch.index.cpu(), self(batch.image).float().cpu()
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own type is private

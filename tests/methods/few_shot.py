@@ -48,6 +48,13 @@ def build(name, seed=0, given=None, **params):
 
 
 class Meta(L.LightningDataModule):
+    def __init__(self, spec):
+        super().__init__()
+        self.spec = spec
+
+    def ask(self, request, epochs):
+        assert request.tasks
+
     def train_dataloader(self):
         return DataLoader([episodes(seed=s) for s in range(3)], batch_size=None)
 
@@ -57,11 +64,11 @@ class Meta(L.LightningDataModule):
 
 def fit(method, epochs=2, lr=1e-3, **arguments):
     method.recipe = Recipe("adam", lr=lr, weight_decay=0)
-    method.enter(method.stage)
+    method.begin(method.stage)
     trainer = L.Trainer(
         accelerator="cpu", devices=1, max_epochs=epochs, logger=False, inference_mode=False,
         enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
         num_sanity_val_steps=0, **arguments,
     )  # fmt: skip
-    trainer.fit(method, Meta())
+    trainer.fit(method, Meta(method.spec))
     return trainer

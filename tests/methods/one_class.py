@@ -31,6 +31,9 @@ class Data(L.LightningDataModule):
         super().__init__()
         self.spec, self.views = spec, views
 
+    def ask(self, request, epochs):
+        assert request.views == self.views
+
     def train_dataloader(self):
         return DataLoader([batch(self.spec, n, self.views) for n in range(2)], batch_size=None)
 
@@ -47,8 +50,7 @@ def trained(name, seed=0, spec=SPEC, **params) -> Method:
     method = build(name, seed, spec, **params)
     method.recipe = Recipe(lr=0.02)
     for stage in method.stages:
-        method.stage = stage
-        method.enter(stage)
+        method.begin(stage)
         trainer = L.Trainer(
             accelerator="cpu",
             devices=1,

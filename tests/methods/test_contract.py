@@ -27,6 +27,9 @@ class TinyData(L.LightningDataModule):
         super().__init__()
         self.spec, self.asked, self.batches, self.size = spec, request, batches, size
 
+    def ask(self, request: DataRequest, epochs: int) -> None:
+        assert request == self.asked
+
     def batch(self, sampler: SamplerName | PK, seed: int, views: int = 1) -> Batch:
         rng = np.random.default_rng(seed)
         sampler = "class_balanced" if isinstance(sampler, PK) else sampler
@@ -61,8 +64,7 @@ class TinyData(L.LightningDataModule):
 def fit(method: Method, stage: Stage, epochs: int = 1) -> None:
     """One stage as the runner trains it."""
     method.recipe = Recipe(lr=0.05)
-    method.stage = stage
-    method.enter(stage)
+    method.begin(stage)
     trainer = L.Trainer(
         accelerator="cpu",
         devices=1,

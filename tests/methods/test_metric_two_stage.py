@@ -112,10 +112,10 @@ def test_what_is_fitted_at_the_end_leaves_stage_one_plain(rebalance):
     plain = method.classifier(method.backbone(image))
     assert torch.equal(method(image), plain)
     batches = [step(seed)._replace(second=None) for seed in range(2)]
-    method.conclude(batches, batches)
+    method.finish(batches, batches)
     torch.manual_seed(0)
     twin = methods.build(rebalance, SPEC).eval()
-    twin.conclude(batches, batches)
+    twin.finish(batches, batches)
     assert torch.equal(method(image), twin(image))
     assert not torch.equal(method(image), plain)
     before.load_state_dict(method.state_dict())

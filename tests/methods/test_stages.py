@@ -39,8 +39,7 @@ def second_stage(name: str, plain: nn.Module):
     torch.manual_seed(1)
     method = methods.build(name, SPEC)
     method.load_state_dict(plain.state_dict(), strict=False)
-    method.enter(method.stages[1])
-    return method
+    return method.begin(method.stages[1])
 
 
 def test_crt_starts_its_classifier_anew_on_the_loaded_backbone(plain):
@@ -87,7 +86,7 @@ def test_a_stage_has_the_suites_optimiser_or_its_own(plain):
         method.recipe, method.stage = ADAMW, method.stages[-1]
         assert isinstance(optimiser(method), torch.optim.AdamW)
     method = second_stage("lws", plain)
-    method.recipe, method.stage = ADAMW, method.stages[1]
+    method.recipe = ADAMW
     own = optimiser(method)
     assert isinstance(own, torch.optim.SGD)
     assert [p for group in own.param_groups for p in group["params"]] == [method.scale]
@@ -110,10 +109,13 @@ def test_lws_learns_its_scales_under_the_suites_adamw(plain):
         method.classifier.weight.copy_(0.5 * features)
         method.classifier.bias.zero_()
     method.features = lambda image: features[: len(image)]
-    method.recipe, method.stage = ADAMW, method.stages[1]
+    method.recipe = ADAMW
     steps = [batch(size=7)._replace(target=torch.arange(7))] * 150
     trainer = L.Trainer(max_epochs=1, accelerator="cpu", barebones=True)
-    trainer.fit(method, DataLoader(steps, batch_size=None))
+    data = L.LightningDataModule.from_datasets()
+    data.train_dataloader = lambda: DataLoader(steps, batch_size=None)
+    data.spec, data.ask = SPEC, lambda request, epochs: None
+    trainer.fit(method, datamodule=data)
     assert ((method.scale - 1).abs() > 0.5).all()
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, DistributedSampler
 
 from ..contract import Batch, EpisodeShape
 from ..errors import DataError, MedtailError
@@ -144,7 +144,7 @@ def list_digest(episodes: Sequence[Episode], ids: NDArray[np.str_]) -> str:
     return sha.hexdigest()[:16]
 
 
-class TaskSampler(Sampler[list[Episode]]):
+class TaskSampler(DistributedSampler[list[Episode]]):
     """Meta-batches of one epoch, seeded by (seed, epoch, task): rank r takes every k-th task.
 
     An epoch has about as many images as the training split.
@@ -176,7 +176,7 @@ class TaskSampler(Sampler[list[Episode]]):
             yield [self._task(number) for number in numbers]
 
 
-class FixedTasks(Sampler[list[Episode]]):
+class FixedTasks(DistributedSampler[list[Episode]]):
     """A list of episodes in order, some a step; rank r of k takes every k-th, without padding."""
 
     def __init__(

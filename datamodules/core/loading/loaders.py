@@ -1,11 +1,13 @@
 """The batches that a dataset gives: Lightning's loaders, for training as a method asks."""
 
 import math
+import os
 from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -41,6 +43,7 @@ class Loaders(L.LightningDataModule):
     image_size: tuple[int, int]
     augment: Augmentation
     workers: int
+    batch_size: int
     split_seed: int
     store: ImageStore
     plan: Plan
@@ -49,7 +52,8 @@ class Loaders(L.LightningDataModule):
 
     def __init__(self) -> None:
         super().__init__()
-        self.request, self.batch_size, self.seed, self.epochs = DataRequest(), 128, 0, 1
+        self.request, self.seed, self.epochs, self.connected = DataRequest(), 0, 1, False
+        self._own_batch_size = 128
         self.predicted, self.dtype = "test", torch.float32
 
     @property
@@ -61,8 +65,19 @@ class Loaders(L.LightningDataModule):
         """See ``ImageDataModule``."""
         raise NotImplementedError
 
+    def prepare(self) -> None:
+        """See ``ImageDataModule``."""
+        raise NotImplementedError
+
+    def setup(self, stage: str | None = None) -> None:
+        """Lightning's hook: ``prepare``, and images in the Trainer's precision."""
+        self.prepare()
+        if self.trainer is not None:
+            double = self.trainer.precision == "64-true"
+            self.dtype = torch.float64 if double else torch.float32
+
     def connect(self, request: DataRequest, batch_size: int, seed: int, epochs: int) -> None:
-        """Say what the next ``train_dataloader`` gives.
+        """Say what ``train_dataloader`` gives, whatever a method asks for; see ``disconnect``.
 
         Args:
             request: what the method asks for.
@@ -70,7 +85,32 @@ class Loaders(L.LightningDataModule):
             seed: of the order and the augmentation.
             epochs: length of the stage, for samplers that change with it.
         """
+        if not self.connected:
+            self._own_batch_size = self.batch_size
         self.request, self.batch_size, self.seed, self.epochs = request, batch_size, seed, epochs
+        self.connected = True
+
+    def disconnect(self) -> None:
+        """Give again what a method asks for, see ``ask``, at the data's own batch size."""
+        self.batch_size, self.connected = self._own_batch_size, False
+
+    def ask(self, request: DataRequest, epochs: int) -> None:
+        """A method in a Trainer of one's own says what it needs; ``connect`` goes before it.
+
+        The batch size is the data's own, the seed of the order that of ``L.seed_everything``.
+
+        Args:
+            request: what the method asks for.
+            epochs: of the Trainer.
+        """
+        if not self.connected:
+            self.request, self.epochs = request, epochs
+            self.seed = int(os.environ.get("PL_GLOBAL_SEED", 0))
+        elif request != self.request:
+            rank_zero_warn(
+                f"{self.name}: connect() asked for {self.request}, the method for {request}: the "
+                "former is given; disconnect() leaves it to the method"
+            )
 
     def _rank(self) -> tuple[int, int]:
         trainer = self.trainer

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, DistributedSampler
 
 from ..contract import Batch
 from ..pixels.cache import ImageStore
@@ -69,7 +69,7 @@ class Rows(Dataset[Batch]):
         return Batch(image, torch.from_numpy(self.target[index]), torch.from_numpy(index))
 
 
-class InOrder(Sampler[list[Draw]]):
+class InOrder(DistributedSampler[list[Draw]]):
     """Every row once, in order, in steps; rank r of k takes every k-th row, without padding."""
 
     def __init__(self, amount: int, batch_size: int, rank: int = 0, world: int = 1) -> None:

@@ -1,11 +1,15 @@
-"""Which training images a step sees: seeded by (seed, epoch), so that every rank agrees."""
+"""Which training images a step sees: seeded by (seed, epoch), so that every rank agrees.
+
+Every sampler of medtail is a ``DistributedSampler``, since it gives each rank its part by itself:
+Lightning leaves those alone and would put another one round any other sampler.
+"""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import Sampler
+from torch.utils.data import DistributedSampler
 
 from ..contract import PK, SamplerName
 from ..errors import MedtailError
@@ -57,7 +61,7 @@ def stream_size(stream: SamplerName | PK, batch_size: int, classes: int) -> int:
     return min(stream.classes, classes) * stream.images if isinstance(stream, PK) else batch_size
 
 
-class StepSampler(Sampler[list[Draw]]):
+class StepSampler(DistributedSampler[list[Draw]]):
     """Yields the draws of one step of this rank: those of the first stream, then those of the
     second.
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec
 from medtail.datamodules.core.errors import unknown
 
+from .. import own_trainer
 from ..base import Common, Method, Stage
 from ..checks import check_interval
 from ..monitor import ValidationMetrics
@@ -56,8 +57,12 @@ class EpisodicMethod(Method):
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Adapt to each episode; collect its queries."""
-        for support, query in self.halves(batch):
-            self.monitor.update(self.adapt(support)(query.image), query.target)
+        own_trainer.check_images(self, batch.image)
+        # Trainer.validate's inference mode would keep an adaptation from its gradients.
+        with torch.inference_mode(False), torch.no_grad():
+            mine = Batch(batch.image.clone(), batch.target.clone(), batch.index.clone())
+            for support, query in self.halves(mine):
+                self.monitor.update(self.adapt(support)(query.image), query.target)
 
 
 class MetaLearner(EpisodicMethod):
