@@ -1,5 +1,6 @@
 """Every method in a plain Trainer: the batches that it asks for, or one line."""
 
+import lightning as L
 import pytest
 import torch
 
@@ -151,3 +152,34 @@ def test_the_seed_of_the_order_is_lightnings(monkeypatch):
         drawn.append((data.seed, seen.batches[0].index))
     assert [seed for seed, _ in drawn] == [3, 4, 0]
     assert not torch.equal(drawn[0][1], drawn[1][1])
+
+
+class Rows(L.Callback):
+    """Writes the rows of every training batch of each process to a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        place = self.folder / f"{trainer.current_epoch}-{batch_idx}-{trainer.global_rank}.pt"
+        torch.save(batch.index, place)
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_batches_of_one(tmp_path):
+    """Lightning's own distributed sampler, on by default, would deal other halves to them."""
+    for processes in (1, 2):
+        folder = tmp_path / str(processes)
+        folder.mkdir()
+        several = {"strategy": "ddp_spawn", "devices": 2} if processes == 2 else {}
+        data = data_of("phantom@lt20")
+        fit = trainer(Rows(folder), max_epochs=2, limit_train_batches=3, **several)
+        fit.fit(built("square_root_sampling", data), datamodule=data)
+    alone = sorted(path.name for path in (tmp_path / "1").iterdir())
+    assert len(alone) == 6
+    for name in alone:
+        halves = [
+            torch.load(tmp_path / "2" / f"{name.removesuffix('-0.pt')}-{rank}.pt")
+            for rank in (0, 1)
+        ]
+        assert torch.equal(torch.cat(halves), torch.load(tmp_path / "1" / name))
