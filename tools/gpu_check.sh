@@ -16,7 +16,8 @@ LIMIT_MB=60
 pack() {
     local data=${MEDTAIL_DATA:?name the folder that holds ham10000/}
     mkdir -p .gpu/data/ham10000 .gpu/wheels
-    cp -f "$data"/ham10000/ham10000_28.npz "$data"/ham10000/ham10000_index.csv .gpu/data/ham10000/
+    cp -f "$data"/ham10000/HAM10000_metadata.csv .gpu/data/ham10000/
+    $PYTHON -m medtail data prepare isic2018 --to .gpu/data
     rm -f .gpu/wheels/*.whl
     local platforms=(--python-version 3.12 --implementation cp)
     for name in manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014 manylinux1; do platforms+=(--platform "${name}_x86_64"); done

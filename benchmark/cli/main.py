@@ -20,6 +20,7 @@ from .boards import compare, leaderboards
 from .cards import cards
 from .data import data_app
 from .data_export import export as export_data
+from .data_prepare import prepare
 from .networks import clean, export, predict
 from .new import new_app
 from .overview import list_all, status
@@ -48,6 +49,7 @@ app.command()(export)
 app.command()(clean)
 app.command()(cards)
 data_app.command("export")(export_data)
+data_app.command()(prepare)
 app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
 

@@ -114,10 +114,21 @@ def give_memory_back() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
+def _without_places(text: str, cell: Cell) -> str:
+    """A reason without the folders of this machine, which are nobody's business on a board."""
+    tables = [Path(value).parent for value in cell.terms.local.values() if isinstance(value, str)]
+    names = {"<data>": (*tables, data_root()), "<cache>": (cache_root(),), ".": (Path.cwd(),)}
+    for name, folders in names.items():
+        for folder in folders:
+            for known in (str(folder.resolve()), str(folder.absolute())):
+                text = text.replace(known, name) if known != "/" else text
+    return text
+
+
 def failed(cell: Cell, error: BaseException) -> Outcome:
     """The outcome of a cell that raised."""
     text = str(error).strip() or type(error).__name__
-    reason = text.splitlines()[0]
+    reason = _without_places(text.splitlines()[0], cell)
     if not isinstance(error, MedtailError):
         reason = f"{type(error).__name__}: {reason}"
     trace = "".join(traceback.format_exception(error))

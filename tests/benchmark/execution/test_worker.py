@@ -1,5 +1,7 @@
 """From a cell to a record: what stands in it, and that it is the same again."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from medtail.benchmark.execution import worker
 from medtail.benchmark.execution.store import Store
 from medtail.benchmark.metrics.long_tail import score
+from medtail.datamodules.core.errors import MedtailError
 from tests.benchmark.cells import QUICK, cell
 
 
@@ -79,3 +82,14 @@ def test_two_processes_give_the_numbers_of_one(tmp_path):
         assert first == pytest.approx(second, abs=1e-6)
     for name in ("macro_auc", "balanced_accuracy"):
         assert one.record.metrics[name] == pytest.approx(two.record.metrics[name], abs=1e-3)
+
+
+def test_a_reason_names_no_folder_of_this_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("MEDTAIL_DATA", str(tmp_path / "data"))
+    place = tmp_path / "tables" / "t.csv"
+    mine = cell()
+    terms = mine.terms.model_copy(update={"local": {"file": str(place)}})
+    asked = mine.model_copy(update={"terms": terms})
+    text = f"{place.parent}/a.png, {tmp_path}/data/b.png and {Path.cwd()}/c.png: cannot be read"
+    reason = worker.failed(asked, MedtailError(text)).record.reason
+    assert reason == "<data>/a.png, <data>/b.png and ./c.png: cannot be read"
