@@ -2,9 +2,11 @@
 
 Paper: Raghu, Raghu, Bengio, Vinyals, "Rapid learning or feature reuse? Towards understanding the
     effectiveness of MAML", ICLR 2020, section 4.
-Equations: MAML's (see ``maml``), with the steps on the support set restricted to the weights of
-    the last layer; the outer loop moves all weights.
-Deviations: those of ``maml``. The features of a task are computed once, as no step changes them.
+Equations: MAML's (see ``maml``), with the steps on the support set restricted to the weights of the
+    last layer; the outer loop moves all weights.
+Deviations: those of ``maml``. The features of a task are computed once, as no step changes them;
+    their BatchNorms take the support set's statistics (``statistics="query"``: each set its own),
+    where learn2learn's example normalises support and queries jointly.
 Status: faithful.
 """
 

@@ -18,7 +18,9 @@ from torch.nn import functional as F
 from medtail.datamodules.core.contract import DataSpec
 
 from .core.base import Common
+from .core.gathering import gathered
 from .core.one_class.base import OneClass
+from .core.precision import exact
 
 DIM, WIDTHS = 64, (64, 32, 16)
 
@@ -53,7 +55,7 @@ class _Decoder(nn.Module):
 
 def reconstruction_error(rebuilt: Tensor, image: Tensor) -> Tensor:
     """Mean squared error of each image, [B] float32 from [B, C, H, W]."""
-    return (rebuilt.float() - image.float()).square().mean((1, 2, 3))
+    return (exact(rebuilt) - exact(image)).square().mean((1, 2, 3))
 
 
 class Autoencoder(OneClass):
@@ -73,7 +75,7 @@ class Autoencoder(OneClass):
 
     def given_loss(self, image: Tensor) -> Tensor:
         """Mean reconstruction error."""
-        return self.abnormality(image).mean()
+        return gathered(self.abnormality(image)).mean()
 
     def abnormality(self, image: Tensor) -> Tensor:
         """Reconstruction error of each image."""

@@ -6,9 +6,9 @@ Equations: z = alpha W_c f_c + (1 - alpha) W_r f_r; L = alpha CE(z, y_c) + (1 - 
     alpha = 1 - (T / T_max)^2 at epoch T, 0.5 at test. f_c sees natural samples, f_r samples drawn
     with p_c proportional to 1 / n_c. The branches share all of the backbone but its last residual
     block.
-Deviations: T counts from 0. Both branches' last blocks start from the same weights, so that
-    pretrained ones serve both. ResNets of timm only: other backbones have no last residual block.
-    Each step sees two batches.
+Deviations: T counts from 0. z is the text's; the code doubles it. Both branches' last blocks start
+    from the same weights, so that pretrained ones serve both. ResNets of timm only: other backbones
+    have no last residual block. Each step sees two batches.
 Status: faithful.
 """
 

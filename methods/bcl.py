@@ -3,9 +3,9 @@
 Paper: Zhu et al., "Balanced contrastive learning for long-tailed visual recognition", CVPR 2022;
     official code.
 Equations: L = CE(s + log pi, y) + 0.35 BCL, see ``balanced_supcon_loss``: class-averaging in the
-    denominator, and class-complement, the prototypes norm(h(w_c)) of all classes as candidates,
-    w_c the rows of a cosine classifier with scale 30. Three views: the first for the
-    cross-entropy, the others for the contrast; tau 0.07.
+    denominator, and class-complement, the prototypes norm(h(w_c)) of all classes as candidates, w_c
+    the rows of a cosine classifier with scale 30. Three views: the first for the cross-entropy, the
+    others for the contrast (all three are in the projector's BatchNorm, as in the code); tau 0.07.
 Deviations: 128 dimensions (the code: 1024, for a ResNet-50). h normalises its K rows by LayerNorm
     (the code: BatchNorm, whose statistics of 2 to 7 rows are noise, and with 2 rows are all that is
     left). All views have the suite's augmentation, see ``augment``; the optimiser is the suite's.
@@ -14,7 +14,6 @@ Status: faithful.
 
 from typing import Unpack
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -73,9 +72,10 @@ class BCL(Method):
     def loss(self, batch: Batch) -> Tensor:
         """Both terms of a batch."""
         features = self.features(batch.image.transpose(0, 1).flatten(0, 1))
-        classified, *contrasted = features.chunk(3)
+        classified = features[: len(batch.target)]
         likely = F.cross_entropy(self.score(classified) + self.prior, batch.target)
         prototypes = self.prototypes(self.classifier.get_parameter("weight"))
-        embedded = gathered(self.projection(torch.cat(contrasted)))
+        # The first view is projected, too: BatchNorm's statistics are of all three.
+        embedded = gathered(self.projection(features)[len(batch.target) :])
         target = gathered(batch.target.repeat(2))
         return likely + self.weight * balanced_supcon_loss(embedded, target, prototypes, self.tau)

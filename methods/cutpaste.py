@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec
 
 from .core.base import Common, Stage
+from .core.gathering import gathered
 from .core.middle_classes.drawing import Rng, places, sample, uniform
 from .core.one_class.base import OneClass
 from .core.one_class.density import Gaussian, given_features
@@ -99,7 +100,8 @@ class CutPaste(OneClass):
     def given_loss(self, image: Tensor) -> Tensor:
         """Cross-entropy of normal, patch and scar."""
         target = torch.arange(3, device=image.device).repeat_interleave(len(image))
-        return F.cross_entropy(self.score(self.features(self.generated(image))), target)
+        logits = self.score(self.features(self.generated(image)))
+        return F.cross_entropy(gathered(logits), gathered(target))
 
     def abnormality(self, image: Tensor) -> Tensor:
         """Squared Mahalanobis distance to the given features."""

@@ -2,10 +2,11 @@
 
 Paper: Ruff et al., "Deep one-class classification", ICML 2018; the authors' code
     (lukasruff/Deep-SVDD-PyTorch).
-Equations: one-class L = 1/N sum_i ||phi(x_i) - c||^2; soft boundary L = R^2 + 1/(nu N) sum_i
-    max(0, ||phi(x_i) - c||^2 - R^2), with R^2 the (1 - nu) quantile of the batch's squared
-    distances, 0 in the first tenth of the epochs. Score: ||phi(x) - c||^2, of the soft boundary
-    minus R^2. c is the mean output of the untrained network, no component nearer to 0 than 0.1.
+Equations: one-class L = 1/N sum_i ||phi(x_i) - c||^2; soft boundary L = R^2 + 1/(nu N) sum_i max(0,
+    ||phi(x_i) - c||^2 - R^2), with R^2 the (1 - nu) quantile of the squared distances of the batch
+    before, as in the authors' code, 0 in the first tenth of the epochs. Score: ||phi(x) - c||^2, of
+    the soft boundary minus R^2. c is the mean output of the untrained network, no component nearer
+    to 0 than 0.1.
 Deviations: phi is the suite's backbone and a linear map without bias to 32 dimensions (the paper's
     LeNets have 32 to 128), not pretrained as an autoencoder. Biases and scales of all norms stay at
     0 and 1, as in the authors' networks, so that no bias can answer with the centre; position
@@ -94,17 +95,17 @@ class DeepSVDD(OneClass):
 
     def given_loss(self, image: Tensor) -> Tensor:
         """Mean squared distance, or the soft boundary's loss."""
-        outputs = self.score(self.features(image))
+        outputs = gathered(self.score(self.features(image)))
         if not self.placed:
-            self.centre.copy_(fixed_centre(gathered(outputs.detach())))
+            self.centre.copy_(fixed_centre(outputs.detach()))
             self.placed.fill_(True)
         squared = self._from_centre(outputs)
         if not self.soft_boundary:
             return squared.mean()
+        loss = soft_boundary_loss(squared, self.radius2, self.nu)
         if self.epoch_progress >= WARM_UP:
-            everywhere = gathered(squared.detach())
-            self.radius2.copy_(everywhere.quantile(1 - self.nu))
-        return soft_boundary_loss(squared, self.radius2, self.nu)
+            self.radius2.copy_(squared.detach().quantile(1 - self.nu))
+        return loss
 
     def abnormality(self, image: Tensor) -> Tensor:
         """Squared distance to the centre, beyond the radius where there is one."""

@@ -8,8 +8,8 @@ Deviations: the paper's reference set is a large labelled one of other objects (
     which its network was pretrained. Here nothing but the data itself may be used, so that drawn
     textures stand in: gratings of 4 directions and 2 wavelengths, 8 classes. They know nothing of
     anatomy, and this row says little of DOC with a real reference set. As many are drawn as a batch
-    has images, in one pass, so that BatchNorm's statistics are of both. In DDP the mean is that of
-    the process. The paper's text was not at hand.
+    has images, in one pass, so that BatchNorm's statistics are of both. The paper's text was not at
+    hand.
 Status: reconstruction.
 """
 
@@ -25,9 +25,11 @@ from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec
 
 from .core.base import Common, Stage
 from .core.checks import check_interval
+from .core.gathering import gathered
 from .core.middle_classes.drawing import Rng, places, uniform
 from .core.one_class.base import OneClass
 from .core.one_class.density import Neighbours, given_features
+from .core.precision import exact
 
 DIRECTIONS, WAVELENGTHS = 4, (4.0, 8.0)  # pixels: a network of any stride tells them apart
 
@@ -90,14 +92,15 @@ class DOC(OneClass):
         with torch.no_grad():
             textures, target = drawn_textures(image.float())
             both = torch.cat([image, self.normalised(textures).to(image.dtype)])
-        given, reference = self.features(both).chunk(2)
-        described = F.cross_entropy(self.score(reference), target)
-        return described + self.compactness * compactness_loss(given.float())
+        features = self.features(both)
+        given, reference = exact(features[: len(image)]), features[len(image) :]
+        described = F.cross_entropy(gathered(self.score(reference)), gathered(target))
+        return described + self.compactness * compactness_loss(gathered(given))
 
     def abnormality(self, image: Tensor) -> Tensor:
         """Distance to the nearest given feature."""
-        scores: Tensor = self.neighbours(self.features(image))
-        return scores
+        squared: Tensor = self.neighbours(self.features(image))
+        return squared.sqrt()
 
     @torch.no_grad()
     def conclude(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:

@@ -8,8 +8,9 @@ Equations: greedily, for the set A so far: theta_A = theta - step sum_{j in A} g
 Deviations: the validation set is what is labelled, or the query set (``validation="query"``, the
     targeted form, which sees what CLINICAL sees); the text's separate validation split would be
     labels that the rivals do not have. The loss is recomputed after every pick, without the paper's
-    random subsets, and without distil's regularisation. The step, and that L_V is a mean, are ours.
-    Scores of a classifier that is not linear are updated as if it were.
+    random subsets, and without distil's regularisation. The first pick is made at theta itself,
+    where distil has taken a step on the gradients of what is labelled. The step, and that L_V is a
+    mean, are ours. Scores of a classifier that is not linear are updated as if it were.
 Status: reconstruction.
 """
 

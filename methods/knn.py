@@ -1,8 +1,8 @@
 """Distance to the nearest neighbours, of features that were learnt without labels.
 
-Paper: Bergman, Cohen and Hoshen, "Deep nearest neighbor anomaly detection", arXiv 2002.10445,
-    2020.
-Equations: score: mean distance of f(x) to its k nearest given training features, k = 2.
+Paper: Bergman, Cohen and Hoshen, "Deep nearest neighbor anomaly detection", arXiv 2002.10445, 2020.
+Equations: score: 1/k sum ||f(x) - f_i||^2 over the k nearest given training features f_i, k = 2:
+    squared distances, as the authors' code sums those that faiss gives.
 Deviations: the paper's features are of ImageNet; here the network is trained by SimCLR's loss on
     the given class, whose features are compared by direction, so f has length 1. Each step shows
     two views of an image. The paper's text was not at hand.
@@ -22,6 +22,7 @@ from .core.base import Common
 from .core.checks import check_interval
 from .core.one_class.density import Neighbours, given_features
 from .core.one_class.instance_discrimination import InstanceDiscrimination
+from .core.precision import exact
 
 
 class KNN(InstanceDiscrimination):
@@ -43,10 +44,10 @@ class KNN(InstanceDiscrimination):
 
     def directions(self, image: Tensor) -> Tensor:
         """Features at length 1, [B, D] float32."""
-        return F.normalize(self.features(image).float())
+        return F.normalize(exact(self.features(image)))
 
     def abnormality(self, image: Tensor) -> Tensor:
-        """Mean distance to the k nearest given features."""
+        """Mean squared distance to the k nearest given features."""
         scores: Tensor = self.neighbours(self.directions(image))
         return scores
 

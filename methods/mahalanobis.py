@@ -21,6 +21,7 @@ from medtail.datamodules.core.contract import Batch, DataSpec
 from .core.base import Common
 from .core.one_class.density import Gaussian, given_features
 from .core.one_class.instance_discrimination import InstanceDiscrimination
+from .core.precision import exact
 
 
 class Mahalanobis(InstanceDiscrimination):
@@ -40,7 +41,7 @@ class Mahalanobis(InstanceDiscrimination):
 
     def directions(self, image: Tensor) -> Tensor:
         """Features at length 1, [B, D] float32."""
-        return F.normalize(self.features(image).float())
+        return F.normalize(exact(self.features(image)))
 
     def abnormality(self, image: Tensor) -> Tensor:
         """Squared Mahalanobis distance to the given features."""

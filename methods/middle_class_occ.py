@@ -30,6 +30,7 @@ from medtail.datamodules.core.errors import MedtailError, unknown
 
 from .core.base import Common, Stage
 from .core.checks import check_interval
+from .core.gathering import gathered
 from .core.middle_classes.registry import GENERATORS, chosen, controls, partners
 from .core.one_class.base import OneClass, one_against_rest
 from .core.one_class.density import Gaussian, auroc, given_features
@@ -116,7 +117,7 @@ class MiddleClassOCC(OneClass):
     def given_loss(self, image: Tensor) -> Tensor:
         """Weighted cross-entropy of the given and the middle classes."""
         made, target = self.generated(image)
-        return middle_class_loss(self.score(self.features(made)), target)
+        return middle_class_loss(gathered(self.score(self.features(made))), gathered(target))
 
     def abnormality(self, image: Tensor) -> Tensor:
         """How much like a middle class, or how far from the given features."""

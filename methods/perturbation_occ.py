@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from medtail.datamodules.core.contract import DataRequest, DataSpec
 
 from .core.base import Common, Stage
+from .core.gathering import gathered
 from .core.middle_classes.drawing import blurred
 from .core.one_class.base import OneClass
 
@@ -81,7 +82,7 @@ class PerturbationOCC(OneClass):
 
     def given_loss(self, image: Tensor) -> Tensor:
         """Cross-entropy of the operations."""
-        return self.abnormality(image).mean()
+        return gathered(self.abnormality(image)).mean()
 
     def abnormality(self, image: Tensor) -> Tensor:
         """Mean surprise at the perturbed copies."""

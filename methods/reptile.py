@@ -8,7 +8,9 @@ Equations: phi <- phi + epsilon mean_i (phi'_i - phi), phi'_i after k steps of A
 Deviations: a task's steps go over its images once, support and query together in minibatches of
     equal size (the paper: minibatches of 10 out of 15 images a class). Inner rate 0.001 as the
     paper's, 5 steps while training and 10 at test (8 and 50 there), as the other rows of a table.
-    BatchNorms are inductive as in ``maml``, their statistics those of the minibatch in training.
+    Each task begins with a fresh Adam; the authors' code carries its second moments from task to
+    task and to the test. BatchNorms are inductive as in ``maml``, their statistics those of the
+    minibatch in training.
 Status: faithful.
 """
 

@@ -6,9 +6,10 @@ Equations: L_i = -1/|P(i)| sum_{p in P(i)} log( exp(z_i.z_p / tau) / sum_{a != i
     ) over two views of a batch, tau 0.1; then cross-entropy of a new linear classifier on the
     frozen features.
 Deviations: the stages share the suite's budget and optimiser, 0.8 and 0.2 (the papers: 1000 and 100
-    epochs). So that an epoch of stage one can be selected like any other, a linear classifier
-    learns beside it, from features without a gradient: the encoder never sees it, and stage two
-    starts anew. Both views have the suite's augmentation, see ``augment``.
+    epochs). L lacks the codes' factor tau / 0.07, which only scales the encoder's rate. So that an
+    epoch of stage one can be selected like any other, a linear classifier learns beside it, from
+    features without a gradient: the encoder never sees it, and stage two starts anew. Both views
+    have the suite's augmentation, see ``augment``.
 Status: faithful.
 """
 

@@ -27,3 +27,10 @@ def test_bcl_is_its_terms():
     assert method.loss(drawn).item() == pytest.approx(likely.item() + 0.35 * contrast, rel=1e-6)
     method.weight = 0
     assert method.loss(drawn).item() == pytest.approx(likely.item(), rel=1e-6)
+
+
+def test_the_projectors_batch_norm_sees_all_three_views():
+    method, seen = build("bcl"), []
+    method.projection.layers[1].register_forward_hook(lambda _, given, out: seen.append(given[0]))
+    method.loss(exact(3))
+    assert [len(given) for given in seen] == [3 * 16]

@@ -48,10 +48,15 @@ def test_the_radius_is_the_quantile_after_the_warm_up():
     assert method.radius2 == 0
     method.trainer.fit_loop.epoch_progress.current.completed = 5
     assert method.epoch_progress == 0.5
-    method.loss(batch(SPEC, 1, size=9))
+    before = method.loss(batch(SPEC, 1, size=9))
     with torch.no_grad():
         squared = method.squared_distance(batch(SPEC, 1, size=9).image)
     assert method.radius2.item() == pytest.approx(squared.sort().values[6].item(), rel=1e-3)
+    assert before.item() == pytest.approx(squared.mean().item() / 0.25, rel=1e-3), "R was still 0"
+    after = method.loss(batch(SPEC, 1, size=9))
+    radius2 = squared.sort().values[6]
+    expected = deep_svdd.soft_boundary_loss(squared, radius2, 0.25).item()
+    assert after.item() == pytest.approx(expected, rel=1e-3)
     for bad in ({"nu": 0}, {"nu": 1}, {"soft_boundary": "yes"}):
         with pytest.raises(MedtailError):
             build("deep_svdd", **bad)

@@ -73,7 +73,7 @@ def chosen(knowledge: str | Sequence[str], modality: str) -> tuple[str, ...]:
 
 def partners(image: Tensor, rng: Rng = None) -> Tensor:
     """Another image of the batch for each, by a random shift."""
-    if len(image) == 1:
+    if len(image) < 2:
         return image
     shift = torch.randint(1, len(image), (), generator=rng, device=image.device)
     return image.roll(int(shift), 0)

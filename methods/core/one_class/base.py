@@ -8,13 +8,16 @@ from torch import Tensor, nn
 from medtail.datamodules.core.contract import Batch, DataSpec, Track
 
 from ..base import Common, Method
+from ..gathering import gathered
+from ..precision import exact
 
 
 class OneClass(Method):
     """Learns from the given class (target 0) alone, wherever abnormal labels are known or not.
 
     A paper overrides ``given_loss`` and ``abnormality``. Under ``binary<ratio>`` the abnormal
-    images of a batch are left out.
+    images of a batch are left out. Of several processes each one draws its own patches, textures
+    and partners, so that methods that draw differ from one process by that.
     """
 
     tracks: ClassVar[tuple[Track, ...]] = ("one_class",)
@@ -24,19 +27,41 @@ class OneClass(Method):
         self.classifier = nn.Identity()  # a paper's head takes its place
 
     def given_loss(self, image: Tensor) -> Tensor:
-        """Mean loss of given images [B, C, H, W] ([B, V, C, H, W] of several views), a scalar."""
+        """Mean loss of given images [B, C, H, W] ([B, V, C, H, W] of several views), a scalar.
+
+        Of several processes each may have another number of them, or none (B = 0): what the mean is
+        taken over is ``gathered`` first, so that it is that of the global batch.
+        """
         raise NotImplementedError
 
     def loss(self, batch: Batch) -> Tensor:
-        """The loss of the given images of a batch; 0 where it has none."""
+        """The loss of the given images of the global batch; 0 where it has none."""
         given = batch.target == 0
-        if given.any():
+        if (gathered(batch.target) == 0).any():  # the same answer on every process
             return self.given_loss(batch.image if given.all() else batch.image[given])
         return sum((0 * p.sum() for p in self.parameters() if p.requires_grad), torch.zeros(()))
 
+    def features(self, image: Tensor) -> Tensor:
+        """Images [B, C, H, W] -> features [B, D], also where a process has none of them (B = 0)."""
+        if len(image) or self._takes_none(image):
+            return super().features(image)
+        return super().features(image.new_zeros(1, *image.shape[1:]))[:0]
+
+    @torch.no_grad()
+    def _takes_none(self, image: Tensor) -> bool:
+        """Whether the backbone runs on no image: attention cannot, and BatchNorm counts all."""
+        training = self.training
+        try:
+            self.eval().backbone(image)  # in evaluation BatchNorms ask no other process
+        except RuntimeError:
+            return False
+        finally:
+            self.train(training)
+        return True
+
     def forward(self, image: Tensor) -> Tensor:
         """Images [B, C, H, W] -> logits (0, abnormality) [B, 2], float32."""
-        abnormality = self.abnormality(image).float()
+        abnormality = exact(self.abnormality(image))
         return torch.stack([torch.zeros_like(abnormality), abnormality], 1)
 
     def pixels(self, image: Tensor) -> Tensor:

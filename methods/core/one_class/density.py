@@ -71,7 +71,7 @@ class Gaussian(nn.Module):
 
 
 class Neighbours(nn.Module):
-    """Mean Euclidean distance to the k nearest given features; before ``fit`` the norm.
+    """Mean squared Euclidean distance to the k nearest given features; before ``fit`` to 0.
 
     Args:
         size: the most features that are kept.
@@ -102,7 +102,8 @@ class Neighbours(nn.Module):
             distance = torch.cdist(
                 features.to(known.dtype), known, compute_mode="donot_use_mm_for_euclid_dist"
             )
-            return distance.topk(min(self.k, len(known)), largest=False).values.mean(1)
+            nearest = distance.topk(min(self.k, len(known)), largest=False).values
+            return nearest.square().mean(1)
 
 
 def auroc(abnormal: Tensor, given: Tensor) -> float:
