@@ -1,8 +1,10 @@
 """Datasets: one module here = one public LightningDataModule; the folder is the registry.
 
-Packages outside the project add theirs by entry points of the group ``medtail.datasets``.
+Packages outside the project add theirs by entry points of the group ``medtail.datasets``, and
+anybody by a folder with a ``dataset.yaml`` in the data root.
 """
 
+import sys
 from functools import cache
 from importlib import import_module
 from inspect import Parameter, signature
@@ -10,22 +12,58 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
-from .core.errors import DataError, unknown
+from .core.errors import DataError, MedtailError, unknown
 from .core.names import DataName
-from .core.plugins import package_of, plugins
+from .core.plugins import SLUG, package_of, plugins
 
 if TYPE_CHECKING:
     from .core.base import ImageDataModule
 
 GROUP = "medtail.datasets"
+OWN = "dataset.yaml"
 
 
-@cache
 def registry() -> "dict[str, type[ImageDataModule]]":
-    """Every dataset slug -> its class.
+    """Every dataset slug -> its class; those of one's own are looked for each time.
 
     Raises:
         MedtailError: an installed package registers what is no dataset or cannot be imported.
+    """
+    from .core.own.described import OwnDataset
+
+    return written() | {name: OwnDataset for name, problem in own().items() if not problem}
+
+
+def own(root: Path | None = None) -> dict[str, str]:
+    """Folders of the data root with a ``dataset.yaml`` -> why it has no name; empty where it has.
+
+    What the file says is read when the dataset is built, so that a broken one is its own trouble.
+    """
+    from .core.source import data_root
+
+    found = sorted(path.parent.name for path in (root or data_root()).glob(f"*/{OWN}"))
+    return {name: wrong_name(name) for name in found}
+
+
+def wrong_name(name: str) -> str:
+    """Why a dataset of one's own cannot have this name; empty where it can."""
+    if not SLUG.fullmatch(name):
+        return (
+            f"'{name}' is no name of a dataset: write small letters, digits and _, such as skin_2"
+        )
+    if name in written():
+        return (
+            f"'{name}' is a dataset that medtail has: give the folder, and its {OWN}, another name"
+        )
+    return ""
+
+
+@cache
+def written() -> "dict[str, type[ImageDataModule]]":
+    """The datasets that have a Python file, here or in an installed package.
+
+    Raises:
+        MedtailError: as ``registry``.
     """
     from .core.base import ImageDataModule
 
@@ -46,33 +84,59 @@ def registry() -> "dict[str, type[ImageDataModule]]":
 
 
 def origin(name: str) -> str:
-    """The package that a dataset comes from, with its version; empty for one of ours."""
+    """Where a dataset comes from: a package with its version, or a file; empty for one of ours."""
+    if name not in written():
+        return f"{name}/{OWN}"
     found = get(name)
     return "" if found.__module__.startswith(f"{__name__}.") else package_of(GROUP, found)
 
 
-def get(name: str) -> "type[ImageDataModule]":
+def title(name: str) -> str:
+    """What a dataset is, or why it cannot be used, in a line."""
+    if name not in written():
+        try:
+            return build(name).title
+        except MedtailError as error:
+            return str(error)
+    module = written()[name]
+    first = (sys.modules[module.__module__].__doc__ or "").strip().partition("\n")[0]
+    return module.refused.get(name) or module.title or first
+
+
+def get(name: str, root: Path | str | None = None) -> "type[ImageDataModule]":
     """The class of a dataset.
 
+    Args:
+        name: its slug.
+        root: data root, where one's own is looked for; default ``MEDTAIL_DATA``.
+
     Raises:
-        MedtailError: there is none, with the nearest names; or one of its family refuses the name.
+        MedtailError: there is none, with the nearest names; one of its family refuses the name; or
+            one's own has a name that is taken.
     """
-    known = registry()
+    from .core.own.described import OwnDataset
+    from .core.source import data_root
+
+    if ((Path(root) if root else data_root()) / name / OWN).is_file():
+        if problem := wrong_name(name):
+            raise DataError(f"{name}/{OWN}: {problem}")
+        return OwnDataset
+    known = written()
     if name not in known:
         for family in known.values():
             if name in family.refused:
                 raise DataError(f"{name}: {family.refused[name]}")
-        raise unknown("dataset", name, known)
+        raise unknown("dataset", name, registry())
     return known[name]
 
 
-def parameters(name: str) -> dict[str, Any]:
+def parameters(name: str, root: Path | str | None = None) -> dict[str, Any]:
     """A dataset's own arguments with their defaults, and those of every dataset."""
     from .core.base import ImageDataModule
 
     return {
         parameter.name: parameter.default
-        for owner in (get(name), ImageDataModule)
+        for owner in (get(name, root), ImageDataModule)
         for parameter in signature(owner).parameters.values()
         if parameter.kind is Parameter.KEYWORD_ONLY
     }
@@ -119,8 +183,10 @@ def build(
         MedtailError: unknown dataset, variant, regime or argument, or a bad value.
     """
     parsed = DataName.parse(name)
-    known = parameters(parsed.dataset)
+    root = arguments.get("root")
+    root = root if isinstance(root, (str, Path)) else None  # anything else is refused below
+    known = parameters(parsed.dataset, root)
     for argument in arguments:
         if argument not in known:
             raise unknown(f"argument of {parsed.dataset}", argument, known)
-    return get(parsed.dataset)(parsed, image_size, **arguments)
+    return get(parsed.dataset, root)(parsed, image_size, **arguments)

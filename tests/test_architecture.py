@@ -33,7 +33,7 @@ FLOORS = {
         ("contrast",),
         ("",),  # the files of the folder itself
     ),
-    "datamodules/core": (("",), ("loading",), ("splitting",), ("pixels",)),
+    "datamodules/core": (("own",), ("",), ("loading",), ("splitting",), ("pixels",)),
 }
 # Facts, names and errors that the rooms of datamodules/core share with the files that use them.
 SHARED = ("arguments", "content", "contract", "errors", "labels", "names", "process", "table")

@@ -64,7 +64,7 @@ def install(root: Path, dist: str, entries: str, **modules: str) -> None:
 
 def forget() -> None:
     """Let both registries look again."""
-    for known in (methods._outside, methods.describe, datamodules.registry):
+    for known in (methods._outside, methods.describe, datamodules.written):
         known.cache_clear()
 
 

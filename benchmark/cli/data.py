@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from medtail.datamodules.core.errors import DataError, MedtailError
 
@@ -24,11 +25,8 @@ Settings = Annotated[
 Size = Annotated[str, typer.Option("--size", help="Pixels: 28, or HEIGHTxWIDTH such as 96x128.")]
 
 
-def built(name: str, size: str, settings: list[str]) -> "ImageDataModule":
-    """The module that a command's words mean, not yet prepared; a mistake is a line of text."""
-    from medtail import datamodules
-    from medtail.datamodules.core.yaml_values import setting
-
+def pixels(size: str) -> tuple[int, int]:
+    """(height, width) of ``--size``; ``MedtailError`` where it is neither."""
     try:
         numbers = [int(part) for part in size.split("x")]
     except ValueError:
@@ -37,8 +35,16 @@ def built(name: str, size: str, settings: list[str]) -> "ImageDataModule":
         raise MedtailError(
             f"--size {size}: write pixels, such as 28, or HEIGHTxWIDTH, such as 96x128"
         )
-    params = dict(setting(written, "file=my.csv") for written in settings)
-    return datamodules.build(name, (numbers[0], numbers[-1]), **params)
+    return numbers[0], numbers[-1]
+
+
+def built(name: str, size: str, settings: list[str]) -> "ImageDataModule":
+    """The module that a command's words mean, not yet prepared; a mistake is a line of text."""
+    from medtail import datamodules
+    from medtail.datamodules.core.yaml_values import setting
+
+    shape, params = pixels(size), dict(setting(written, "file=my.csv") for written in settings)
+    return datamodules.build(name, shape, **params)
 
 
 @data_app.command()
@@ -76,6 +82,10 @@ def status() -> None:
             module = datamodules.build(f"{name}{variant}")
             table.add_row(f"{name}{variant}", str(len(module.load_table())), "ready")
         except DataError as error:
-            table.add_row(f"{name}{variant}", "", getattr(error, "why", "") or str(error))
+            why = getattr(error, "why", "") or str(error)
+            table.add_row(f"{name}{variant}", "", Text(why))
+    for name, problem in datamodules.own().items():
+        if problem:
+            table.add_row(Text(name), "", Text(problem))
     console.print(table)
     console.print("How to get files, and which layouts of them are read: medtail data get DATASET")

@@ -1,6 +1,5 @@
 """What there is and how far it is: the tables of ``medtail list`` and ``medtail status``."""
 
-import sys
 from collections.abc import Iterator
 
 from rich.table import Table
@@ -49,9 +48,11 @@ def tables() -> Iterator[Table]:
     yield table
     table = Table("dataset", "what it is", "variants", title="datasets", title_justify="left")
     for name, module in sorted(datamodules.registry().items()):
-        what = module.refused.get(name) or module.title or _first_line(module)
-        what += _from(datamodules.origin(name))
-        table.add_row(name, what, ", ".join(f"+{v}" for v in module.variants))
+        what = datamodules.title(name) + _from(datamodules.origin(name))
+        table.add_row(name, Text(what), ", ".join(f"+{v}" for v in module.variants))
+    for name, problem in datamodules.own().items():
+        if problem:
+            table.add_row(Text(name), Text(problem), "")
     yield table
     table = Table("regime", "what it keeps", title="regimes (dataset@regime)", title_justify="left")
     for name, text in KINDS.items():
@@ -61,11 +62,6 @@ def tables() -> Iterator[Table]:
     for name in suite_names():
         table.add_row(name, load(name).title)
     yield table
-
-
-def _first_line(family: type) -> str:
-    """Of the card, which is the docstring of a class's module."""
-    return (sys.modules[family.__module__].__doc__ or "").strip().partition("\n")[0]
 
 
 def _from(package: str) -> str:

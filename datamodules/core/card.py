@@ -41,7 +41,7 @@ def _facts(module: ImageDataModule) -> list[str]:
         "groups": groups,
         "split": f"digest {module.digest}, seed {module.split_seed}",
         "variant": module.variants.get(module.name.variant, ""),
-    }
+    } | dict(module.remarks)
     return [f"- {name}: {text}" for name, text in facts.items() if text]
 
 

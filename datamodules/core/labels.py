@@ -33,8 +33,8 @@ def read_rows(path: Path, columns: Iterable[str]) -> list[Row]:
     """Rows of a table with a header, separated by commas, semicolons or tabs as its header is.
 
     Raises:
-        DataError: the file is no text, has no row, a column of ``columns`` is missing, or a row has
-            too few or too many columns.
+        DataError: the file is no text, has no row, a column of ``columns`` is missing or a column
+            stands twice, or a row has too few or too many columns.
     """
     rows = []
     try:
@@ -42,7 +42,9 @@ def read_rows(path: Path, columns: Iterable[str]) -> list[Row]:
             first = lines.readline()
             lines.seek(0)
             reader = csv.reader(lines, delimiter=max(SEPARATORS, key=first.count))
-            header = next(reader, [])
+            header = [name.strip() for name in next(reader, [])]
+            if twice := [name for name in header if name and header.count(name) > 1]:
+                raise DataError(f"{path}: column '{twice[0]}' stands twice: rename one")
             absent = [c for c in columns if c not in header]
             if absent:
                 raise DataError(

@@ -1,7 +1,7 @@
 """The part that a dataset overrides: its facts, its table, where its pixels come from."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -53,6 +53,7 @@ class Source:
         source: which of several sources the pixels come from, set by ``load_table``.
         taken: the image folders that ``images_of`` took.
         prepared: the small form that stands for absent originals, set by ``prepared_or``.
+        remarks: what else the card says, by what it is about, set by ``load_table``.
         title, licence, citation, files: for the card; ``files`` says which files are needed and how
             to get them.
     """
@@ -75,6 +76,7 @@ class Source:
     ordinal: bool = False
     modality: str = ""
     rare_names: tuple[str, ...] = ()
+    remarks: Mapping[str, str] = {}
     title: str = ""
     licence: str = ""
     citation: str = ""

@@ -1,4 +1,4 @@
-"""Columns of anybody's table: which one is meant, and which one looks like more than it is used for.
+"""Columns of anybody's table: which one is meant, and which one looks like a group or a split.
 
 A patient column that nobody named would be ignored, and the same patient would stand in train and
 test. So what resembles a group or a split has to be used or refused. A column resembles one by its
@@ -12,36 +12,42 @@ from collections.abc import Iterable, Sequence
 from ..errors import DataError
 from .splits import meaning, resembles_split
 
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Whom or what several images may show.
-OF_GROUPS = frozenset(
-    "patient patients pat pt ptid pid mrn subject subjects subj participant participants person "
-    "individual donor animal case cases lesion lesions study studies series exam exams "
-    "examination accession encounter admission video videos clip clips group groups specimen "
-    "biopsy smear slide slides wsi scan scans".split()
-)
+OF_GROUPS = _set("""
+    patient patients pat pt ptid pid mrn subject subjects subj participant participants person
+    individual donor animal case cases lesion lesions study studies series exam exams examination
+    accession encounter admission video videos clip clips group groups specimen biopsy smear slide
+    slides wsi scan scans
+""")
 # With one of these a name says something about the patient (lesion, ...), not which one it is.
-ATTRIBUTES = frozenset(
-    "age sex gender race ethnicity birth dob weight height bmi size type kind location "
-    "localization localisation site side laterality position orientation view date time year month "
-    "day count counts area volume diameter depth width length color colour status stage grade "
-    "diagnosis label labels class category finding findings description desc notes note comment "
-    "comments history smoker smoking arm control score severity confidence annotator reader mask "
-    "segmentation bbox blood skin fps duration frames quality result results change".split()
-)
-COUNTED = frozenset("n num number count total".split())  # as first word: how many, not which
+ATTRIBUTES = _set("""
+    age sex gender race ethnicity birth dob weight height bmi size type kind location localization
+    localisation site side laterality position orientation view date time year month day count
+    counts area volume diameter depth width length color colour status stage grade diagnosis label
+    labels class category finding findings description desc notes note comment comments history
+    smoker smoking arm control score severity confidence annotator reader mask segmentation bbox
+    blood skin fps duration frames quality result results change
+""")
+COUNTED = _set("n num number count total")  # as first word: how many, not which
 ENDINGS = ("identifier", "number", "name", "code", "uid", "key", "num", "ids", "id", "no", "nr")
-OF_SPLITS = frozenset("split splits fold folds kfold partition partitions subset subsets".split())
-FLAGS = frozenset("is in for used use set sets flag split train training test testing val valid "
-                  "validation dev holdout".split())  # fmt: skip
-BINARY = frozenset("0 1 0.0 1.0 yes no y n true false t f left right l r".split())
+OF_SPLITS = _set("split splits fold folds kfold partition partitions subset subsets")
+FLAGS = _set("""
+    is in for used use set sets flag split train training test testing val valid validation dev
+    holdout
+""")
+BINARY = _set("0 1 0.0 1.0 yes no y n true false t f left right l r")
 MOST_FOLDS = 20
 
 
 def words(name: str) -> list[str]:
     """The words of a column's name, in small letters: ``PatientID`` and ``patient id`` alike."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    found = [w.rstrip("0123456789") or w for w in re.split(r"[\W_]+", apart.casefold()) if w]
-    return found
+    return [w.rstrip("0123456789") or w for w in re.split(r"[\W_]+", apart.casefold()) if w]
 
 
 def same_name(first: str, second: str) -> bool:

@@ -17,8 +17,8 @@ from .splits import MEANINGS, meaning
 
 TABLES, PARQUETS = (".csv", ".tsv", ".txt", ".tab"), (".parquet", ".pq")
 Keys = str | Mapping[str, str]  # of an array, or of one for each split
-SPLIT = re.compile(rf"(?<![A-Za-z])({'|'.join(sorted(MEANINGS, key=len, reverse=True))})(?![A-Za-z])",
-                   re.IGNORECASE)  # fmt: skip
+WORDS = "|".join(sorted(MEANINGS, key=len, reverse=True))
+SPLIT = re.compile(rf"(?<![A-Za-z])({WORDS})(?![A-Za-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Sheet:
         rows: each with a value for every column.
         lists: columns of the file whose values are lists.
         arrays: of an archive: the arrays that hold the images of the rows, one after another.
-        masks: what else the card should say.
+        told: what else the card should say.
     """
 
     kind: str
@@ -128,7 +128,9 @@ def read_archive(path: Path, keys: Mapping[str, Keys]) -> Sheet:
     images = parts_of(path, keys["image"], known)
     for name in images.values():
         if len(known[name]) not in (3, 4):
-            raise DataError(f"{path}: '{name}' has the shape {list(known[name])}: no images [N, ...]")
+            raise DataError(
+                f"{path}: '{name}' has the shape {list(known[name])}: no images [N, ...]"
+            )
     columns = {said: parts_of(path, said, known) for said in _names(known)}
     columns |= {n: parts_of(path, k, known) for n, k in keys.items() if not isinstance(k, str)}
     lengths = {part: known[name][0] for part, name in images.items()}
@@ -186,7 +188,9 @@ def _names(known: Mapping[str, Any]) -> list[str]:
     """Names of columns: of arrays, and one pattern for those of several splits."""
     patterns = [_pattern(name) for name in known]
     several = {p for p in patterns if patterns.count(p) > 1}
-    return list(dict.fromkeys(p if p in several else n for n, p in zip(known, patterns, strict=True)))
+    return list(
+        dict.fromkeys(p if p in several else n for n, p in zip(known, patterns, strict=True))
+    )
 
 
 def _column(path: Path, name: str, array: NDArray[Any]) -> tuple[list[str], bool]:
@@ -203,7 +207,7 @@ def _column(path: Path, name: str, array: NDArray[Any]) -> tuple[list[str], bool
 
 
 def _text(value: object) -> str:
-    return "" if value is None or value != value else str(value).strip()  # noqa: PLR0124 - NaN
+    return "" if value is None or value != value else str(value).strip()
 
 
 def read(path: Path, keys: Mapping[str, Keys]) -> Sheet:

@@ -57,7 +57,9 @@ def split_names(
         DataError: a value is empty or means nothing, or one that is stated does not occur.
     """
     kinds = Counter(as_number(v.strip()) for v in values)
-    there = ", ".join(f"'{kind}'" for kind in sorted(kinds)[:8]) + (", ..." if len(kinds) > 8 else "")
+    there = ", ".join(f"'{kind}'" for kind in sorted(kinds)[:8]) + (
+        ", ..." if len(kinds) > 8 else ""
+    )
     if kinds[""]:
         raise DataError(f"{where}: column '{column}' is empty in {kinds['']} of {len(values)} rows")
     stated = {as_number(v): part for part, known in (("test", test), ("val", val)) for v in known}

@@ -33,25 +33,16 @@ def in_order(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({label.strip() for label in labels}))
 
 
-def check_classes(owner: str, classes: Sequence[object]) -> tuple[str, ...]:
-    """Class names as text.
-
-    Raises:
-        DataError: they are no list of two or more distinct names.
-    """
+def wrong_classes(classes: object) -> str:
+    """What is wrong with a list of class names; empty where nothing is."""
     if isinstance(classes, str) or not isinstance(classes, Sequence):
-        raise DataError(f"{owner}: classes='{classes}': give a list of names")
+        return f"classes='{classes}': give a list of names"
     if odd := [c for c in classes if isinstance(c, bool) or c is None]:
-        raise DataError(
-            f"{owner}: classes: {odd[0]} is what YAML makes of a word such as no or null: write it "
-            "in quotes"
-        )
-    names = tuple(str(c).strip() for c in classes)
-    if twice := [name for name, times in Counter(names).items() if times > 1 or not name]:
-        raise DataError(f"{owner}: classes: '{twice[0]}' is empty or stands twice")
-    if len(names) < 2:
-        raise DataError(f"{owner}: classes: {', '.join(names)}: give two or more names")
-    return names
+        return f"classes: {odd[0]} is no name: write a word such as no or null in quotes"
+    names = Counter(str(c).strip() for c in classes)
+    if twice := [name for name, times in names.items() if times > 1 or not name]:
+        return f"classes: '{twice[0]}' is empty or stands twice"
+    return "" if len(names) > 1 else "classes: give two or more names"
 
 
 def settle(
@@ -62,7 +53,7 @@ def settle(
     Args:
         where: the file, for messages.
         labels: as they are written, none of them empty.
-        given: the classes, where the owner lists them: labels are these, or all are their places.
+        given: the classes, where the owner lists them: labels are these, or all are places.
         hint: how the owner lists classes.
 
     Raises:
@@ -75,10 +66,9 @@ def settle(
     exact = {name: name for name in classes}
     alike = {plain(name): name for name in classes if NUMBER.fullmatch(name)} | exact
     names = {label: alike.get(label) or alike.get(plain(label), label) for label in written}
-    if given and not set(names.values()) <= exact.keys():
+    if given and not set(names.values()) & exact.keys():
         places = {str(c): name for c, name in enumerate(classes)}
-        if {plain(label) for label in written} <= places.keys():
-            names = {label: places[plain(label)] for label in written}
+        names = {label: places.get(plain(label), label) for label in written}
     if not given:
         _refuse_cases(where, classes, hint)
     if len(classes) < 2:
@@ -97,7 +87,7 @@ def _refuse_cases(where: str, classes: Sequence[str], hint: str) -> None:
 
 
 def findings(label: str, separator: str) -> list[str]:
-    """The parts of a label between separators, without brackets and quotes; one where it is none."""
+    """The parts of a label between separators, without brackets and quotes."""
     return [p for part in label.strip("[](){} ").split(separator) if (p := part.strip(" '\""))]
 
 
@@ -134,8 +124,8 @@ def _refuse_several(where: str, written: Counter[str], given: Sequence[str], hin
         amount = sum(written[name] for name in several)
         raise DataError(
             f"{where}: label '{label}' names several findings ({', '.join(parts[:SHOWN])}), as do "
-            f"{amount} of {written.total()} rows: medtail compares methods for one label of several "
-            f"classes, so keep one label of each image; if it is the name of one class, list the "
+            f"{amount} of {written.total()} rows: medtail compares methods for one label of "
+            "several classes, so keep one of each image; if it is the name of one class, list the "
             f"classes{hint}"
         )
 

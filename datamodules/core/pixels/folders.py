@@ -33,6 +33,12 @@ def is_dicom(path: Path) -> bool:
         return False
 
 
+def may_be_dicom(path: Path) -> bool:
+    """Whether a file is DICOM by its suffix or, where that says nothing, by its first bytes."""
+    suffix = suffix_of(path.name)
+    return suffix in (".dcm", ".dicom") or (not suffix and is_dicom(path))
+
+
 def _has_no_suffix(name: str) -> bool:
     """Whether a name ends in no suffix, or in a number, as those of DICOM's UIDs do."""
     end = name.rpartition(".")[2]

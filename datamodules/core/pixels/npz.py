@@ -27,15 +27,39 @@ def load_arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
         ) from error
 
 
-def _header(member: IO[bytes]) -> tuple[int, ...]:
-    """Shape of the uint8 array whose data follow."""
+def _described(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether in Fortran's order, and type of the array whose data follow."""
     version = np.lib.format.read_magic(member)
     read = (
         np.lib.format.read_array_header_1_0
         if version == (1, 0)
         else np.lib.format.read_array_header_2_0
     )
-    shape, fortran, dtype = read(member)
+    found: tuple[tuple[int, ...], bool, np.dtype[Any]] = read(member)
+    return found
+
+
+def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each array of an archive, in its order, none of them read.
+
+    Raises:
+        DataError: it is broken, or no npz.
+    """
+    found = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.endswith(".npy"):
+                    with archive.open(name) as member:
+                        found[name.removesuffix(".npy")] = _described(member)[0]
+    except UNREADABLE as error:
+        raise DataError(f"{path}: broken, or no npz: {reason(error)}") from error
+    return found
+
+
+def _header(member: IO[bytes]) -> tuple[int, ...]:
+    """Shape of the uint8 array whose data follow."""
+    shape, fortran, dtype = _described(member)
     if fortran or dtype != np.uint8:
         raise ValueError(f"{dtype} images, where uint8 in C order is expected")
     return tuple(shape)

@@ -95,10 +95,11 @@ def forbid_shared_groups(name: str, table: SampleTable, split: NDArray[np.str_])
         return
     for (a, b), groups in _shared(table.group, split).items():
         if len(groups):
+            images = [table.id[(table.group == groups[0]) & (split == part)][0] for part in (a, b)]
             raise DataError(
                 f"{name}: the split leaks: {len(groups)} groups have images in both {a} and {b} "
-                f"(the first is '{groups[0]}'): split by group, or use a variant named leaky_... "
-                "if you must"
+                f"(the first is '{groups[0]}', with '{images[0]}' and '{images[1]}'): split by "
+                "group, or use a variant named leaky_... if you must"
             )
 
 

@@ -1,0 +1,198 @@
+"""A dataset that a description makes: of a ``dataset.yaml``, or of a table's arguments."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from PIL import Image
+
+from ..base import ImageDataModule
+from ..errors import DataError, DataMissingError
+from ..labels import by_id, class_indices
+from ..names import DataName
+from ..pixels.cache import Pixels
+from ..pixels.dicom import patient_of
+from ..pixels.folders import may_be_dicom
+from ..pixels.npz import stream_images
+from ..pixels.reading import resize
+from ..pixels.window import Window
+from ..table import SampleTable
+from . import sheets, values
+from .choice import Choice, choose
+from .description import FILE, Description, read
+from .images import ids_of, paths_of
+from .sheets import Sheet
+from .splits import Spelling, split_names
+
+
+class DescribedData(ImageDataModule):
+    """Data of one's own.
+
+    Attributes:
+        facts: what its owner says of it.
+        file: the table, archive or folder.
+        images: the folder in which images are looked for.
+    """
+
+    variants: ClassVar[dict[str, str]] = {
+        "leaky_given": "the given split, although groups or images stand in several parts"
+    }
+    facts: Description
+    file: Path
+    images: Path
+    _stream: Iterator[Pixels] | None = None
+    _next = 0
+
+    def spelling(self, key: str, value: str) -> str:
+        """How its owner writes a setting."""
+        raise NotImplementedError
+
+    def described(self, facts: Description, file: Path, images: Path) -> None:
+        """Take the facts over; nothing is read."""
+        self.facts, self.file, self.images = facts, file, images
+        self.class_names, self.rare_names = facts.classes, facts.rare
+        self.in_channels, self.ordinal = facts.channels, facts.ordinal
+        self.modality, self.frame = facts.modality, facts.frame
+        self.window = Window.parse(facts.window) if facts.window else None
+
+    def load_table(self) -> SampleTable:
+        """The rows, in the order of their ids; of an archive in its own."""
+        if not self.file.exists():
+            raise DataMissingError(f"{self.name.dataset}: {self.file} not found; {self.files}")
+        self.source = self.file.name
+        where = str(self.file)
+        keys = {k: v for k in ("image", "label", "id", "group", "split") if (v := self._key(k))}
+        sheet = sheets.read(self.file, keys)
+        choice = choose(where, sheet, self.facts, self.spelling)
+        labels = self._labels(sheet, choice)
+        hint = f" by {self.spelling('classes', 'A,B,...')}"
+        labels, self.class_names = values.settle(where, labels, self.facts.classes, hint)
+        if odd := [name for name in self.rare_names if name not in self.class_names]:
+            raise DataError(f"{where}: rare: '{odd[0]}' is none of {', '.join(self.class_names)}")
+        ids = ids_of(sheet, choice)
+        by_id(sheet.rows, choice.id or choice.image)
+        order = np.arange(len(ids)) if sheet.kind == "archive" else np.argsort(ids)
+        paths = None if sheet.arrays else paths_of(sheet[choice.image], self.images)
+        self._arrays = sheet.arrays
+        self.remarks = choice.told | ({"left out": sheet.told} if sheet.told else {})
+        group, split = self._groups(sheet, choice, ids, paths), self._splits(sheet, choice)
+        return SampleTable(
+            id=np.array(ids)[order],
+            target=class_indices(where, ids, labels, self.class_names)[order],
+            group=None if group is None else np.array(group)[order],
+            split=None if split is None else np.array(split)[order],
+            path=None if paths is None else tuple(paths[k] for k in order),
+        )
+
+    def _key(self, name: str) -> sheets.Keys:
+        said = getattr(self.facts, name)
+        return said if isinstance(said, (str, dict)) else ""
+
+    def _labels(self, sheet: Sheet, choice: Choice) -> list[str]:
+        where = str(self.file)
+        if len(choice.label) > 1:
+            rows = list(zip(*(sheet[column] for column in choice.label), strict=True))
+            return values.one_of_columns(where, rows, choice.label)
+        found = sheet[choice.label[0]]
+        empty = [k for k, text in enumerate(found) if text.casefold() in ("", "nan")]
+        if empty:
+            raise DataError(
+                f"{where}: {len(empty)} rows have an empty label (the first is image "
+                f"'{sheet[choice.image][empty[0]]}')"
+            )
+        return found
+
+    def _groups(
+        self, sheet: Sheet, choice: Choice, ids: list[str], paths: list[Path] | None
+    ) -> list[str] | None:
+        """Groups without names; of DICOM files their patients, where nothing else is said."""
+        found = sheet[choice.group] if choice.group else []
+        if not found and paths and not self.facts.no_group and all(map(may_be_dicom, paths)):
+            found = [patient_of(path) if path.is_file() else "" for path in paths]
+            if any(found):
+                self.remarks = {**self.remarks, "group": "PatientID of the DICOM files"}
+        if not any(found):
+            return None
+        hidden = values.without_names(self.name.dataset, found)
+        return [group or f"image {name}" for name, group in zip(ids, hidden, strict=True)]
+
+    def _splits(self, sheet: Sheet, choice: Choice) -> list[str] | None:
+        if not choice.split:
+            return None
+        facts, found = self.facts, sheet[choice.split]
+        stated = (facts.test_fold, facts.val_fold)
+        return split_names(str(self.file), choice.split, found, *stated, self.spelling)
+
+    def read_image(self, row: int) -> Pixels:
+        """From the file, or from the archive: quick where rows come in order."""
+        if not self._arrays:
+            return super().read_image(row)
+        if self._stream is None or row < self._next:
+            self._stream, self._next = stream_images(self.file, self._arrays), 0
+        for image in self._stream:
+            self._next += 1
+            if self._next > row:
+                return resize(
+                    Image.fromarray(_channels_last(image)),
+                    self.image_size,
+                    "RGB" if self.in_channels == 3 else "L",
+                )
+        raise OSError(f"{self.file}: {self._next} images, fewer than labels")
+
+    def close_sources(self) -> None:
+        """End the reading of the archive."""
+        self._stream = None
+
+    def source_key(self) -> str:
+        """Size and time of every image or of the archive, and how they are read."""
+        made = f"{self.in_channels} channels"
+        if not self._arrays:
+            return f"{made}\n{super().source_key()}"
+        stamp = self.file.stat()
+        return f"{made} {' '.join(self._arrays)} {stamp.st_size} {stamp.st_mtime_ns}"
+
+
+def _channels_last(image: Pixels) -> Pixels:
+    """[H, W] or [H, W, 3] of whatever has its channels first, or one of them."""
+    if image.ndim == 3 and image.shape[0] in (1, 3) and image.shape[-1] not in (1, 3, 4):
+        image = image.transpose(1, 2, 0)
+    return image[:, :, 0] if image.ndim == 3 and image.shape[-1] == 1 else image
+
+
+class OwnDataset(DescribedData):
+    """The dataset of a folder in the data root.
+
+    Args:
+        name: the folder's name, with a regime.
+        image_size: (height, width) in pixels, or one number for a square.
+        facts: what its ``dataset.yaml`` says, or will say; by default it is read.
+        spelling: how its owner writes a setting now.
+        arguments: those of ``ImageDataModule``.
+    """
+
+    def __init__(
+        self,
+        name: str | DataName,
+        image_size: int | tuple[int, int] = 28,
+        facts: Description | None = None,
+        spelling: Spelling | None = None,
+        **arguments: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(name, image_size, **arguments)
+        place = self.root / self.name.dataset
+        self._spelling = spelling
+        facts = facts or read(place / FILE)
+        file = place / facts.source
+        images = place / facts.images if facts.images else file if file.is_dir() else file.parent
+        self.described(facts, file, images)
+        self.title, self.licence = facts.title or facts.name, facts.licence
+        self.citation = facts.citation
+        self.copies = arguments.get("copies") or facts.copies
+        self.files = f"{facts.name}/{FILE} says where its files are."
+
+    def spelling(self, key: str, value: str) -> str:
+        """As in ``dataset.yaml``, or as on the command line that makes it."""
+        if self._spelling:
+            return self._spelling(key, value)
+        return f"`{key}: {value}` in {self.name.dataset}/{FILE}"
