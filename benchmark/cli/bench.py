@@ -76,7 +76,7 @@ def bench(
         raise MedtailError(f"--wandb {wandb}: write {', '.join(MODES)}")
     if keep not in KEEP:
         raise MedtailError(f"--keep {keep}: write {', '.join(KEEP)}")
-    chosen = load(suite, tuple(settings))
+    chosen = load(suite, settings, lambda line: console.print(line, markup=False, highlight=False))
     cells = preflight.applicable(select(list(chosen.cells()), method, data, seed), console)
     store = Store(out, published())
     older = renewal.older(store, cells)

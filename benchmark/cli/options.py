@@ -36,7 +36,9 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change a value of the suite: budget.epochs=3. A changed setting is a new cell.",
+        help="Change a value of the suite, for all its tables: budget.epochs=3, "
+        "methods.mixup.params.alpha=0.2; of one: data.phantom@lt100.seeds=[0]. "
+        "A changed setting is a new cell.",
     ),
 ]
 Out = Annotated[

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -10,6 +10,7 @@ from pydantic import (
     Field,
     PositiveFloat,
     PositiveInt,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -26,6 +27,16 @@ class Frozen(BaseModel):
     """Immutable, and strict about keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse ``yes`` as a number, which Python would take for 1."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        for one in value if isinstance(value, list) else (value,):
+            if isinstance(one, bool) and not {bool, Any} & {kind, *get_args(kind)}:
+                raise ValueError(f"a number or a name is wanted, not {str(one).lower()}")
+        return value
 
 
 class Budget(Frozen):

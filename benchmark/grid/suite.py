@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from medtail import datamodules, methods
 from medtail.datamodules.core.contract import Augmentation, Normalisation
-from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError, unknown
 from medtail.datamodules.core.names import DataName
 
 from .cell import Budget, Cell, Channels, Frozen, Selection, Terms
@@ -60,6 +60,7 @@ class DataEntry(Frozen):
 
 # What a table may have of its own, besides its budget.
 TERMS = tuple(f for f in DataEntry.model_fields if f in Terms.model_fields and f != "budget")
+TERM = "write it beside params, or for the whole suite"
 
 
 def _wrong(text: str, *place: str | int) -> PydanticCustomError:
@@ -151,6 +152,8 @@ class Suite(Frozen):
         """
         size = self.image_size if isinstance(self.image_size, tuple) else (self.image_size,) * 2
         for entry in self.data:
+            for key in set(TERMS) & set(entry.params):
+                raise MedtailError(f"{entry.name}: {key} is a term of a table, no argument: {TERM}")
             datamodules.build(entry.name, size, **entry.params)
         files: dict[Terms, dict[str, Any]] = {}
         for entry in self.data:
@@ -181,7 +184,12 @@ class Suite(Frozen):
 
 def _resolved(entry: MethodEntry) -> tuple[dict[str, Any], str]:
     """A method's parameters, defaults included, and its row: what differs from the defaults."""
-    usual = methods.defaults(entry.name)
+    usual, known = methods.defaults(entry.name), methods.parameters(entry.name)
+    for name in entry.params:
+        if name in TERMS:
+            raise MedtailError(f"{entry.name}: {name} is a term of a table, no parameter: {TERM}")
+        if name not in known:
+            raise unknown(f"parameter of {entry.name}", name, usual)
     params = usual | entry.params
     changed = [f"{k}={v}" for k, v in sorted(params.items()) if k not in usual or v != usual[k]]
     return params, f"{entry.name}({', '.join(changed)})" if changed else entry.name
