@@ -128,7 +128,6 @@ RULES = (
         add=" && python -m pytest tests/methods/test_half_prior.py",
         told="3 passed",
     ),
-    Rule(r"rm -r runs/cells/\*/half_prior-\*"),
     Rule(r"cat runs/leaderboards/phantom@lt100\.md", told="half_prior"),
     Rule(r"rm methods/half_prior\.py", before=make_the_package),
     Rule(
