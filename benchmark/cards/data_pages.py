@@ -10,7 +10,9 @@ from medtail import datamodules
 from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.card import card
 from medtail.datamodules.core.errors import DataError
+from medtail.datamodules.core.layouts import SPELLING
 from medtail.datamodules.core.names import DataName
+from medtail.datamodules.core.spelling import DEPTH
 
 from ..boards.columns import VIEWS
 from ..boards.formatting import code, plain
@@ -60,7 +62,9 @@ def full(module: ImageDataModule, boards: Sequence[Board], folder: str, picture:
     group = module.table.group
     groups = "unknown" if group is None else f"{len(np.unique(group)):,}"
     parts = [FULL.format(images=f"{len(module.table):,}", groups=groups), heading, HOME]
-    parts += [*_refused(slug), body.strip(), *_variants(slug), "## Boards", _boards(boards, folder)]
+    parts += [*_refused(slug), body.strip(), *_variants(slug)]
+    parts += _layouts(module, f"To get them: {escaped(plain(module.files))}")
+    parts += ["## Boards", _boards(boards, folder)]
     if picture:
         parts += ["## Class examples", f"![Images of each class, a row per class]({picture})"]
     return "\n\n".join(parts) + "\n"
@@ -81,7 +85,8 @@ def short(slug: str) -> str:
     lines = [f"- {key}: {escaped(plain(text))}" for key, text in facts.items() if text]
     parts = [FIRST, f"# {slug}" + (f": {known.title}" if known.title else ""), HOME]
     told = ["\n".join(lines)] if lines else []
-    return "\n\n".join([*parts, *_refused(slug), *told, *_variants(slug)]) + "\n"
+    parts += [*_refused(slug), *told, *_variants(slug), *_layouts(known)]
+    return "\n\n".join(parts) + "\n"
 
 
 def is_full(page: str) -> bool:
@@ -115,6 +120,24 @@ def _variants(slug: str) -> list[str]:
     found = {f"{slug}+{name}": text for name, text in family.variants.items()}
     lines = [f"- {code(n)}: {escaped(t)}" for n, t in found.items() if n not in family.refused]
     return ["## Variants", "\n".join(lines)] if lines else []
+
+
+def _layouts(known: ImageDataModule | type[ImageDataModule], *before: str) -> list[str]:
+    """How the files may lie: any of the label files with any of the image folders."""
+    kinds = [("labels", known.layouts.labels, ""), ("images", known.layouts.images, "/")]
+    rows = [
+        [kind, " + ".join(code(f"{n}{end}") for n in part.names if n), escaped(plain(part.whose))]
+        for kind, parts, end in kinds
+        for part in parts
+    ]
+    if not rows:
+        return []
+    places = " or ".join(code(f"{name}/") for name in known.folders if name)
+    text = (
+        f"In {places} of the data root, or in the root itself, up to {DEPTH} folders deep: labels "
+        f"of one row and images of one row, {SPELLING}."
+    )
+    return ["## Files", *before, text, table([["", "Files or folders", "Whose"], *rows])]
 
 
 def _boards(boards: Sequence[Board], folder: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from medtail import datamodules
 from medtail.datamodules import aptos2019, hyperkvasir, isic2019, kvasir_capsule, medmnist
 from medtail.datamodules.core.card import card
-from medtail.datamodules.core.errors import DataError, MedtailError
+from medtail.datamodules.core.errors import DataError, DataMissingError, MedtailError
 from medtail.datamodules.core.splitting import regimes
 from medtail.datamodules.core.splitting.splits import few_groups_split
 from tests.twins import hyperkvasir_twin, isic2019_twin, kvasir_capsule_twin, medmnist_twin
@@ -123,8 +123,12 @@ def test_medmnist_sizes(tmp_path):
     assert module.source == "bloodmnist_64.npz, not the official file, reduced to 32 x 32"
     assert built("bloodmnist", tmp_path, 64).store.images.shape[1:] == (64, 64, 3)
     assert built("bloodmnist", tmp_path, (48, 64)).store.images.shape[1:] == (48, 64, 3)
-    with pytest.raises(DataError, match=r"bloodmnist\.npz"):
+    there = rf"no bloodmnist\.npz in .*; an image size for which a file is there is 64: {tmp_path}"
+    with pytest.raises(DataMissingError, match=there) as caught:
         built("bloodmnist", tmp_path, 28)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(DataMissingError, match=r"no bloodmnist_128\.npz or bloodmnist_224\.npz in"):
+        built("bloodmnist", tmp_path, 100)
     with pytest.raises(DataError, match="the largest file has 224"):
         built("bloodmnist", tmp_path, 256)
 
@@ -188,10 +192,20 @@ def test_medmnist_fetch(tmp_path, monkeypatch):
         module.fetch()
 
 
-def test_slugs_are_the_2d_sets_of_the_package():
+def test_slugs_are_the_2d_sets_of_the_package_and_those_of_volumes_are_refused_by_name():
     from medmnist import INFO
 
-    assert set(medmnist.MedMNIST.slugs) == {name for name in INFO if not name.endswith("3d")}
+    assert set(medmnist.MedMNIST.slugs) | set(medmnist.VOLUMES) == set(INFO)
+    for name in (n for n in INFO if n.endswith("3d")):
+        with pytest.raises(DataError, match=f"^{name}: its samples are volumes") as caught:
+            datamodules.build(f"{name}@lt100")
+        assert "\n" not in str(caught.value)
+
+
+def test_medmnist_in_another_spelling(tmp_path):
+    medmnist_twin("bloodmnist")(tmp_path)
+    (tmp_path / "medmnist").rename(tmp_path / "MedMNIST")
+    assert built("bloodmnist", tmp_path).source == "bloodmnist.npz, not the official file"
 
 
 def test_monica14_by_its_regime(tmp_path):

@@ -1,13 +1,22 @@
 """HAM10000 in its layouts, and its leaking splits."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from medtail import datamodules
 from medtail.datamodules import isic2018
 from medtail.datamodules.core.card import card
-from medtail.datamodules.core.errors import DataError
-from tests.twins import ham_ids, isic2018_kaggle, isic2018_official, write_csv
+from medtail.datamodules.core.errors import DataError, DataMissingError
+from tests.twins import (
+    ham_ids,
+    isic2018_kaggle,
+    isic2018_official,
+    one_hot_rows,
+    write_csv,
+    write_image,
+)
 
 HAM = {"MEL": 1113, "NV": 6705, "BCC": 514, "AKIEC": 327, "BKL": 1099, "DF": 115, "VASC": 142}
 
@@ -103,6 +112,58 @@ def test_image_split_is_seeded(tmp_path):
         module.prepare()
         assert split.setdefault(seed, module.digest) == module.digest
     assert split[0] != split[1]
+
+
+def held_out(root, form):
+    """What the challenge validated and tested on, as it unpacks or as Dataverse has it."""
+    classes = [label for label in isic2018.CLASSES for _ in range(2)]
+    for n, (name, (file, parts)) in enumerate(isic2018.HELD_OUT.items()):
+        ids = [f"ISIC_{9000 + 100 * n + k:07d}" for k in range(len(classes))]
+        stem, images = file.removesuffix(".csv"), parts[-2 if form == "tab" else 0].names[0]
+        if form == "tab":
+            rows = zip(ids, [y.lower() for y in classes], strict=True)
+            write_csv(root / f"{stem}.tab", ("image_id", "dx"), rows, "\t")
+        else:
+            rows = one_hot_rows(ids, classes, isic2018.CLASSES)
+            write_csv(root / stem / file, ("image", *isic2018.CLASSES), rows)
+        for k, i in enumerate(ids):
+            write_image(root / images / f"{i}.jpg", 9000 + 100 * n + k)
+        yield name, ids, classes
+
+
+@pytest.mark.parametrize("form", ["csv", "tab"])
+def test_the_parts_of_the_challenge(tmp_path, form):
+    {"csv": isic2018_official, "tab": isic2018_kaggle}[form](tmp_path)
+    plain = built(tmp_path)
+    folder = tmp_path / ("isic2018" if form == "csv" else "ham10000")
+    parts = list(held_out(folder, form))
+    module = built(tmp_path, "isic2018+challenge")
+    for name, ids, classes in parts:
+        rows = module.rows(name)
+        assert module.table.id[rows].tolist() == ids
+        assert [module.class_names[k] for k in module.target[rows]] == classes
+        assert [module.table.path[row].stem for row in rows] == ids
+    train = module.rows("train")
+    assert module.table.id[train].tolist() == plain.table.id.tolist()
+    assert module.table.group[train].tolist() == plain.table.group.tolist()
+    assert built(tmp_path).digest == plain.digest  # the default takes no notice of them
+    (file,) = folder.rglob("*Test_GroundTruth.*")
+    file.unlink()
+    with pytest.raises(DataMissingError, match=r"no ISIC2018_Task3_Test_GroundTruth\.csv with"):
+        built(tmp_path, "isic2018+challenge")
+
+
+@pytest.mark.real
+def test_real_ground_truth_of_the_challenge(real_data):
+    """Counts as the README of the data has them."""
+    folder = real_data / "ham10000"
+    counts = [
+        Counter(isic2018.read_classes(folder / f).values()) for f, _ in isic2018.HELD_OUT.values()
+    ]
+    assert [[c[name] for name in isic2018.CLASSES] for c in counts] == [
+        [21, 123, 15, 8, 22, 1, 3],
+        [171, 909, 93, 43, 217, 44, 35],
+    ]
 
 
 @pytest.mark.real
