@@ -63,7 +63,7 @@ def full(module: ImageDataModule, boards: Sequence[Board], folder: str, picture:
     groups = "unknown" if group is None else f"{len(np.unique(group)):,}"
     parts = [FULL.format(images=f"{len(module.table):,}", groups=groups), heading, HOME]
     parts += [*_refused(slug), body.strip(), *_variants(slug)]
-    parts += _layouts(module, f"To get them: {escaped(plain(module.files))}")
+    parts += _layouts(module, escaped(plain(module.files[:1].upper() + module.files[1:])))
     parts += ["## Boards", _boards(boards, folder)]
     if picture:
         parts += ["## Class examples", f"![Images of each class, a row per class]({picture})"]

@@ -42,3 +42,8 @@ def test_a_dataset_without_files_has_a_card(slug):
         assert all(name in text for name in made.class_names)
         assert (found.images, found.groups) == ("", "")
         assert not made.files or "- files: " in text
+        parts = [*made.layouts.labels, *made.layouts.images]
+        rows = [line for line in text.splitlines() if line.startswith(("| labels ", "| images "))]
+        assert len(rows) == len(parts)
+        for row, part in zip(rows, parts, strict=True):
+            assert all(name in row for name in (*part.names, part.whose))
