@@ -65,10 +65,10 @@ CHALLENGE = replace(
 
 def read_classes(path: Path) -> dict[str, str]:
     """Class of each image id, in the form of the challenge or in that of Dataverse."""
-    if "dx" in (rows := read_rows(path, ()))[0]:
-        named = by_id(read_rows(path, ("image_id", "dx")), "image_id", id_of)
+    rows = read_rows(path, ("image", *CLASSES), ("image_id", "dx"))
+    if "dx" in rows[0]:
+        named = by_id(rows, "image_id", id_of)
         return {i: row["dx"].upper() for i, row in named.items()}
-    rows = read_rows(path, ("image", *CLASSES))
     named = by_id(rows, "image", id_of)
     return dict(zip(named, one_hot(named.values(), CLASSES), strict=True))
 

@@ -29,12 +29,16 @@ class Row(dict[str, str]):
         return "{}, {} {}".format(*self.at)
 
 
-def read_rows(path: Path, columns: Iterable[str]) -> list[Row]:
+def read_rows(path: Path, *columns: Iterable[str]) -> list[Row]:
     """Rows of a table with a header, separated by commas, semicolons or tabs as its header is.
 
+    Args:
+        path: of the table.
+        columns: that it must have; or several sets of them, of which one is enough.
+
     Raises:
-        DataError: the file is no text, has no row, a column of ``columns`` is missing or a column
-            stands twice, or a row has too few or too many columns.
+        DataError: the file is no text, has no row, a column is missing or stands twice, or a row
+            has too few or too many columns.
     """
     rows = []
     try:
@@ -45,8 +49,8 @@ def read_rows(path: Path, columns: Iterable[str]) -> list[Row]:
             header = [name.strip() for name in next(reader, [])]
             if twice := [name for name in header if name and header.count(name) > 1]:
                 raise DataError(f"{path}: column '{twice[0]}' stands twice: rename one")
-            absent = [c for c in columns if c not in header]
-            if absent:
+            lacks = [[c for c in needed if c not in header] for needed in columns]
+            if absent := min(lacks, key=len, default=[]):
                 raise DataError(
                     f"{path}: no column '{absent[0]}' (there are {', '.join(header) or 'none'}): "
                     "is it the right file?"
