@@ -40,13 +40,18 @@ def parse(name: str) -> MethodCard:
     return MethodCard(title, dict(zip(PARTS, parts, strict=True)))
 
 
-def arguments(family: type) -> dict[str, str]:
-    """What the Args of a class's docstring, and of those it inherits from, say of each name."""
+def arguments(family: type, section: str = "Args") -> dict[str, str]:
+    """What the Args of a class's docstring, and of those it inherits from, say of each name.
+
+    Args:
+        family: the class.
+        section: another part of the docstring, such as ``Attributes``.
+    """
     found: dict[str, str] = {}
     pointers: dict[str, str] = {}
     for owner in family.__mro__:
         text = inspect.cleandoc(vars(owner).get("__doc__") or "")
-        block = text.partition("\nArgs:\n")[2].partition("\n\n")[0]
+        block = text.partition(f"\n{section}:\n")[2].partition("\n\n")[0]
         for names, told in ARGUMENT.findall(block):
             for name in names.split(", "):
                 into = pointers if told.startswith(POINTER) else found

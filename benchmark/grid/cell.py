@@ -43,8 +43,8 @@ class Budget(Frozen):
     """What every method of a table may spend, and how it is spent.
 
     Attributes:
-        epochs: passes over the training split, over all stages of a method.
-        batch_size: global, over all devices.
+        epochs: passes over the training split, of all stages of a method together.
+        batch_size: of a training step, over all devices.
         optimizer: a name of ``timm.optim``.
         lr: peak learning rate.
         weight_decay: of weights; biases and norms have none.
@@ -133,14 +133,17 @@ class Terms(Frozen):
         local: arguments of the data module that change no number and stand in no identity, record
             or page: folders, the whole path of a file, loader workers.
         image_size: (height, width) in pixels.
-        augment: see ``medtail.datamodules.core.pixels.transforms.compose``.
+        augment: of training images: ``symmetries`` of the square, ``standard`` (these, a small
+            shift, scale and rotation, a little light), ``contrastive`` (these, a part enlarged,
+            much light), or ``none``.
         normalisation: ``imagenet`` (its constants; grey images take their mean), ``half`` (0.5 and
             0.5: pixels from -1 to 1), ``dataset`` (mean and standard deviation of the training
             images, measured), or ``{mean: [...], std: [...]}``.
-        backbone: see ``medtail.methods.core.backbones``.
+        backbone: ``conv4`` or a model of timm, such as ``resnet18``; a ResNet with ``+no_pool`` or
+            ``+small_stem`` keeps more of small images.
         pretrained: whether timm's weights are the start.
         budget: epochs and optimiser.
-        selection: which epoch of every stage is kept, by validation.
+        selection: which epoch of every stage is kept, by validation, or the last.
         test_episodes: few-shot: how many make the test.
         acquire: active: images that are labelled in a round.
         rounds: active: trainings, the first of them on what is labelled at the start.

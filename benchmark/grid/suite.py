@@ -16,7 +16,12 @@ from .cell import Budget, Cell, Channels, Frozen, Selection, Terms
 
 
 class MethodEntry(Frozen):
-    """A method with its parameters."""
+    """A method with its parameters.
+
+    Attributes:
+        name: of the method, as ``medtail list`` tells it.
+        params: its parameters that differ from their defaults, see its card.
+    """
 
     name: str
     params: dict[str, Any] = {}
@@ -27,10 +32,11 @@ class DataEntry(Frozen):
 
     Attributes:
         name: such as ``isic2018@lt100``.
-        params: of the data module.
-        budget: single values that differ.
+        params: arguments of the dataset, see its card.
+        budget: single values that differ from the suite's.
         methods: those of this table, instead of the suite's.
-        seeds, and the terms of ``TERMS``: as in ``Suite``; None for the suite's.
+
+    The rest are as in ``Suite``, and None for what that says.
     """
 
     name: str
@@ -88,10 +94,11 @@ class Suite(Frozen):
 
     Attributes:
         title: one line, shown when it runs.
-        methods: slugs, or mappings of ``name`` and ``params``; for data without their own.
-        data: names, or mappings, see ``DataEntry``.
-        seeds: of initialisation, order and augmentation.
-        image_size, ...: the terms, see ``medtail.benchmark.grid.cell.Terms``.
+        methods: names, or methods with parameters; of each table without methods of its own.
+        data: names such as ``isic2018@lt100``, or tables with terms of their own.
+        seeds: of initialisation, order and augmentation; each cell is trained once with each.
+
+    The rest are the terms of its tables, see ``Terms``.
     """
 
     title: str = ""
