@@ -77,6 +77,9 @@ class ImageTable(DescribedData):
         said: dict[str, Any] = {"image": image, "label": label, "group": group, "split": split}
         said |= {"no_group": no_group, "no_split": no_split, "channels": channels}
         said |= {"window": "" if window is None else str(window), "frame": frame}
+        usual = {"image": "image", "label": "label", "channels": 3}
+        told = {k: v for k, v in said.items() if v not in ("", None, usual.get(k))}
+        self.asked = {k: v for k, v in told.items() if v is not False}
         said |= {"name": "image_table", "source": str(where)}
         try:
             facts = described({**said, "classes": [str(c) for c in classes or ()]})
@@ -88,6 +91,12 @@ class ImageTable(DescribedData):
         """As an argument of ``medtail data card``; in a suite it stands under ``params``."""
         said = f"[{value}]" if key == "classes" else value or "true"
         return f"--set {shlex.quote(f'{key}={said}')}"
+
+    @property
+    def called(self) -> str:
+        """With the table, and how it is read."""
+        said = {"file": str(self.file)} | {k: str(v) for k, v in self.asked.items()}
+        return " ".join([super().called, *(self.spelling(k, v) for k, v in said.items())])
 
     def load_table(self) -> SampleTable:
         """The rows, in the order of their image paths."""

@@ -20,6 +20,7 @@ from .boards import compare, leaderboards
 from .cards import cards
 from .data import data_app
 from .data_add import add
+from .data_duplicates import duplicates
 from .data_export import export as export_data
 from .data_prepare import prepare
 from .networks import clean, export, predict
@@ -50,6 +51,7 @@ app.command()(export)
 app.command()(clean)
 app.command()(cards)
 data_app.command("add")(add)
+data_app.command()(duplicates)
 data_app.command("export")(export_data)
 data_app.command()(prepare)
 app.add_typer(data_app, name="data")

@@ -99,8 +99,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         """
         if self._ready:
             return
-        self._read()
-        self.store = self._open_store()
+        self.store = self.open_images()
         self._settle_copies()
         self._apply_regime()
         self.constants = constants(str(self.name), self.normalisation, self.store, self.plan.train)
@@ -163,7 +162,9 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         shape = (len(self.table), *self.image_size, self.in_channels)
         return self.name.dataset, key, shape
 
-    def _open_store(self) -> ImageStore:
+    def open_images(self) -> ImageStore:
+        """Table, split and images, whether or not they leak; nothing is taken out."""
+        self._read()
         try:
             return open_store(self.cache, *self._store_key(), self.read_image)
         finally:
@@ -177,7 +178,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         if self.copies == "exclude":
             self.split = leaks.without_copies(self.split, self.store)
             splits.check_split(source, self.table, self.split, self.class_names)
-        leaks.forbid_identical_images(source, self.table, self.split, self.store)
+        leaks.forbid_identical_images(source, self.table, self.split, self.store, self.called)
 
     def _apply_regime(self) -> None:
         table = self.table

@@ -91,7 +91,7 @@ def _regime(module: ImageDataModule) -> list[str]:
     ]
 
 
-def _leaks(report: LeakReport) -> list[str]:
+def _leaks(report: LeakReport, called: str) -> list[str]:
     groups = report.groups if report.known_groups else dict.fromkeys(PAIRS, "unknown")
     rows = [
         (f"{a} / {b}", groups[a, b], report.identical[a, b], report.similar[a, b]) for a, b in PAIRS
@@ -101,6 +101,13 @@ def _leaks(report: LeakReport) -> list[str]:
         lines += [
             "",
             f"Excluded, as copies of images in val or test: {report.excluded}.",
+        ]
+    if report.contrary:
+        first = " = ".join(f"'{name}'" for name in report.contrary[0])
+        lines += [
+            "",
+            f"The same image with different labels in train: {len(report.contrary)} (the first is "
+            f"{first}); `medtail data duplicates {called}` lists all.",
         ]
     return [
         *lines,
@@ -136,4 +143,4 @@ def card(module: ImageDataModule) -> str:
     elif marked:
         lines += [f"**{found}**", ""]
     lines += [*_facts(module), "", "## Images", "", *_counts(module), *_regime(module)]
-    return "\n".join([*lines, "", "## Leaks", "", *_leaks(report), ""])
+    return "\n".join([*lines, "", "## Leaks", "", *_leaks(report, module.called), ""])

@@ -137,6 +137,12 @@ class Source:
         window = "" if self.window is None else f", window {self.window}"
         return window if self.frame is None else f"{window}, frame {self.frame}"
 
+    @property
+    def called(self) -> str:
+        """How commands name this data: with its size, where that is not 28 pixels."""
+        size = "" if self.image_size == (28, 28) else " --size {}x{}".format(*self.image_size)
+        return f"{self.name.source}{size}"
+
     # What a dataset may use.
 
     @property

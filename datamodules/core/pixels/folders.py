@@ -74,7 +74,7 @@ def _stem(path: Path) -> str:
     return path.name[: len(path.name) - len(suffix)]
 
 
-def _same(first: Path, second: Path) -> bool:
+def same_file(first: Path, second: Path) -> bool:
     """Whether two paths lead to one file, or to files of the very same bytes."""
     try:
         return first.samefile(second) or filecmp.cmp(first, second, shallow=False)
@@ -106,7 +106,7 @@ def images_below(folders: Iterable[Path], ids: Container[str] | None = None) -> 
             continue
         first = found.setdefault(stem, path)
         asked = ids is None or stem in ids
-        if asked and first is not path and not _same(first, path):
+        if asked and first is not path and not same_file(first, path):
             raise DataError(
                 f"two images are named '{stem}': {first} and {path}: keep one, or name the folder "
                 "that holds the right ones"
@@ -148,7 +148,7 @@ def image_files(folder: Path) -> Listing:
         if suffix_of(path.name) in VOLUME_SUFFIXES:
             raise DataError(f"{path}: a volume or an array: export its slices as images first")
         first = found.setdefault((path.parent, _stem(path)), path)
-        if first is not path and not _same(first, path):
+        if first is not path and not same_file(first, path):
             raise DataError(f"two images of one name: {first} and {path.name}: keep one")
     masks = [
         path

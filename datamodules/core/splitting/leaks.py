@@ -34,6 +34,7 @@ class LeakReport:
         similar: images of the second split with an image in the first within ``PERCEPTUAL_BITS`` of
             its perceptual hash (pHash); not proof of a leak, but where to look.
         excluded: images taken out of train or val, as copies of images in val or test.
+        contrary: ids of the same image in train that have different labels, a tuple for each.
         known_groups: whether the dataset knows groups at all.
     """
 
@@ -41,6 +42,7 @@ class LeakReport:
     identical: dict[Pair, int]
     similar: dict[Pair, int]
     excluded: int
+    contrary: tuple[tuple[str, ...], ...]
     known_groups: bool
 
     @property
@@ -60,6 +62,11 @@ def leak_report(table: SampleTable, split: NDArray[np.str_], store: ImageStore) 
         },
         similar={(a, b): count_similar(hashes[split == a], hashes[split == b]) for a, b in PAIRS},
         excluded=int((split == EXCLUDED).sum()),
+        contrary=tuple(
+            tuple(table.id[rows].tolist())
+            for rows in (r[split[r] == "train"] for r in same_images(digests))
+            if len(np.unique(table.target[rows])) > 1
+        ),
         known_groups=table.group is not None,
     )
 
@@ -142,6 +149,18 @@ def perceptual_hashes(store: ImageStore) -> NDArray[np.uint64]:
     return _beside(store, "phash", compute)
 
 
+def same_images(digests: NDArray[np.str_]) -> list[NDArray[np.int64]]:
+    """Rows of every image that stands more than once, in the order of their first.
+
+    Args:
+        digests: [N] of the pixels, see ``pixel_digests``.
+    """
+    order = np.argsort(digests, kind="stable")
+    places = np.flatnonzero(digests[order][1:] != digests[order][:-1]) + 1
+    found = [rows for rows in np.split(order, places) if len(rows) > 1]
+    return sorted(found, key=lambda rows: int(rows[0]))
+
+
 def without_copies(split: NDArray[np.str_], store: ImageStore) -> NDArray[np.str_]:
     """The split with train's copies of val and test, and val's of test, ``EXCLUDED``.
 
@@ -156,15 +175,25 @@ def without_copies(split: NDArray[np.str_], store: ImageStore) -> NDArray[np.str
 
 
 def forbid_identical_images(
-    name: str, table: SampleTable, split: NDArray[np.str_], store: ImageStore
+    name: str, table: SampleTable, split: NDArray[np.str_], store: ImageStore, called: str
 ) -> None:
-    """Raise ``DataError`` where the very same image stands in two splits."""
+    """Raise ``DataError`` where the very same image stands in two splits.
+
+    Args:
+        name: of the data.
+        table: its images.
+        split: [N] their splits.
+        store: their pixels.
+        called: how commands name the data.
+    """
     digests = pixel_digests(store)
     for (a, b), shared in _shared(digests, split).items():
         if len(shared):
-            first = table.id[digests == shared[0]]
+            same = digests == shared[0]
+            first, second = (table.id[same & (split == part)][0] for part in (a, b))
             raise DataError(
                 f"{name}: the split leaks: {len(shared)} images stand in both {a} and {b} (the "
-                f"first is '{first[0]}' = '{first[-1]}'): remove the copies, give them one group, "
-                "or use a leaky_... variant"
+                f"first is '{first}' = '{second}'): 'medtail data duplicates {called}' lists all; "
+                "leave them out of train by --set copies=exclude (in a suite: params: {copies: "
+                "exclude}), give them one group, or use a leaky_... variant"
             )

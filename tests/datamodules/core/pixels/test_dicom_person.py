@@ -61,3 +61,29 @@ def test_no_broken_file_says_who_it_is_of(tmp_path, caplog, recwarn):
     assert "\n" not in "".join(told)
     told += [caplog.text, *(str(warning.message) for warning in recwarn)]
     assert not [text for text in told if any(word in text for word in PERSON.values())]
+
+
+def test_what_names_a_person_is_not_even_parsed(tmp_path, monkeypatch):
+    path = write_dicom(tmp_path / "x.dcm", CT, WindowCenter=4, WindowWidth=9)
+    parsed = []
+
+    def spy(data, window, frame):
+        parsed.append(set(data.dir()))
+        raise ValueError("enough")
+
+    monkeypatch.setattr("medtail.datamodules.core.pixels.dicom._image", spy)
+    with pytest.raises(OSError, match="enough"):
+        read(path)
+    assert "PixelData" in parsed[0]
+    assert not parsed[0] & PERSON.keys()
+
+
+def test_no_error_over_the_patient_is_quoted(tmp_path, monkeypatch):
+    path = write_dicom(tmp_path / "x.dcm", CT)
+
+    def fail(*_, **__):
+        raise ValueError("cannot convert PAT-4711")
+
+    monkeypatch.setattr("pydicom.dcmread", fail)
+    with pytest.raises(DataError, match=r"x.dcm: no readable DICOM file \(ValueError\)$"):
+        patient_of(path)

@@ -99,6 +99,15 @@ def test_the_window_comes_before_the_size(tmp_path):
     assert abs(read(path, window=[0, 100], size=(8, 8)).astype(int) - 127.5).max() < 2
 
 
+def test_an_edge_does_not_swing_over(tmp_path):
+    """Lanczos overshoots beside a step: below 0 stays black, above 255 white."""
+    step = np.zeros((64, 64), np.uint16)
+    step[:, 32:] = 4095
+    pixels = read(saved(tmp_path / "a.png", Image.fromarray(step)), [0, 4095], size=(16, 48))
+    assert pixels[:, :23].max() < 60
+    assert pixels[:, 25:].min() > 195
+
+
 def test_a_window_on_8_bits_and_on_colours(tmp_path):
     path = saved(tmp_path / "a.png", Image.fromarray(GREY))
     expected = np.rint(np.clip((GREY - 50.0) / 100, 0, 1) * 255)

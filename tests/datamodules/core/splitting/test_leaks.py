@@ -11,9 +11,11 @@ from medtail.datamodules.core.errors import DataError
 from medtail.datamodules.core.pixels.cache import open_store
 from medtail.datamodules.core.splitting.leaks import (
     count_similar,
+    forbid_identical_images,
     forbid_shared_groups,
     leak_report,
     perceptual_hashes,
+    same_images,
     without_copies,
 )
 from medtail.datamodules.core.table import SampleTable
@@ -74,3 +76,32 @@ def test_shared_groups_are_refused(tmp_path):
     table, split, _ = example(tmp_path)
     with pytest.raises(DataError, match="1 groups have images in both train and val"):
         forbid_shared_groups("x", table, split)
+
+
+@given(st.lists(st.sampled_from("abcdefg"), max_size=30))
+def test_same_images_is_brute_force(digests):
+    expected = [
+        [row for row, other in enumerate(digests) if other == digest]
+        for place, digest in enumerate(digests)
+        if digests.index(digest) == place and digests.count(digest) > 1
+    ]
+    assert [rows.tolist() for rows in same_images(np.array(digests, str))] == expected
+
+
+def test_the_same_image_in_two_splits_is_refused_with_one_of_each(tmp_path):
+    images = np.zeros((4, 28, 28, 3), np.uint8)
+    images[3] = 1
+    split = np.array(["train", "test", "train", "val"])
+    table = SampleTable(np.array(list("abcd")), np.zeros(4, np.int64))
+    with pytest.raises(DataError, match=r"'a' = 'b'\): 'medtail data duplicates y'.*exclude"):
+        forbid_identical_images("x", table, split, store_of(tmp_path, images), "y")
+
+
+def test_contrary_labels_within_train_are_reported(tmp_path):
+    """Not those of what is held out, which the exclusion of copies takes care of."""
+    images = np.repeat(np.arange(4, dtype=np.uint8), 2)[:, None, None, None]
+    images = np.broadcast_to(images, (8, 28, 28, 3)).copy()
+    split = np.array(["train"] * 4 + ["train", "test", "val", "val"])
+    target = np.array([0, 1, 1, 1, 0, 1, 0, 1])
+    table = SampleTable(np.array(list("abcdefgh")), target)
+    assert leak_report(table, split, store_of(tmp_path, images)).contrary == (("a", "b"),)
