@@ -26,7 +26,7 @@ def hand_over(folder: Path, cell: Cell, kept: "Kept", data: "Source") -> Descrip
     Raises:
         MedtailError: the method has state that is no tensor.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save  # its save_file makes files that only their owner reads
 
     method = kept.method
     state = {}
@@ -36,7 +36,7 @@ def hand_over(folder: Path, cell: Cell, kept: "Kept", data: "Source") -> Descrip
         state[name] = value.detach().cpu().clone().contiguous()
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f".{WEIGHTS}.{os.getpid()}.part"
-    save_file(state, part)
+    part.write_bytes(save(state))
     part.replace(folder / WEIGHTS)
     made = Description(
         cell=cell,
