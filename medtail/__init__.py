@@ -13,12 +13,15 @@ The command line does most of what there is to do (``medtail --help``). For prog
 >>> best = max(medtail.read_records("isic2018@lt100"), key=lambda r: r.metrics["balanced_accuracy"])
 >>> best.class_counts
 (778, 1678, 167, 77, 361, 16, 36)
+>>> network = medtail.load("ldam on isic2018@lt100")  # doctest: +SKIP
+>>> network(images)  # doctest: +SKIP
+tensor([[0.0312, 0.8817, ...
 
 ``data`` is a LightningDataModule and ``method`` a LightningModule: ``L.Trainer(max_epochs=5).fit(
 method, datamodule=data)`` trains it on the batches that it asks for, by ``method.recipe``, a
 ``medtail.methods.core.base.Recipe``. What is trained in several stages ``medtail.fit`` trains.
-Nothing is imported before it is
-needed: ``import medtail`` alone costs next to nothing.
+``network``, one that ``medtail bench`` has kept, maps uint8 images to class probabilities. Nothing
+is imported before it is needed: ``import medtail`` alone costs next to nothing.
 """
 
 from collections.abc import Callable
@@ -27,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .benchmark.evidence.record import Record
+    from .benchmark.networks.network import Network
     from .benchmark.scoring.submission import Scored
     from .datamodules.core.base import ImageDataModule
     from .datamodules.core.contract import DataSpec
@@ -39,6 +43,7 @@ __all__ = [
     "build_data",
     "build_method",
     "fit",
+    "load",
     "read_records",
     "score_predictions",
 ]
@@ -116,6 +121,28 @@ def fit(
     from .benchmark.tracks import single
 
     return single.fit(method, data, seed, backbone, params or {}, budget, tell)
+
+
+def load(network: Path | str, runs: Path | str = "runs") -> "Network":
+    """A trained network that ``medtail bench`` has kept, in evaluation mode.
+
+    Args:
+        network: its folder, a file of it, or a row by name such as ``ldam on isic2018@lt100`` or
+            ``ldam on isic2018@lt100, seed 0``.
+        runs: folder of results, in which rows are looked for.
+
+    Returns:
+        A module: uint8 images [B, C, H, W] of ``image_size`` -> probabilities [B, K] of
+        ``class_names``, normalised and computed as they were scored. A few-shot network learns its
+        classes first, by ``adapt``.
+
+    Raises:
+        MedtailError: no such network, or a damaged one.
+    """
+    from .benchmark.networks import finding
+    from .benchmark.networks.network import load as loaded
+
+    return loaded(finding.find(str(network), Path(runs)))
 
 
 def read_records(data: str, folder: Path | str | None = None) -> "list[Record]":
