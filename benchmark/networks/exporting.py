@@ -117,7 +117,7 @@ def _torchscript(network: Network, path: Path) -> dict[str, Any]:
             network, (example(network),), check_trace=False
         )
         torch.jit.save(traced, path)
-    again = torch.jit.load(path)  # type: ignore[no-untyped-call]
+        again = torch.jit.load(path)  # type: ignore[no-untyped-call]
     _compare(network, again, 0.0, "torchscript")
     return IO | {"precision": "as scored: equal to medtail's own to the last bit on a CPU"}
 

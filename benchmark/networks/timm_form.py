@@ -15,7 +15,7 @@ from .network import Network, example
 PROBES = 64  # random features on which a classifier's linear map is checked
 CHANGES = {  # what is done to timm's model before its weights are loaded
     "no_pool": "model.maxpool = torch.nn.Identity()",
-    "small_stem": "medtail.methods.core.backbones.small_stem(model, name)",
+    "small_stem": "medtail.methods.core.backbones.small_stem(model, '')",
 }
 
 
