@@ -43,7 +43,7 @@ class OneClass(Method):
 
     def features(self, image: Tensor) -> Tensor:
         """Images [B, C, H, W] -> features [B, D], also where a process has none of them (B = 0)."""
-        if len(image) or self._takes_none(image):
+        if image.shape[0] > 0 or self._takes_none(image):  # `len` would be fixed by an export
             return super().features(image)
         return super().features(image.new_zeros(1, *image.shape[1:]))[:0]
 
