@@ -1,5 +1,7 @@
 """What a result would be computed from here and now, and whether a kept one still is."""
 
+from functools import cache
+
 from medtail import datamodules
 from medtail.datamodules.core.content import Content as DataContent
 from medtail.datamodules.core.errors import DataError
@@ -20,21 +22,17 @@ def of(cell: Cell, data: DataContent) -> Content:
     )
 
 
-_known: dict[Terms, DataContent] = {}
-
-
+@cache
 def _here(terms: Terms) -> DataContent | None:
-    """That of the data as it lies here, where it is decoded; kept for the process's life."""
-    if terms not in _known:
-        try:
-            module = datamodules.build(terms.data, terms.image_size, **terms.arguments)
-            if not module.decoded:
-                return None
-            module.prepare()
-        except DataError:  # which is said where the data is needed
+    """That of the data as it lies here; None where it was not decoded when first asked."""
+    try:
+        module = datamodules.build(terms.data, terms.image_size, **terms.arguments)
+        if not module.decoded:
             return None
-        _known[terms] = module.content
-    return _known[terms]
+        module.prepare()
+    except DataError:  # which is said where the data is needed
+        return None
+    return module.content
 
 
 def now(cell: Cell) -> Content | None:
@@ -46,17 +44,23 @@ def now(cell: Cell) -> Content | None:
     return of(cell, found) if found else None
 
 
-def changed(record: Record, now: Content | None) -> str:
-    """What of a result's content is otherwise now, in words; empty where it still stands."""
+def changed(record: Record, cell: Cell) -> str:
+    """What of a result's content is otherwise now, in words; empty where it still stands.
+
+    Args:
+        record: of success.
+        cell: the same cell, as it is asked for here.
+    """
     old = record.content
     if old is None:
         return "its record does not say which data and code it was computed from"
-    if now is None:
+    found = now(cell)
+    if found is None:
         return ""
     words = {
         "data": "labels, groups or splits changed",
-        "pixels": f"the pixels are another version ({old.recipe}; now {now.recipe})",
+        "pixels": f"the pixels are another version ({old.recipe}; now {found.recipe})",
         "method": f"the code of {record.cell.method} changed",
     }
-    told = [text for name, text in words.items() if getattr(old, name) != getattr(now, name)]
+    told = [text for name, text in words.items() if getattr(old, name) != getattr(found, name)]
     return ", ".join(told)

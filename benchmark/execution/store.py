@@ -42,9 +42,9 @@ class Store:
         """The cell's record: that of this folder, or a published one that still stands."""
         path = self.folder(cell) / "record.json"
         own = record.parse(path.read_text(), str(path)) if path.exists() else None
-        if own is None or own.status == "failed" or contents.changed(own, contents.now(cell)):
+        if own is None or own.status == "failed" or contents.changed(own, cell):
             known = self.published.record(cell)
-            if known and known.status == "ok" and not contents.changed(known, contents.now(cell)):
+            if known and known.status == "ok" and not contents.changed(known, cell):
                 return known
         return own
 
@@ -52,7 +52,7 @@ class Store:
         """What makes the cell's good record one of other data or code; empty where it stands."""
         found = self.read(cell)
         good = found is not None and found.status == "ok"
-        return contents.changed(found, contents.now(cell)) if found and good else ""
+        return contents.changed(found, cell) if found and good else ""
 
     def done(self, cell: Cell) -> bool:
         """Whether the cell has a record of success, of the data and the method as they are now."""
