@@ -161,12 +161,16 @@ def read_records(data: str, folder: Path | str | None = None) -> "list[Record]":
 
 
 def score_predictions(
-    file: Path | str, data: str, folder: Path | str | None = None, form: str = ""
+    file: "Path | str | list[Path | str]",
+    data: str,
+    folder: Path | str | None = None,
+    form: str = "",
 ) -> "Scored":
     """Predictions made elsewhere: metrics, their intervals, and the rank that they would have.
 
     Args:
-        file: CSV or Parquet, ids and a column per class, see ``medtail score --help``.
+        file: CSV or Parquet, ids and a column per class, see ``medtail score --help``; of several
+            trainings a list, a file for each seed.
         data: name of the board, such as ``isic2018@natural``.
         folder: of leaderboards; by default the boards that come with medtail.
         form: ``probabilities`` or ``logits``; empty to tell by the numbers.
@@ -175,11 +179,11 @@ def score_predictions(
         MedtailError: a file that does not fit the test split of the data, or unknown data.
     """
     from .benchmark.evidence.shipped import SHIPPED
-    from .benchmark.scoring import scores_file, submission
+    from .benchmark.scoring import forms, scores_file, submission
 
-    truth = submission.truth_of(Path(folder) if folder else SHIPPED, data)
-    samples, known = truth.samples.id.tolist(), scores_file.form_of(form)
-    scores = scores_file.read(Path(file), truth.data.dataset, samples, truth.classes, known)
+    files = [Path(one) for one in (file if isinstance(file, list) else [file])]
+    truth, known = submission.truth_of(Path(folder or SHIPPED), data), forms.form_of(form)
+    scores = scores_file.read(files, truth.wanted, known)
     return submission.score(truth, scores)
 
 

@@ -1,8 +1,12 @@
 """Words and cells that all pages of the leaderboards share."""
 
+import re
+
 from .columns import Unit
 from .row import Row, Stat
 
+SUBMITTED = "◇"  # marks predictions that somebody handed in
+SAID = "submitted predictions: training not seen by medtail"
 LONGEST = 36  # letters of a row's name in a picture
 
 
@@ -16,12 +20,22 @@ def markdown(lines: list[list[str]], left: int = 1) -> str:
 def row_name(row: Row) -> str:
     """A method as code, with the marks that the notes of a table explain."""
     marks = " †" * row.reconstruction + " ‡" * bool(row.extras)
+    marks += f" {SUBMITTED}" * bool(row.submitted)
     return f"{code(row.name)}{marks}"
 
 
 def code(name: str) -> str:
     """A name as code in a cell of a table."""
-    return f"`{plain(name)}`"
+    text = plain(name)
+    if "`" not in text:
+        return f"`{text}`"
+    fence = "`" * (1 + max(map(len, re.findall("`+", text))))
+    return f"{fence} {text} {fence}"
+
+
+def inert(text: str) -> str:
+    """Somebody's sentence on one line of a page, without a meaning to Markdown or HTML."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~$&])", r"\\\1", " ".join(text.split()))
 
 
 def plain(text: str) -> str:
@@ -46,7 +60,13 @@ def row_seeds(row: Row) -> str:
 def marked(row: Row, value: Stat | None, best: float | None, unit: Unit = "percent") -> str:
     """A cell of a row: bold where it is the best, a cross where nothing finished."""
     text = shown(value, unit) if row.done else "✗"
-    return f"**{text}**" if row.complete and value and value.mean == best else text
+    ranked = row.complete and not row.submitted
+    return f"**{text}**" if ranked and value and value.mean == best else text
+
+
+def rank(number: int | None, row: Row) -> str:
+    """The first cell of a row."""
+    return SUBMITTED if row.submitted else str(number) if number else "-"
 
 
 def shown(value: Stat | None, unit: Unit = "percent") -> str:

@@ -10,14 +10,14 @@ from typing import Any
 from medtail.datamodules.core.names import DataName
 
 from ..evidence.record import Record
-from ..grid.again import suite_text
-from .certainty import NO_ROW, sure
-from .columns import COLUMNS, Column
+from .certainty import sure
+from .columns import COLUMNS
 from .critical_difference import critical
+from .json_rows import row_form, submitted_form, values_of
+from .outside import unmatched
 from .preamble import describe, facts
-from .row import Row, Stat
 from .section import Section
-from .standing import Numbers, RowStanding, Standing
+from .standing import Standing
 
 Json = Any
 SCHEMA = 1  # of the document
@@ -67,14 +67,18 @@ def _board(slug: str, sections: list[Section], standings: list[Standing]) -> Jso
 def _table(section: Section, standing: Standing) -> Json:
     view, example = section.view, section.example
     columns = section.columns([c.key for c in section.every_column])
-    columns = [c for c in columns if any(v is not None for r in section.rows for v in _all(r, c))]
+    columns = [
+        c for c in columns if any(v is not None for r in section.rows for v in values_of(r, c))
+    ]
     environments: list[Json] = []
     rows = [
-        _row(number, row, section, columns, standing.rows.get(row.name, NO_ROW), environments)
+        row_form(number, row, section, columns, standing.of(row), environments)
         for number, row in enumerate(section.rows, 1)
     ]
+    rows += [submitted_form(row, section, columns, standing) for row in section.outside]
     told = sure(section, standing)
     said = [*facts(section).splitlines(), *([f"- {told}"] if told else [])] if example else []
+    said += unmatched(section)
     return {
         "words": ", ".join(describe(section.terms)),
         "terms": section.terms.model_dump(mode="json"),
@@ -104,8 +108,7 @@ def _table(section: Section, standing: Standing) -> Json:
 def _class_titles(section: Section) -> Json:
     view = section.view
     titles = view.classes | {name: _title(name) for name in view.also}
-    known = {name for row in section.rows for r in row.done for name in r.metrics}
-    return [{"key": key, "title": title} for key, title in titles.items() if key in known]
+    return [{"key": key, "title": titles[key]} for key in section.class_metrics]
 
 
 def _title(name: str) -> str:
@@ -137,92 +140,6 @@ def _trained(record: Record) -> Json:
         return []
     pairs = zip(record.class_names, record.class_counts, strict=True)
     return [{"name": name, "train": count} for name, count in pairs]
-
-
-def _row(
-    number: int,
-    row: Row,
-    section: Section,
-    columns: list[Column],
-    known: RowStanding,
-    environments: list[Json],
-) -> Json:
-    cells = [r.cell for r in row.done + row.failed]
-    per_class = [entry["key"] for entry in _class_titles(section)]
-    made = {
-        "name": row.name,
-        "method": cells[0].method,
-        "params": cells[0].model_dump(mode="json")["params"],
-        "status": "reconstruction" if row.reconstruction else "faithful" if row.done else "",
-        "extras": row.extras,
-        "complete": row.complete,
-        "place": number if row.complete else None,
-        "rank": known.rank,
-        "wins": known.wins,
-        "metrics": {
-            c.key: _numbers(s, known.intervals.get(c.key)) for c in columns if (s := row.stat(c))
-        },
-        "values": {c.key: values for c in columns if _any(values := _all(row, c))},
-        "classes": {
-            name: [
-                _numbers(row.of_class(name, k), drawn[k] if drawn else None)
-                for k in range(len(section.names))
-            ]
-            for name in per_class
-            if row.done and (drawn := known.classes.get(name, ())) is not None
-        },
-        "records": [_record(r, environments) for r in row.done],
-        "failures": [
-            {"seed": r.cell.seed, "cell": r.cell_id, "reason": r.reason} for r in row.failed
-        ],
-        "summaries": [s.model_dump(mode="json") for s in known.summaries],
-        "again": suite_text(cells),
-    }
-    return made | (_course(row, section) if section.rounds and row.done else {})
-
-
-def _all(row: Row, metric: Column) -> list[float | None]:
-    """A column of every finished seed, None where one has none."""
-    values = row.values(metric)
-    if len(values) == len(row.done):
-        return list(values)
-    one = [Row(row.name, (r,), (), row.expected).stat(metric) for r in row.done]
-    return [s.mean if s else None for s in one]
-
-
-def _any(values: list[float | None]) -> bool:
-    return any(v is not None for v in values)
-
-
-def _numbers(value: Stat | None, drawn: Numbers | None) -> Json:
-    return [value.mean, value.sd, *(drawn[1:] if drawn else (None, None))] if value else None
-
-
-def _course(row: Row, section: Section) -> Json:
-    """Active: metrics after every training, and the images of each class that were chosen."""
-    trained = [t.metrics for r in row.done for t in r.rounds]
-    names = sorted({k for m in trained for k, v in m.items() if isinstance(v, int | float)})
-    found = {n: [row.of_round(n, k) for k in range(section.rounds)] for n in names}
-    return {
-        "rounds": {n: [[s.mean, s.sd] if s else None for s in ss] for n, ss in found.items()},
-        "picked": [
-            s.mean if (s := row.picked([k], section.rounds)) else None
-            for k in range(len(section.names))
-        ],
-    }
-
-
-def _record(record: Record, environments: list[Json]) -> Json:
-    """Its provenance in short; what many share stands once, in ``environments``."""
-    stages = [s.model_dump(mode="json", exclude={"history"}) for s in record.stages]
-    made: Json = {"seed": record.cell.seed, "cell": record.cell_id, "stages": stages}
-    if origin := record.provenance:
-        shared = origin.model_dump(mode="json", exclude={"commit", "finished"})
-        if shared not in environments:
-            environments.append(shared)
-        made |= {"commit": origin.commit, "finished": origin.finished}
-        made["environment"] = environments.index(shared)
-    return made | ({"cost": record.cost.model_dump(mode="json")} if record.cost else {})
 
 
 def _rounded(value: Json) -> Json:

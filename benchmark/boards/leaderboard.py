@@ -14,11 +14,13 @@ from rich.table import Table
 
 from medtail.datamodules.core.errors import MedtailError
 
+from ..evidence.predictions import Predictions
 from ..evidence.published import publish, read_predictions
 from ..evidence.record import Record, read_lines, write
 from . import json_form
 from . import markdown as pages
 from .front import front
+from .outside import attach
 from .page import document
 from .picture import picture
 from .preamble import describe
@@ -30,8 +32,13 @@ __all__ = ["publish", "read_predictions", "render", "terminal_tables"]
 BOARDS = re.compile(r"<!-- *boards: *(.*?) *-->")
 
 
+def _scores(root: Path, slug: str, given: dict[str, Predictions]) -> dict[str, Predictions]:
+    """Published predictions, and those that were handed in."""
+    return read_predictions(root, slug) | given
+
+
 def render(root: Path) -> list[Path]:
-    """Write every page, CSV and picture from ``records/`` and ``predictions/`` alone.
+    """Write every page, CSV and picture from ``records/``, ``predictions/`` and ``outside/`` alone.
 
     Beside them only one thing counts: which notes on a board lie in ``../docs/``.
 
@@ -49,7 +56,8 @@ def render(root: Path) -> list[Path]:
         parts = sections(read_lines(root / "records" / f"{slug}.jsonl"))
         if not parts:
             continue
-        known[slug] = standings(root, slug, parts, partial(read_predictions, root, slug))
+        parts, given = attach(root, slug, parts, partial(read_predictions, root, slug))
+        known[slug] = standings(root, slug, parts, partial(_scores, root, slug, given))
         image = picture(slug, parts, [describe(s.terms) for s in parts])
         markdown = pages.board(slug, parts, known[slug], image is not None, _notes(root, slug))
         files = {"md": markdown, "csv": pages.table(parts, known[slug])}

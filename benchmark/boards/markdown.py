@@ -9,9 +9,10 @@ from rich.table import Table
 from medtail.datamodules.core.contract import Track
 
 from .active_tables import choices, course, penalties
-from .certainty import NO_ROW, ends, places, sure
+from .certainty import ends, places, sure
 from .columns import column
-from .formatting import digits, markdown, marked, plain, row_name, row_seeds, shown
+from .formatting import digits, markdown, marked, plain, rank, row_name, row_seeds, shown
+from .outside import words
 from .preamble import describe, facts
 from .row import Stat
 from .section import Section, apart
@@ -60,7 +61,8 @@ def board(
         if section.example:
             told = sure(section, standing)
             parts += [facts(section) + (f"\n- {told}" if told else "")]
-            parts += [_ranking(section, standing), _classes(section)]
+            parts += [_ranking(section, standing), *words(section, standing)]
+            parts += [_classes(section)]
             if section.track == "active":
                 parts += [course(section), choices(section), *penalties(section)]
         parts += _failures(section)
@@ -85,20 +87,19 @@ def table(sections: list[Section], standings: list[Standing]) -> str:
     out.writerow(head)
     for section, standing in zip(sections, standings, strict=True):
         place = {n: k for k, n in enumerate(section.names)}
-        for rank, row in enumerate(section.rows, 1):
-            known = standing.rows.get(row.name, NO_ROW)
+        for number, row in section.shown:
+            known = standing.of(row)
             stats = [(row.stat(c), known.intervals.get(c.key)) for c in columns]
             for _, metric, name in entries:
                 k = place.get(name)
                 drawn = known.classes.get(metric, ())
                 value = row.of_class(metric, k) if k is not None else None
                 stats.append((value, drawn[k] if drawn and k is not None else None))
-            status = "reconstruction" if row.reconstruction else "faithful" if row.done else ""
-            number = [rank if row.complete else "", row.name, status, len(row.done)]
+            first = [number or "", row.name, row.status, len(row.done)]
             sure = [*(known.rank or ("", "")), digits(known.wins)]
             values = [digits(v) for pair in stats for v in _parts(*pair)]
             terms = ", ".join(describe(section.terms))
-            out.writerow([terms, *number, len(row.failed), *sure, *values])
+            out.writerow([terms, *first, len(row.failed), *sure, *values])
     return file.getvalue()
 
 
@@ -113,16 +114,16 @@ def terminal(data: str, section: Section) -> Table:
     caption = "; ".join(describe(section.terms))
     made = Table(title=data, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     columns = section.columns(section.view.terminal)
-    longest = max(len(row.name) for row in section.rows)
+    longest = max(len(row.name) for _, row in section.shown)
     made.add_column("", justify="right")
     made.add_column("Method", overflow="fold", min_width=min(longest, LONGEST))
     for title in (*(f"{c.short or c.title}{c.sign}" for c in columns), "Seeds"):
         made.add_column(title, justify="right")
-    for rank, row in enumerate(section.rows, 1):
+    for number, row in section.shown:
         values = [shown(row.stat(c), c.unit) for c in columns]
         style = "red" if row.failed else None if row.complete else "yellow"
-        number = str(rank) if row.complete else "-"
-        made.add_row(number, row.name.replace("[", "\\["), *values, row_seeds(row), style=style)
+        name = row.name.replace("[", "\\[")
+        made.add_row(rank(number, row), name, *values, row_seeds(row), style=style)
     return made
 
 
@@ -132,11 +133,11 @@ def _ranking(section: Section, standing: Standing) -> str:
     titles = [c.title for c in columns]
     titles[after:after] = ["95 % interval", "Rank, 95 %"]
     lines = [["", "Method", *titles, "Seeds"]]
-    for rank, row in enumerate(section.rows, 1):
+    for number, row in section.shown:
         cells = [marked(row, row.stat(c), section.best(c), c.unit) for c in columns]
-        known = standing.rows.get(row.name, NO_ROW)
+        known = standing.of(row)
         cells[after:after] = [ends(known.intervals.get(primary.key)), places(known)]
-        lines.append([str(rank) if row.complete else "-", row_name(row), *cells, row_seeds(row)])
+        lines.append([rank(number, row), row_name(row), *cells, row_seeds(row)])
     counts = ", ".join(c.title.lower() for c in columns if c.unit == "count")
     notes = f"In %{f' ({counts}: a number)' if counts else ''}, ranked by {primary.words}; "
     notes += "the best mean of a column is **bold**."
@@ -160,7 +161,7 @@ def _classes(section: Section) -> str:
     several = len(titles) > 1
     head = [_head(section, k) + (f"<br>{titles[n]}" if several else "") for n, k in entries]
     lines = [["Method", *head]]
-    for row in section.rows:
+    for _, row in section.shown:
         if row.done:
             stats = [marked(row, row.of_class(*entry), b) for entry, b in best.items()]
             lines.append([row_name(row), *stats])

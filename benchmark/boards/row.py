@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..evidence.outside import Submitted
 from ..evidence.record import Record
 from .columns import Column
 
@@ -36,13 +37,15 @@ class Row:
         name: see ``Cell.row``; where rows share one, with the parameters that differ.
         done: records of seeds that finished.
         failed: records of seeds that did not.
-        expected: the seeds of any row of its section.
+        expected: the seeds of any row of its section; of submitted predictions their own.
+        submitted: what is known of predictions that somebody handed in; None for what ran here.
     """
 
     name: str
     done: tuple[Record, ...]
     failed: tuple[Record, ...]
     expected: frozenset[int]
+    submitted: Submitted | None = None
 
     @property
     def complete(self) -> bool:
@@ -53,6 +56,13 @@ class Row:
     def reconstruction(self) -> bool:
         """Whether the method's paper leaves a formula open."""
         return any(r.provenance_status == "reconstruction" for r in self.done)
+
+    @property
+    def status(self) -> str:
+        """``faithful``, ``reconstruction`` or ``submitted``; empty where nothing finished."""
+        if self.submitted:
+            return "submitted"
+        return "reconstruction" if self.reconstruction else "faithful" if self.done else ""
 
     @property
     def extras(self) -> list[str]:

@@ -25,11 +25,30 @@ class Section:
         rows: ranked first by the track's primary column, then without all seeds, then failed
             altogether.
         example: a finished record, which names the classes and counts; None if all failed.
+        outside: predictions that were handed in, see ``outside.attach``: shown beside the rows.
+        unmatched: names of others, which cannot be shown.
     """
 
     terms: Terms
     rows: tuple[Row, ...]
     example: Record | None
+    outside: tuple[Row, ...] = ()
+    unmatched: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> list[tuple[int | None, Row]]:
+        """Rows with their rank (None without one), and the submitted ones where their mean falls.
+
+        Only the others are ranked.
+        """
+        primary = column(self.view.primary)
+        found = [(n if row.complete else None, row) for n, row in enumerate(self.rows, 1)]
+        for row in self.outside:
+            mine = row.stat(primary)
+            above = [r.stat(primary) for n, r in found if n or r.submitted]
+            place = sum(1 for s in above if s and (mine is None or s.mean > mine.mean))
+            found.insert(place, (None, row))
+        return found
 
     @property
     def records(self) -> list[Record]:
@@ -78,6 +97,12 @@ class Section:
     def rounds(self) -> int:
         """Active: trainings of a row."""
         return len(self.example.rounds) if self.example else 0
+
+    @property
+    def class_metrics(self) -> list[str]:
+        """Per-class metrics that a row has, in the order of its track's view."""
+        known = {name for row in self.rows for r in row.done for name in r.metrics}
+        return [name for name in (*self.view.classes, *self.view.also) if name in known]
 
     def columns(self, keys: Sequence[str]) -> list[Column]:
         """Columns by key, some only if a row has a value."""

@@ -6,6 +6,7 @@ evidence did not change is read from there, as the bootstrap of a large board ta
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from ..evidence.predictions import Predictions
 from ..evidence.record import write
 from ..grid.cell import Frozen, digest
 from ..statistics import ranking
-from ..statistics.intervals import Floats, auc, draw_seeds, interval, over_seeds
+from ..statistics.intervals import Floats, Interval, auc, draw_seeds, interval, over_seeds
 from .replicates import Replicates, defined, replicates
+from .row import Row
 from .section import Section
 
 VERSION = 1  # of the statistics: another one computes all again
@@ -65,11 +67,18 @@ class Standing(Frozen):
         rows: by name.
         smallest_difference: of the primary metric, that a paired test would find four times in
             five; the median over pairs of ranked rows.
+        outside: of predictions that were handed in, by name.
     """
 
     key: str
     rows: dict[str, RowStanding]
     smallest_difference: float | None = None
+    outside: dict[str, RowStanding] = {}
+
+    def of(self, row: Row) -> RowStanding:
+        """What is known of a row, which may be nothing."""
+        known = self.outside if row.submitted else self.rows
+        return known.get(row.name, RowStanding(intervals={}, classes={}))
 
 
 def standings(
@@ -97,11 +106,19 @@ def standings(
             if key not in known
         }
     found = [known[key] for key in keys]
-    text = json.dumps([s.model_dump(mode="json") for s in found], separators=(",", ":"))
+    text = json.dumps([_dumped(s) for s in found], separators=(",", ":"))
     lines = text.replace('},"', '},\n"') + "\n"
     if not path.exists() or path.read_text() != lines:
         write(path, lines)
     return found
+
+
+def _dumped(standing: Standing) -> dict[str, object]:
+    """As JSON; a table beside which nothing stands keeps its bytes."""
+    made = standing.model_dump(mode="json")
+    if not made["outside"]:
+        del made["outside"]
+    return made
 
 
 def compute(section: Section, stored: dict[str, Predictions], key: str) -> Standing:
@@ -113,15 +130,13 @@ def compute(section: Section, stored: dict[str, Predictions], key: str) -> Stand
         key: of the result.
     """
     drawn = replicates(section, stored)
-    rows = {name: _row(values, section.track == "active") for name, values in drawn.items()}
-    if section.track == "long_tail":
-        for row in (r for r in section.rows if r.name in rows):
-            found = tuple(_summary(r.cell.seed, stored[r.cell_id]) for r in row.done)
-            rows[row.name] = rows[row.name].model_copy(update={"summaries": found})
+    rows = _rows(section, drawn, stored)
+    beside = replace(section, rows=section.outside)
+    outside = _rows(beside, replicates(beside, stored), stored) if section.outside else {}
     primary, ranked = section.view.primary, [r.name for r in section.rows if r.complete]
     ranked = [n for n in ranked if n in drawn and defined(drawn[n][primary])]
     if not ranked:
-        return Standing(key=key, rows=rows)
+        return Standing(key=key, rows=rows, outside=outside)
     values = np.stack([draw_seeds(drawn[n][primary][:, 1:]) for n in ranked], 1)
     for name, rank, wins in zip(
         ranked, ranking.rank_intervals(values), ranking.win_rates(values).tolist(), strict=True
@@ -129,9 +144,20 @@ def compute(section: Section, stored: dict[str, Predictions], key: str) -> Stand
         rate = None if np.isnan(wins) else round(wins, 4)
         rows[name] = rows[name].model_copy(update={"rank": rank, "wins": rate})
     smallest = ranking.smallest_difference(values)
-    return Standing(
-        key=key, rows=rows, smallest_difference=None if smallest is None else round(smallest, 6)
-    )
+    rounded = None if smallest is None else round(smallest, 6)
+    return Standing(key=key, rows=rows, smallest_difference=rounded, outside=outside)
+
+
+def _rows(
+    section: Section, drawn: dict[str, Replicates], stored: dict[str, Predictions]
+) -> dict[str, RowStanding]:
+    """What each row's own predictions tell."""
+    rows = {name: _row(values, section.track == "active") for name, values in drawn.items()}
+    if section.track == "long_tail":
+        for row in (r for r in section.rows if r.name in rows):
+            found = tuple(_summary(r.cell.seed, stored[r.cell_id]) for r in row.done)
+            rows[row.name] = rows[row.name].model_copy(update={"summaries": found})
+    return rows
 
 
 def _row(values: Replicates, seeds_alone: bool) -> RowStanding:
@@ -168,21 +194,30 @@ def _summary(seed: int, given: Predictions) -> Summary:
 
 
 def _numbers(values: Floats, seeds_alone: bool) -> Numbers | None:
-    """From [S, 1 + R]; None where one seed is all that could vary."""
-    plain = values[:, 0]
-    if seeds_alone and len(plain) == 1:
+    """Rounded; None where one seed is all that could vary."""
+    if seeds_alone and len(values) == 1:
         return None
-    if seeds_alone:
-        found = over_seeds(plain)
-    else:
-        found = interval(float(plain.mean()), draw_seeds(values[:, 1:]))
+    found = estimate(values, seeds_alone)
     return round(found.mean, 6), round(found.low, 6), round(found.high, 6)
+
+
+def estimate(values: Floats, seeds_alone: bool) -> Interval:
+    """A metric of a row, from its values [S, 1 + R] of S seeds.
+
+    Args:
+        values: on the test as it is, then on draws of it.
+        seeds_alone: whether the draws say nothing (active), so that only seeds vary.
+    """
+    plain = values[:, 0]
+    if seeds_alone:
+        return over_seeds(plain)
+    return interval(float(plain.mean()), draw_seeds(values[:, 1:]))
 
 
 def _key(section: Section) -> str:
     evidence = [
         [row.name, row.complete, *([r.cell_id, r.predictions, r.metrics] for r in row.done)]
-        for row in section.rows
+        for row in (*section.rows, *section.outside)
         if row.done
     ]
     return digest([VERSION, *evidence])

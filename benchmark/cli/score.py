@@ -1,142 +1,151 @@
 """The command that ranks predictions made elsewhere: ``medtail score``."""
 
 import json
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.names import DataName
 
 from .options import KnownBoards, known_boards
 
 if TYPE_CHECKING:
+    from ..comparison.differences import Comparison
+    from ..evidence.outside import Submitted
     from ..scoring.scores_file import Scores
-    from ..scoring.submission import Scored, Truth
-    from ..statistics.intervals import Interval
+    from ..scoring.submission import Truth
 
 console = Console()
-ALSO = ("macro_ap", "accuracy", "mcc", "ece")  # shown beside what a page shows
-CAVEATS = (
-    "one set of predictions: its intervals (bootstrap) know the test's chance, not the training's",
-    "not on the board, nothing was written there: what was made elsewhere has no provenance "
-    "(training data, choice of the epoch, whether the test was seen before)",
-)
+ADDED = Path("runs/leaderboards")  # the project's own boards keep to what medtail ran
 
 
 def score(
-    file: Annotated[
-        Path,
-        typer.Argument(help="CSV or Parquet: ids and a column per class; or MedMNIST's CSV."),
-    ],
-    data: Annotated[str, typer.Option("--data", help="The board, such as isic2018@natural.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="CSV or Parquet: ids and a column per class; a file for each seed."),
+    ] = None,
+    data: Annotated[str, typer.Option("--data", help="The board, such as isic2018@natural.")] = "",
     form: Annotated[
         str, typer.Option(help="probabilities or logits; empty to tell by the numbers.")
+    ] = "",
+    against: Annotated[
+        str, typer.Option("--against", help="Rows of the board to compare with: erm,proco.")
+    ] = "",
+    name: Annotated[str, typer.Option("--name", help="What the predictions go by.")] = "",
+    url: Annotated[str, typer.Option("--url", help="With --add: where more is told.")] = "",
+    note: Annotated[str, typer.Option("--note", help="With --add: a line about them.")] = "",
+    add: Annotated[
+        bool, typer.Option("--add", help="Put them beside the board's rows, marked as submitted.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="With --add: in place of those of the same name.")
+    ] = False,
+    remove: Annotated[
+        str, typer.Option("--remove", metavar="NAME", help="Take submitted predictions off.")
     ] = "",
     out: Annotated[
         Path | None, typer.Option(help="A new JSON file that keeps what is printed.")
     ] = None,
     leaderboards: KnownBoards = None,
 ) -> None:
-    """Score predictions made elsewhere: metrics, intervals, and the rank they would have."""
-    from ..evidence import record
-    from ..scoring import scores_file, submission
+    """Score predictions made elsewhere: metrics, intervals, and the rank they would have.
 
-    known = scores_file.form_of(form)
-    leaderboards = known_boards(leaderboards, console)
+    Beside a board's rows only with --add, in runs/leaderboards or the folder that is named.
+    """
+    from ..evidence import record
+    from ..scoring import forms, pages, scores_file, submission, submitting
+
+    _check(files, data, name, add, url or note or replace, remove)
+    target = leaderboards or ADDED
+    if remove:
+        submitting.remove(target, data, remove)
+        _render(target, data, f"{remove}: removed from")
+        return
+    assert files  # _check has seen to it
+    kind = forms.form_of(form)
+    source = _source(target, data) if add else known_boards(leaderboards, console)
     if out and out.exists():
         raise MedtailError(f"--out {out} exists already: name a new file")
-    if out and out.resolve().is_relative_to(leaderboards.resolve()):
+    if out and out.resolve().is_relative_to(source.resolve()):
         raise MedtailError(f"--out {out}: the leaderboards keep only what medtail ran itself")
-    truth = submission.truth_of(leaderboards, data)
-    scores = scores_file.read(
-        file, truth.data.dataset, truth.samples.id.tolist(), truth.classes, known
+    truth = submission.truth_of(source, data)
+    scores = scores_file.read(files, truth.wanted, kind)
+    entry = submission.entry_of(truth, scores, name or submission.UNNAMED, url, note)
+    scored = submission.score(truth, scores, entry)
+    compared = _against(source, truth, entry, scores, against)
+    notes = pages.notes(truth, scores, add)
+    console.print(
+        f"{', '.join(f.name for f in files)} on {truth.data}", markup=False, highlight=False
     )
-    scored = submission.score(truth, scores)
-    notes = _notes(truth, scores)
-    console.print(f"{file.name} on {truth.data}", markup=False, highlight=False)
-    console.print(_metrics(truth, scored), _classes(truth, scored))
-    for line in (_rank(truth, scored), *notes):
+    console.print(*pages.tables(truth, scored))
+    for line in (pages.rank(truth, scored), *notes):
         console.print(f"- {line}", markup=False, highlight=False)
+    _show(compared)
     if out:
-        record.write(out, json.dumps(_values(file, truth, scores, scored, notes), indent=1) + "\n")
+        values = pages.values(files, truth, scores, scored, notes)
+        record.write(out, json.dumps(values, indent=1) + "\n")
         console.print(f"{out}: written", markup=False, highlight=False)
+    if add:
+        submitting.add(target, source, truth, scores, entry, replace)
+        _render(target, data, f"{entry.name}: beside the rows of")
 
 
-def _notes(truth: "Truth", scores: "Scores") -> list[str]:
-    source = f"{len(truth.samples.id):,} test samples, targets and groups from {truth.source}"
-    return [source, *scores.notes, *CAVEATS]
+def _check(
+    files: list[Path] | None, data: str, name: str, add: bool, more: object, remove: str
+) -> None:
+    """Refuse what does not go together."""
+    if not data:
+        raise MedtailError("--data: name the board, such as --data isic2018@natural")
+    if remove and (files or add):
+        raise MedtailError(f"--remove {remove}: takes no file, and no --add beside it")
+    if not files and not remove:
+        raise MedtailError("name a file of scores: CSV or Parquet, ids and a column per class")
+    if add and not name:
+        raise MedtailError("--add: say by --name what the predictions go by")
+    if more and not add:
+        raise MedtailError("--url, --note and --replace belong to --add, which is not there")
 
 
-def _metrics(truth: "Truth", scored: "Scored") -> Table:
-    from ..boards.columns import VIEWS, column
-
-    table = _table("")
-    for key in dict.fromkeys((*VIEWS[truth.track].page, *ALSO)):
-        shown = column(key)
-        value = scored.metrics.get(shown.name)
-        if isinstance(value, float) and shown.source == "metrics":
-            table.add_row(shown.title, f"{100 * value:.1f}", _ends(scored.intervals.get(key)))
-    return table
+def _source(target: Path, data: str) -> Path:
+    """The folder whose board predictions are added to: the target, or one it is begun with."""
+    if (target / "records" / f"{DataName.parse(data)}.jsonl").exists():
+        return target
+    return known_boards(None, console)
 
 
-def _classes(truth: "Truth", scored: "Scored") -> Table:
-    from ..boards.columns import VIEWS
+def _against(
+    root: Path, truth: "Truth", entry: "Submitted", scores: "Scores", names: str
+) -> "list[Comparison]":
+    from ..comparison import differences
+    from ..scoring.submission import given_of
 
-    table = _table(next(iter(VIEWS[truth.track].classes.values())) + " of")
-    for name, value in zip(truth.names, scored.classes, strict=True):
-        table.add_row(escape(name), f"{100 * value.mean:.1f}" if value else "n/a", _ends(value))
-    return table
-
-
-def _table(first: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
-    table.add_column(first, min_width=20)
-    table.add_column("%", justify="right")
-    table.add_column("95 % interval", justify="right", no_wrap=True)
-    return table
+    # Names may have parameters: mixup(alpha=0.2, beta=1).
+    bases = [part.strip() for part in re.split(r",(?![^(]*\))", names) if part.strip()]
+    if not bases:
+        return []
+    slugs = differences.boards(root, str(truth.data))
+    more = [(entry, given_of(truth, scores))]
+    return differences.compare(root, slugs, entry.name, bases, more)
 
 
-def _ends(value: "Interval | None") -> str:
-    return f"{100 * value.low:.1f} to {100 * value.high:.1f}" if value else ""
+def _show(found: "list[Comparison]") -> None:
+    from ..comparison import pages
+
+    for one in found:
+        console.print(pages.table(one))
+    if found:
+        console.print(pages.HOW, highlight=False)
+    for line in pages.verdict(found):
+        console.print(line, highlight=False, markup=False)
 
 
-def _rank(truth: "Truth", scored: "Scored") -> str:
-    from ..boards.columns import VIEWS, column
+def _render(root: Path, data: str, told: str) -> None:
+    from ..boards import leaderboard
 
-    rank = scored.rank
-    if rank is None or truth.section is None:
-        return f"no rank: there is no board of {truth.data} yet (medtail bench writes one)"
-    primary = column(VIEWS[truth.track].primary)
-    parts = [f"would be {rank.place} of {rank.of} by {primary.words}"]
-    if rank.best < rank.worst:
-        parts[0] += f" ({rank.best} to {rank.worst} at the ends of its interval)"
-    for word, row in (("below", rank.above), ("above", rank.below)):
-        if row:
-            parts.append(f"{word} {row[0]}, {100 * row[1]:.1f}")
-    seeds = len(truth.section.seeds)
-    return "; ".join(parts) + f" (means of {seeds} seed{'s' * (seeds > 1)})"
-
-
-def _values(
-    file: Path, truth: "Truth", scores: "Scores", scored: "Scored", notes: list[str]
-) -> dict[str, Any]:
-    return {
-        "file": file.name,
-        "data": str(truth.data),
-        "samples": len(truth.samples.id),
-        "form": scores.form,
-        "metrics": scored.metrics,
-        "balanced": scored.balanced,
-        "intervals": {name: [v.low, v.high] for name, v in scored.intervals.items()},
-        "classes": {
-            name: [v.mean, v.low, v.high] if v else None
-            for name, v in zip(truth.names, scored.classes, strict=True)
-        },
-        "rank": vars(scored.rank) if scored.rank else None,
-        "notes": notes,
-    }
+    leaderboard.render(root)
+    slug = DataName.parse(data)
+    console.print(f"{told} {root / f'{slug}.md'}", markup=False, highlight=False, soft_wrap=True)

@@ -4,9 +4,10 @@ A comparison is of two rows of a table: the same seeds, samples and draws. Nothi
 boards, as regimes of one dataset share its images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,11 @@ from medtail.datamodules.core.errors import MedtailError, unknown
 
 from ..boards.columns import Column, column
 from ..boards.leaderboard import read_predictions
+from ..boards.outside import attach
 from ..boards.replicates import defined, replicates
 from ..boards.section import Row, Section, apart, sections
+from ..evidence.outside import Given, Submitted
+from ..evidence.predictions import Predictions
 from ..evidence.record import read_lines
 from ..statistics.intervals import Floats, Interval, draw_seeds, interval, over_seeds
 from ..statistics.ranking import holm
@@ -62,6 +66,7 @@ class Comparison:
         metrics: differences, the primary metric first.
         classes: differences of every class.
         p: of the primary metric, corrected for all comparisons of the call (Holm).
+        submitted: those of the two names that are of predictions somebody handed in.
     """
 
     data: str
@@ -72,6 +77,7 @@ class Comparison:
     metrics: tuple[Difference, ...]
     classes: tuple[Difference, ...]
     p: float = 1.0
+    submitted: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -97,27 +103,38 @@ def boards(root: Path, data: str = "*") -> list[str]:
     return [name for name in known if any(fnmatch(name, p) for p in patterns)]
 
 
-def compare(root: Path, data: Sequence[str], new: str, bases: Sequence[str]) -> list[Comparison]:
+def compare(
+    root: Path,
+    data: Sequence[str],
+    new: str,
+    bases: Sequence[str],
+    more: Sequence[tuple[Submitted, Given]] = (),
+) -> list[Comparison]:
     """A row against others on every board that has both.
 
     Args:
         root: folder of leaderboards.
         data: names of boards.
-        new: a row's name.
+        new: a row's name, or that of predictions which were handed in.
         bases: others'.
+        more: predictions that stand on no board, as if they did.
 
     Raises:
         MedtailError: a row that no board has, two that never meet, or no seed that both have.
     """
+    if new in bases:
+        raise MedtailError(f"{new}: a row is not compared with itself")
     found: list[Comparison] = []
     known: dict[str, list[Section]] = {}
     for name in data:
         tables = sections(read_lines(root / "records" / f"{name}.jsonl"))
+        stored = cache(partial(read_predictions, root, name))
+        tables, given = attach(root, name, tables, stored, more)
         for table in tables:
-            rows = {row.name: row for row in table.rows if row.done}
+            rows = {row.name: row for row in (*table.rows, *table.outside) if row.done}
             known |= {row: tables for row in rows}
-            if new in rows:
-                found += [_pair(root, name, table, rows[new], rows[b]) for b in bases if b in rows]
+            pairs = [(rows[new], rows[b]) for b in bases if b in rows] if new in rows else []
+            found += [_pair(root, name, table, *pair, stored() | given) for pair in pairs]
     where = data[0] if len(data) == 1 else f"these {len(data)} boards"
     for name in (new, *bases):
         if name not in known:
@@ -132,14 +149,17 @@ def compare(root: Path, data: Sequence[str], new: str, bases: Sequence[str]) -> 
 def _never_meet(tables: list[Section], new: str, base: str) -> str:
     """Why two rows are in no table together."""
     homes = [
-        next((t for t in tables if name in {r.name for r in t.rows}), None) for name in (new, base)
+        next((t for t in tables if name in {r.name for r in (*t.rows, *t.outside)}), None)
+        for name in (new, base)
     ]
     if homes[0] and homes[1]:
         return f"cannot be compared: {apart(homes[0], homes[1])}; run one of them again"
     return "are on no board together"
 
 
-def _pair(root: Path, data: str, table: Section, new: Row, base: Row) -> Comparison:
+def _pair(
+    root: Path, data: str, table: Section, new: Row, base: Row, known: Mapping[str, Predictions]
+) -> Comparison:
     seeds = sorted({r.cell.seed for r in new.done} & {r.cell.seed for r in base.done})
     if not seeds:
         raise MedtailError(f"{data}: {new.name} and {base.name} have no seed in common")
@@ -147,7 +167,12 @@ def _pair(root: Path, data: str, table: Section, new: Row, base: Row) -> Compari
         replace(row, done=tuple(r for r in row.done if r.cell.seed in seeds)) for row in (new, base)
     )
     wanted = {r.cell_id for row in rows for r in row.done}
-    stored = {k: p for k, p in read_predictions(root, data).items() if k in wanted}
+    stored = {k: p for k, p in known.items() if k in wanted}
+    if len({p.truth for p in stored.values()}) > 1:
+        raise MedtailError(
+            f"{data}: {new.name} and {base.name} were scored on other ids or targets: run or score "
+            "one of them again on the data of the other"
+        )
     drawn = replicates(replace(table, rows=rows), stored)
     if len(drawn) < 2:
         missing = new.name if new.name not in drawn else base.name
@@ -167,8 +192,10 @@ def _pair(root: Path, data: str, table: Section, new: Row, base: Row) -> Compari
         for k in table.by_count
         if defined(one[entry.name][..., k]) and defined(other[entry.name][..., k])
     ]
+    submitted = tuple(row.name for row in rows if row.submitted)
     return Comparison(
-        data, table.track, new.name, base.name, tuple(seeds), tuple(metrics), tuple(classes)
+        *(data, table.track, new.name, base.name, tuple(seeds), tuple(metrics), tuple(classes)),
+        submitted=submitted,
     )
 
 

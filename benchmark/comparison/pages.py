@@ -14,6 +14,7 @@ from rich.table import Table
 from medtail.datamodules.core.names import DataName
 
 from ..boards.columns import VIEWS, column
+from ..boards.formatting import SAID, SUBMITTED
 from ..boards.picture import STYLE
 from .differences import Comparison, Difference
 
@@ -27,7 +28,8 @@ COLOURS = {"higher": "#1b7837", "lower": "#b2182b", "cannot tell": "0.45"}
 
 def table(one: Comparison) -> Table:
     """A comparison for the terminal, metrics then classes."""
-    title = escape(f"{one.new} against {one.base} on {one.data}")
+    names = [f"{n} {SUBMITTED}" if n in one.submitted else n for n in (one.new, one.base)]
+    title = escape(f"{names[0]} against {names[1]} on {one.data}")
     seeds = f"{len(one.seeds)} seed{'s' if len(one.seeds) > 1 else ''}: {one.verdict}"
     shown = Table(
         title=title, caption=seeds, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False
@@ -56,6 +58,8 @@ def verdict(found: Sequence[Comparison]) -> list[str]:
         amount = f"{len(mine)} board{'s' * (len(mine) > 1)}"
         origin = f"{len(sources)} dataset{'s' * (len(sources) > 1)}"
         said.append(f"{mine[0].new} against {base}, {amount} of {origin}: {'; '.join(parts)}.")
+    if beside := dict.fromkeys(name for c in found for name in c.submitted):
+        said.append(f"{SUBMITTED} {', '.join(beside)}: {SAID}.")
     return said
 
 
@@ -68,7 +72,8 @@ def picture(found: Sequence[Comparison]) -> bytes:
         axes = figure.subplots(len(data), 1, squeeze=False, height_ratios=heights)[:, 0]
         for place, name in zip(axes, data, strict=True):
             _panel(place, name, [c for c in found if c.data == name])
-        figure.suptitle(f"{found[0].new} minus ...", x=0.02, ha="left", weight="bold")
+        new = found[0].new + " (submitted)" * (found[0].new in found[0].submitted)
+        figure.suptitle(f"{new} minus ...", x=0.02, ha="left", weight="bold")
         figure.tight_layout(rect=(0, 0, 1, 0.99))
         file = io.BytesIO()
         FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
@@ -80,7 +85,8 @@ def _panel(axes: Axes, data: str, found: list[Comparison]) -> None:
     for one in found:
         colour = COLOURS[one.verdict]
         first = one.metrics[0]
-        labels.append((place, f"{one.base}: {one.verdict}", True))
+        base = f"{one.base} (submitted)" if one.base in one.submitted else one.base
+        labels.append((place, f"{base}: {one.verdict}", True))
         _whisker(axes, place, first, colour, 7)
         for line in one.classes:
             place += 1

@@ -27,7 +27,7 @@ class Predictions:
         id: [N] sample ids.
         group: [N] group ids (the sample's id where there is no group).
         target: [N] int64 classes; few-shot: counted within the episode.
-        logits: [N, K] float16 log-probabilities.
+        logits: [N, K] float16 log-probabilities (float64, of what was handed in).
         episode: few-shot: [N] int64 number of the episode, else None.
         source_class: where a regime has classes of its own: [N] int64 class in the dataset (of
             few-shot among the rare ones, of one-class among all), else None.
@@ -36,7 +36,7 @@ class Predictions:
     id: NDArray[np.str_]
     group: NDArray[np.str_]
     target: NDArray[np.int64]
-    logits: NDArray[np.float16]
+    logits: NDArray[np.float16] | NDArray[np.float64]
     episode: NDArray[np.int64] | None = None
     source_class: NDArray[np.int64] | None = None
 
@@ -88,6 +88,14 @@ class Predictions:
         for column in (self.episode, self.source_class):
             sha.update(b"" if column is None else column.astype("<i8").tobytes())
         return sha.hexdigest()[:16]
+
+    @property
+    def truth(self) -> str:
+        """16 hex digits over what was asked: ids with their targets, in whatever order."""
+        known = [self.id, self.target]
+        known += [c for c in (self.episode, self.source_class) if c is not None]
+        lines = sorted("\t".join(map(str, row)) for row in zip(*known, strict=True))
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
     def table(self) -> "pa.Table":
         """Arrow table: ``id``, ``group``, ``target``, ``logits`` as float16 lists of length K, and

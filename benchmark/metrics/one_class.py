@@ -36,13 +36,14 @@ def abnormal_classes(test: Predictions, class_names: Sequence[str]) -> tuple[int
     return others
 
 
-def score(test: Predictions, val: Predictions, class_names: Sequence[str]) -> Metrics:
+def score(test: Predictions, val: Predictions | None, class_names: Sequence[str]) -> Metrics:
     """Every metric of a test split; what is undefined is ``None``.
 
     Args:
         test: the predictions to score, with ``source_class``.
         val: validation predictions, whose given images fix the threshold: the 95 % quantile of
-            their scores. No abnormal label takes part.
+            their scores. No abnormal label takes part. Without them what needs a threshold is
+            undefined.
         class_names: of the dataset.
 
     Returns:
@@ -55,16 +56,12 @@ def score(test: Predictions, val: Predictions, class_names: Sequence[str]) -> Me
     """
     others = abnormal_classes(test, class_names)
     scores, abnormal = log_odds(test), test.target == 1
-    known = log_odds(val)[val.target == 0]
-    if not len(known):
-        raise MedtailError("one-class metrics: validation has no given images")
-    threshold = threshold_at(known, np.ones(len(known)), SPECIFICITY)
     auroc, auprc = auc_and_ap(scores, abnormal, np.ones(len(scores)))
     return {
         "auroc": auroc,
         "auprc": auprc,
         "prevalence": float(abnormal.mean()),
-        **_decisions(scores > threshold, abnormal),
+        **_decisions(scores, abnormal, val),
         "given_images": int((~abnormal).sum()),
         "class_auroc": [_against_given(test, scores, k) for k in others],
     }
@@ -76,7 +73,15 @@ def support(test: Predictions, class_names: Sequence[str]) -> tuple[int, ...]:
     return tuple(int(np.count_nonzero(source == k)) for k in others)
 
 
-def _decisions(called: NDArray[np.bool_], abnormal: NDArray[np.bool_]) -> dict[str, float]:
+def _decisions(
+    scores: Floats, abnormal: NDArray[np.bool_], val: Predictions | None
+) -> dict[str, float | None]:
+    if val is None:
+        return dict.fromkeys(("sensitivity_at_95_specificity", "achieved_specificity", "f1"))
+    known = log_odds(val)[val.target == 0]
+    if not len(known):
+        raise MedtailError("one-class metrics: validation has no given images")
+    called = scores > threshold_at(known, np.ones(len(known)), SPECIFICITY)
     found, false = int((called & abnormal).sum()), int((called & ~abnormal).sum())
     return {
         "sensitivity_at_95_specificity": found / int(abnormal.sum()),

@@ -1,10 +1,11 @@
-"""A file of scores as it stands: CSV or Parquet, columns by name or without a header."""
+"""A file of scores as it stands: CSV or Parquet, its cells as text."""
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,22 +18,27 @@ class Sheet:
 
     Attributes:
         path: of the file.
-        head: names of the columns; None for a CSV whose first line is numbers already.
-        columns: their values; of a CSV as text.
+        head: names of the columns; None for a CSV whose first line is a sample already.
+        columns: their values as text; numbers with the digits that the file gives them.
     """
 
     path: Path
     head: list[str] | None
-    columns: list[list[Any]]
+    columns: list[list[str]]
 
 
-def read(path: Path) -> Sheet:
+def read(path: Path, known: Callable[[str], bool] = lambda _: False) -> Sheet:
     """A file with a row and two columns at least.
+
+    Args:
+        path: CSV (by commas, semicolons or tabs), or Parquet by its suffix.
+        known: whether a text is the id of a sample: a first line with one is no header.
 
     Raises:
         MedtailError: it cannot be read, or is smaller.
     """
-    sheet = _parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _csv(path)
+    parquet = path.suffix.lower() in (".parquet", ".pq")
+    sheet = _parquet(path) if parquet else _csv(path, known)
     if len(sheet.columns) < 2:
         raise MedtailError(f"{path}: fewer than two columns: write sample ids and scores")
     if not sheet.columns[0]:
@@ -45,13 +51,24 @@ def _parquet(path: Path) -> Sheet:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, "Parquet", error) from error
-    return Sheet(path, table.column_names, [column.to_pylist() for column in table.columns])
+    columns = [_texts(column) for column in table.columns]
+    return Sheet(path, [str(name).strip() for name in table.column_names], columns)
 
 
-def _csv(path: Path) -> Sheet:
+def _texts(column: pa.ChunkedArray) -> list[str]:
+    """Values as text: a float with the digits that tell it from its neighbours of its own width."""
+    narrow = {pa.float16(): np.float16, pa.float32(): np.float32}.get(column.type)
+    values = column.to_pylist()
+    return ["" if v is None else str(narrow(v) if narrow else v).strip() for v in values]
+
+
+def _csv(path: Path, known: Callable[[str], bool]) -> Sheet:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
+            first = file.readline()
+            file.seek(0)
+            delimiter = max(",;\t", key=first.count)
+            reader = csv.reader(file, delimiter=delimiter)
             lines = [
                 (reader.line_num, [cell.strip() for cell in line])
                 for line in reader
@@ -61,19 +78,27 @@ def _csv(path: Path) -> Sheet:
         raise _unreadable(path, "CSV in UTF-8", error) from error
     if not lines:
         raise MedtailError(f"{path}: the file is empty")
-    first = lines[0][1]
+    width = len(lines[0][1])
     for number, line in lines:
-        if len(line) != len(first):
+        if len(line) != width:
             raise MedtailError(
-                f"{path}, line {number}: {len(line)} cells, the first line has {len(first)}"
+                f"{path}, line {number}: {len(line)} cells, the first line has {width}"
             )
-    headless = first[0].isdecimal() and all(map(_is_number, first))
-    cells = [line for _, line in lines[0 if headless else 1 :]]
-    columns = [[line[i] for line in cells] for i in range(len(first))]
-    return Sheet(path, None if headless else first, columns)
+    cells = [line for _, line in lines]
+    named = not all(is_number(cell) or known(cell) for cell in cells[0])
+    counted = len(cells) > 1 and _is_counted(*cells[:2])
+    body = cells[named or counted :]
+    columns = [[line[i] for line in body] for i in range(width)]
+    return Sheet(path, cells[0] if named else None, columns)
 
 
-def _is_number(text: str) -> bool:
+def _is_counted(first: list[str], second: list[str]) -> bool:
+    """Whether the first line counts columns as pandas does where they have no names."""
+    return first == [str(k) for k in range(len(first))] and not all(map(is_number, second))
+
+
+def is_number(text: str) -> bool:
+    """Whether Python reads a text as a number; NaN and infinity are some."""
     try:
         float(text)
     except ValueError:

@@ -1,33 +1,41 @@
-"""Predictions made elsewhere, held against a board: their metrics and the rank they would have.
+"""Predictions made elsewhere, held against a board: their metrics, intervals and rank.
 
-They are never put on the board: nothing tells what they were trained on, how their epoch was
-chosen, or whether their test split was seen before.
+Their numbers are those that a row of the board would have: the same functions, samples and draws.
+Nothing tells what they were trained on, how their epoch was chosen, or whether their test split was
+seen before, so that they never become a row among the others.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from medtail import datamodules
 from medtail.datamodules.core.contract import Track
 from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.listing import splits_of
 from medtail.datamodules.core.names import DataName
 from medtail.datamodules.core.splitting import regimes
 
-from ..boards.columns import VIEWS, column
 from ..boards.leaderboard import read_predictions
+from ..boards.outside import Place, place, row_of
+from ..boards.replicates import defined, replicates
+from ..boards.row import Row
 from ..boards.section import Section, sections
+from ..boards.standing import estimate
+from ..evidence import outside
+from ..evidence.outside import Given, Submitted
 from ..evidence.predictions import Predictions
 from ..evidence.record import Metrics, Record, read_lines
-from ..metrics import long_tail
-from ..metrics.one_class import abnormal_classes
-from ..statistics import intervals as statistics
-from ..statistics.intervals import REPLICATES, Interval
-from .scores_file import Floats, Scores
+from ..grid.cell import Cell, Terms
+from ..metrics.one_class import abnormal_classes, support
+from ..statistics.intervals import Interval
+from .scores_file import Scores, Wanted
 
+UNNAMED = "these predictions"
 REFUSED: dict[Track, str] = {
     "few_shot": "a few-shot score is of episodes, each with images to learn from",
     "active": "an active score is of the course of labelling, not of one set of predictions",
@@ -40,46 +48,35 @@ class Truth:
 
     Attributes:
         data: name with regime.
-        track: its problem setting.
         samples: ids, groups and targets of the test; their logits count for nothing.
-        classes: K names of the classes that have a score.
-        counts: K training counts.
-        ordinal: whether the classes are ordered.
-        names: of the classes that per-class metrics are about.
-        section: the board's largest table; None where there is no board.
+        section: the board's largest table; one without rows where there is no board.
         source: where the truth comes from, in words.
+        taken: names of the board's rows.
     """
 
     data: DataName
-    track: Track
     samples: Predictions
-    classes: tuple[str, ...]
-    counts: tuple[int, ...]
-    ordinal: bool
-    names: tuple[str, ...]
-    section: Section | None
+    section: Section
     source: str
+    taken: frozenset[str] = frozenset()
 
+    @property
+    def track(self) -> Track:
+        """Its problem setting."""
+        return self.section.track
 
-@dataclass(frozen=True)
-class Rank:
-    """Where predictions would stand among the complete rows of a table, by its primary metric.
+    @property
+    def example(self) -> Record:
+        """What names classes and counts."""
+        assert self.section.example is not None  # ``truth_of`` takes no other table
+        return self.section.example
 
-    Attributes:
-        place: from 1.
-        of: rows, these predictions included.
-        best: the place at the upper end of the interval.
-        worst: at the lower end.
-        above: the next better row and its mean over seeds.
-        below: the next worse one.
-    """
-
-    place: int
-    of: int
-    best: int
-    worst: int
-    above: tuple[str, float] | None
-    below: tuple[str, float] | None
+    @property
+    def wanted(self) -> Wanted:
+        """What a file must fit."""
+        ids, classes = self.samples.id.tolist(), self.example.class_names
+        ranked = self.track == "one_class"
+        return Wanted(self.data.dataset, ids, classes, ranked, partial(_splits, self))
 
 
 @dataclass(frozen=True)
@@ -87,18 +84,20 @@ class Scored:
     """Numbers of predictions made elsewhere.
 
     Attributes:
-        metrics: on the test as it is; what needs validation is None.
+        row: of them, with the metrics of each training.
+        metrics: means over trainings, on the test as it is; what needs validation is None.
         balanced: long tail: the same with every class weighing the same.
         intervals: of metrics that were drawn anew.
-        classes: of the view's first per-class metric, by ``Truth.names``; None where undefined.
+        classes: of the view's first per-class metric, by ``Section.names``; None where undefined.
         rank: None without a board.
     """
 
+    row: Row
     metrics: Metrics
     balanced: Metrics
     intervals: dict[str, Interval]
     classes: tuple[Interval | None, ...]
-    rank: Rank | None
+    rank: Place | None
 
 
 def truth_of(root: Path, data: str) -> Truth:
@@ -120,121 +119,110 @@ def truth_of(root: Path, data: str) -> Truth:
     section = parts[0] if parts and parts[0].example else None
     if section:
         stored = read_predictions(root, str(name))
-        known = [r for r in section.records if r.status == "ok" and r.cell_id in stored]
+        known = next((r for r in section.records if r.cell_id in stored), None)
         if known:
-            return _of_board(name, track, section, known[0], stored[known[0].cell_id])
+            taken = frozenset(row.name for part in parts for row in part.rows)
+            source = "the board's predictions"
+            return Truth(name, stored[known.cell_id], section, source, taken)
     return _of_files(name, track, section)
-
-
-def _of_board(
-    name: DataName, track: Track, section: Section, record: Record, samples: Predictions
-) -> Truth:
-    ordinal = record.metrics.get("quadratic_kappa") is not None
-    facts = (record.class_names, record.class_counts, ordinal, section.names)
-    return Truth(name, track, samples, *facts, section, "the board's predictions")
 
 
 def _of_files(name: DataName, track: Track, section: Section | None) -> Truth:
     module = datamodules.build(str(name), **(section.terms.data_params if section else {}))
-    module.prepare()
+    module.arrange()
     rows, table, spec = module.rows("test"), module.table, module.spec
     group = table.group if table.group is not None else table.id
     target, empty = module.target[rows], np.zeros((len(rows), spec.num_classes))
-    samples = Predictions.of(
-        table.id[rows], group[rows], target, empty, source_class=table.target[rows]
+    source = table.target[rows] if track == "one_class" else None
+    samples = Predictions.of(table.id[rows], group[rows], target, empty, source_class=source)
+    if section is None:
+        names = module.class_names
+        told = {"support": tuple(np.bincount(target, minlength=spec.num_classes).tolist())}
+        if track == "one_class":
+            scored = tuple(names[k] for k in abnormal_classes(samples, names))
+            told = {"scored_names": scored, "support": support(samples, names)}
+        # A record that names what a board would; the kappa is None where classes have no order.
+        metrics: Metrics = {"quadratic_kappa": 0.0} if spec.ordinal else {}
+        cell = Cell(method="", terms=Terms(data=str(name)))
+        facts = {"class_names": spec.class_names, "class_counts": spec.class_counts, **told}
+        example = Record(cell_id=cell.id, cell=cell, status="ok", metrics=metrics, **facts)
+        section = Section(cell.terms, (), example)
+    return Truth(name, samples, section, "the dataset's files")
+
+
+def _splits(truth: Truth) -> dict[str, str]:
+    """The split of every image, where the dataset's files are there to tell."""
+    try:
+        return splits_of(datamodules.build(str(truth.data), **truth.section.terms.data_params))
+    except MedtailError:
+        return {}
+
+
+def entry_of(truth: Truth, scores: Scores, name: str, url: str = "", note: str = "") -> Submitted:
+    """What is known of some scores.
+
+    Raises:
+        MedtailError: no name, a row's, or one, an address or a note that cannot be shown.
+    """
+    name, url, note = outside.checked(name, url, note)
+    if name in truth.taken:
+        raise MedtailError(f"--name {name}: a row of {truth.data} is called so: write another name")
+    return Submitted(
+        name=name,
+        url=url,
+        note=note,
+        added=f"{datetime.now(UTC):%Y-%m-%d}",
+        form=scores.form,
+        seeds=scores.seeds,
+        classes=truth.example.class_names,
+        truth=truth.samples.truth,
+        predictions=given_of(truth, scores).digest,
     )
-    names = spec.class_names
-    if track == "one_class":
-        names = tuple(module.class_names[k] for k in abnormal_classes(samples, module.class_names))
-    facts = (spec.class_names, spec.class_counts, spec.ordinal, names)
-    return Truth(name, track, samples, *facts, section, "the dataset's files")
 
 
-def score(truth: Truth, scores: Scores) -> Scored:
-    """The numbers of some scores, the test's chance in their intervals."""
-    samples = truth.samples
-    drawn = statistics.group_weights(samples.target, samples.group, REPLICATES, 0)
-    weights = np.concatenate([np.ones((1, len(samples.id)), np.float32), drawn])
-    balanced: Metrics = {}
-    if truth.track == "one_class":
-        odds = scores.logits[:, 1] - scores.logits[:, 0]
-        drawn_metrics, classes = _one_class(truth, odds, weights)
-        found: Metrics = {name: float(values[0]) for name, values in drawn_metrics.items()}
-        found["prevalence"] = float((samples.target == 1).mean())
-    else:
-        given = Predictions.of(samples.id, samples.group, samples.target, scores.logits)
-        drawn_metrics, classes = _long_tail(truth, given, weights)
-        found = long_tail.score(given, None, truth.counts, truth.ordinal)
-        balanced = long_tail.score(given, None, truth.counts, truth.ordinal, "balanced")
-    intervals = {
-        name: statistics.interval(float(values[0]), values[1:])
-        for name, values in drawn_metrics.items()
-        if np.isfinite(values[0])
-    }
-    each = tuple(
-        statistics.interval(float(values[0]), values[1:]) if np.isfinite(values[0]) else None
-        for values in classes.T
-    )
-    primary = VIEWS[truth.track].primary
-    place = rank(truth.section, intervals[primary]) if truth.section else None
-    return Scored(found, balanced, intervals, each, place)
+def given_of(truth: Truth, scores: Scores) -> Given:
+    """The numbers of some scores, as they are kept."""
+    return Given(truth.samples.id, scores.logits)
 
 
-def _long_tail(
-    truth: Truth, given: Predictions, weights: NDArray[np.float32]
-) -> tuple[Mapping[str, Floats], Floats]:
-    """Metrics [1 + R] on the test as it is and on draws of it, and recalls [1 + R, K]."""
-    recalls, names = statistics.recalls(given, weights), np.array(long_tail.groups(truth.counts))
-    present = ~np.isnan(recalls[0])
-    drawn = {
-        "balanced_accuracy": np.nanmean(recalls, 1),
-        "macro_auc": statistics.macro_auc(given, weights),
-        "macro_f1": np.nanmean(statistics.f1_scores(given, weights), 1),
-        "worst_class_recall": recalls[:, present].min(1),
-    }
-    for group in ("head", "medium", "tail"):
-        if (mine := present & (names == group)).any():
-            drawn[f"{group}_recall"] = np.nanmean(recalls[:, mine], 1)
-    return drawn, recalls
+def score(truth: Truth, scores: Scores, entry: Submitted | None = None) -> Scored:
+    """The numbers of some scores, with intervals as a row of the board has them.
+
+    Args:
+        truth: that they are held against.
+        scores: as they were read.
+        entry: what is known of them, where it is to be shown.
+    """
+    entry = entry or entry_of(truth, scores, UNNAMED)
+    row, stored = row_of(truth.section, entry, given_of(truth, scores), truth.samples)
+    drawn = replicates(replace(truth.section, rows=(row,)), stored)[row.name]
+    view = truth.section.view
+    single = {n: v for n, v in drawn.items() if v.ndim == 2 and defined(v)}
+    intervals = {name: estimate(values, False) for name, values in single.items()}
+    each = np.moveaxis(drawn[next(iter(view.classes))], 2, 0)
+    classes = tuple(estimate(v, False) if defined(v) else None for v in each)
+    found = intervals[view.primary]
+    rank = place(truth.section, *_ends(found)) if truth.section.rows else None
+    metrics, balanced = (_mean([vars(r)[k] for r in row.done]) for k in ("metrics", "balanced"))
+    return Scored(row, metrics, balanced, intervals, classes, rank)
 
 
-def _one_class(
-    truth: Truth, odds: Floats, weights: NDArray[np.float32]
-) -> tuple[Mapping[str, Floats], Floats]:
-    """The same for log-odds [N] of abnormal, and AUROCs [1 + R, C] of the abnormal classes."""
-    samples = truth.samples
-    abnormal, source = samples.target == 1, samples.source_class
-    assert source is not None  # a one-class test has them
-    given = set(source[~abnormal].tolist())
-    others = [k for k in range(len(given) + len(truth.names)) if k not in given]
-    by_sample = np.ascontiguousarray(weights.T)
-    each = []
-    for k in others:
-        mine = ~abnormal | (source == k)
-        each.append(statistics.auc(odds[mine], abnormal[mine], by_sample[mine]))
-    drawn = {
-        "auroc": statistics.auc(odds, abnormal, by_sample),
-        "auprc": statistics.average_precision(odds, abnormal, by_sample),
-    }
-    return drawn, np.stack(each, 1)
+def _ends(found: Interval) -> tuple[float, float, float]:
+    return found.mean, found.low, found.high
 
 
-def rank(section: Section, value: Interval) -> Rank:
-    """Where a value of its primary metric would stand in a table."""
-    primary = column(section.view.primary)
-    stats = [(row.name, row.stat(primary)) for row in section.rows if row.complete]
-    means = [(name, stat.mean) for name, stat in stats if stat]
+def _mean(seeds: Sequence[Metrics]) -> Metrics:
+    """Of every metric, and of every entry of a list; None where a training has none."""
+    return {name: _mean_of([seed[name] for seed in seeds]) for name in seeds[0]}
 
-    def place(number: float) -> int:
-        return 1 + sum(mean > number for _, mean in means)
 
-    above = [row for row in means if row[1] > value.mean]
-    below = [row for row in means if row[1] <= value.mean]
-    return Rank(
-        place(value.mean),
-        len(means) + 1,
-        place(value.high),
-        place(value.low),
-        min(above, key=lambda row: row[1], default=None),
-        max(below, key=lambda row: row[1], default=None),
-    )
+def _mean_of(values: Sequence[object]) -> float | int | list[float | None] | None:
+    if isinstance(values[0], list):
+        entries = zip(*(v for v in values if isinstance(v, list)), strict=True)
+        return [_mean_of(entry) for entry in entries]  # type: ignore[misc]  # lists hold no lists
+    known = [v for v in values if isinstance(v, int | float)]
+    if len(known) < len(values):
+        return None
+    if isinstance(known[0], int) and len(set(known)) == 1:
+        return known[0]
+    return float(np.mean(known))

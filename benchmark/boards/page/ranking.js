@@ -53,13 +53,13 @@ function rankingView(rows) {
   const body = rows.flatMap((row) => {
     const open = state.open.split("|").includes(row.name);
     const line = h("tr", { class: row.complete ? null : "unranked", "data-row": row.name },
-      h("td", { class: "place" }, now.get(row) ?? "–", before && moved(before.get(row), now.get(row))),
+      h("td", { class: "place" }, now.get(row) ?? (row.submitted ? "◇" : "–"), before && moved(before.get(row), now.get(row))),
       nameCell(row, open),
       numberCell(row, chosen, best),
       own && h("td", { class: "plot" }, intervalPlot(row, own, chosen.key, chosen.unit)),
       ranks && h("td", { class: "ranks" }, row.rank ? interval(row.rank).replace(" to ", "–") : "–"),
       others.map((one) => numberCell(row, one, best)),
-      h("td", {}, row.failures.length ? `✗ ${row.failures.length} of ${row.records.length + row.failures.length}` : row.complete ? row.records.length : `${row.records.length} of ${table().seeds.length}`));
+      h("td", {}, row.failures.length ? `✗ ${row.failures.length} of ${row.records.length + row.failures.length}` : row.complete || row.submitted ? row.records.length : `${row.records.length} of ${table().seeds.length}`));
     return open ? [line, h("tr", { class: "record", id: recordId(row) }, h("td", { colspan: columns }, openedRecord(row)))] : [line];
   });
   const first = (one) => (one.best === "low" ? "up" : "down");
@@ -127,7 +127,8 @@ function notes(rows, chosen, own) {
   if (own) told.push("Dot: mean. Ticks: seeds. ± is the sample standard deviation over seeds, no interval. ");
   if (rows.some((row) => row.status === "reconstruction")) told.push("† reconstruction: the paper leaves a formula open. ");
   if (rows.some((row) => row.extras.length)) told.push("‡ had more than the table's terms: open the row. ");
-  if (rows.some((row) => !row.complete)) told.push("A row without all seeds is shown, not ranked. ");
+  if (rows.some((row) => row.submitted)) told.push(`◇ ${SUBMITTED}; not ranked, never best. `);
+  if (rows.some((row) => !row.complete && !row.submitted)) told.push("A row without all seeds is shown, not ranked. ");
   return told;
 }
 

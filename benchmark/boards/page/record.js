@@ -7,16 +7,31 @@ function openedRecord(row) {
   return h(
     "div", { class: "opened" },
     h("dl", {}, facts(row)),
-    row.records.length > 0 && seedTable(row),
+    row.records.length > 0 && !row.submitted && seedTable(row),
     row.failures.length > 0 && [
       h("h4", {}, "Failed seeds"),
       h("ul", { class: "bad" }, row.failures.map((one) => h("li", {}, `Seed ${one.seed}: ${one.reason}`))),
     ],
-    runAgain(row),
+    !row.submitted && runAgain(row),
   );
 }
 
+/** What is known of predictions that somebody handed in. */
+function submission(row) {
+  const { added, url, note, form, seeds, place } = row.submitted;
+  return [
+    pair("◇", SUBMITTED),
+    place && pair("Would be", `${place.place} of ${place.of}, ${interval([place.best, place.worst])} at the ends of its interval`),
+    pair("Trainings", `${seeds.length}, their seeds ${seeds.join(", ")}`),
+    pair("Read as", form),
+    pair("Added", added),
+    url && pair("More", h("a", { href: /^https?:/.test(url) ? url : null, rel: "nofollow noopener noreferrer" }, url)),
+    note && pair("Note", note),
+  ];
+}
+
 function facts(row) {
+  if (row.submitted) return submission(row);
   const words = {
     faithful: "faithful to its paper (deviations: see its card)",
     reconstruction: "reconstruction (†): the paper leaves a formula open",

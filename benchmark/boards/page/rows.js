@@ -26,6 +26,7 @@ function classValue(row, key, k) {
   return ["precision", "auc"].includes(key) ? overSeeds(underPrior(row).map((found) => found[key][k])) : null;
 }
 
+const SUBMITTED = "submitted predictions: training not seen by medtail";
 const usable = (key) => !reweighed() || UNCHANGED.test(key) || RECOMPUTED.includes(key);
 const sign = (one) => (one.best === "low" ? 1 : -1);
 
@@ -41,7 +42,8 @@ const FILTERS = {
   ranked: ["Ranked", (row) => row.complete],
   equal: ["On equal terms (no ‡)", (row) => !row.extras.length],
   faithful: ["Faithful (no †)", (row) => row.status === "faithful"],
-  trouble: ["Incomplete or failed", (row) => !row.complete],
+  trouble: ["Incomplete or failed", (row) => !row.complete && !row.submitted],
+  submitted: ["Submitted (◇)", (row) => row.submitted],
 };
 
 /** Rows that pass search and filter, best first; rows that are not ranked come last. */
@@ -62,7 +64,7 @@ function order() {
   const one = table().metrics.find((found) => found.key === key) ?? metric();
   const number = (row) => (index === undefined ? value(row, one.key) : classValue(row, group, Number(index)))?.[0];
   const way = state.sort ? (down ? -1 : 1) : sign(one);
-  const late = (row) => (number(row) == null ? 2 : row.complete || state.sort ? 0 : 1);
+  const late = (row) => (number(row) == null ? 2 : row.complete || row.submitted || state.sort ? 0 : 1);
   return (a, b) => late(a) - late(b) || way * ((number(a) ?? 0) - (number(b) ?? 0)) || a.name.localeCompare(b.name);
 }
 
@@ -78,6 +80,7 @@ function named(row) {
     breakable(row.name),
     row.status === "reconstruction" && h("abbr", { title: "reconstruction: the paper leaves a formula open" }, "\u00a0†"),
     row.extras.length > 0 && h("abbr", { title: row.extras.join("; ") }, "\u00a0‡"),
+    row.submitted && h("abbr", { title: SUBMITTED }, "\u00a0◇"),
     row.failures.length > 0 && h("abbr", { title: "failed seeds", class: "bad" }, " ✗"),
   ];
 }

@@ -24,7 +24,8 @@ def write(path, table, head=("id", *NAMES), ids=IDS):
 
 
 def read(path, form=None, ids=IDS, classes=NAMES, dataset="fake"):
-    return scores_file.read(path, dataset, ids, classes, form)
+    paths = path if isinstance(path, list) else [path]
+    return scores_file.read(paths, scores_file.Wanted(dataset, ids, classes), form)
 
 
 def shares_of(logits):

@@ -13,12 +13,14 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from medtail.benchmark.boards import leaderboard
+from medtail.benchmark.boards import leaderboard, outside
+from medtail.benchmark.boards.columns import column
+from medtail.benchmark.boards.leaderboard import read_predictions
 from medtail.benchmark.boards.section import sections
+from medtail.benchmark.boards.standing import standings
 from medtail.benchmark.evidence.predictions import Predictions
-from medtail.benchmark.scoring import submission
+from medtail.benchmark.scoring import scores_file, submission
 from medtail.benchmark.statistics import intervals
-from medtail.benchmark.statistics.intervals import Interval
 from tests.benchmark.scoring.tables import (
     IDS,
     LOGITS,
@@ -35,7 +37,8 @@ from tests.twins import medmnist_twin
 
 def test_metrics_are_those_of_scikit_learn(board, tmp_path):
     known = submission.truth_of(board, "fake@natural")
-    assert (known.classes, known.counts, known.samples.id.tolist()) == (NAMES, COUNTS, list(IDS))
+    facts = known.example.class_names, known.example.class_counts, known.samples.id.tolist()
+    assert facts == (NAMES, COUNTS, list(IDS))
     target = np.resize([0, 1, 1, 1, 2], 60)
     truth = replace(known, samples=replace(known.samples, target=target))
     logits = np.random.default_rng(3).normal(size=(60, 3)) + np.diag([3, 2, 0.5])[target]
@@ -59,13 +62,39 @@ def test_metrics_are_those_of_scikit_learn(board, tmp_path):
     assert scored.metrics["accuracy"] == pytest.approx(accuracy_score(target, chosen))
 
 
-def test_intervals_are_those_of_the_boards(board, tmp_path):
+@pytest.mark.parametrize("trainings", [1, 3])
+def test_intervals_are_those_of_the_boards(board, tmp_path, trainings):
     truth = submission.truth_of(board, "fake@natural")
-    scored = submission.score(truth, read(write(tmp_path / "a.csv", LOGITS)))
-    given = Predictions.of(np.array(IDS), np.array(IDS), TARGET, LOGITS)
+    each = [LOGITS + RNG.normal(size=LOGITS.shape) * (seed > 0) for seed in range(trainings)]
+    paths = [write(tmp_path / f"{seed}.csv", logits) for seed, logits in enumerate(each)]
+    scored = submission.score(truth, read(paths))
+    ids = np.array(IDS)
+    given = {seed: Predictions.of(ids, ids, TARGET, one) for seed, one in enumerate(each)}
     for name in ("balanced_accuracy", "macro_auc"):
-        expected = intervals.estimate({0: given}, getattr(intervals, name))
-        assert scored.intervals[name] == expected
+        expected = intervals.estimate(given, getattr(intervals, name))
+        assert scored.intervals[name].mean == pytest.approx(expected.mean)
+        assert scored.intervals[name].low == pytest.approx(expected.low)
+        assert scored.intervals[name].high == pytest.approx(expected.high)
+
+
+def test_a_rows_own_seeds_have_its_own_row(board, tmp_path):
+    """Means, deviations, intervals and classes: what the board says of the row itself."""
+    paths = []
+    for seed in (0, 1):
+        _, given = done("focal", seed)
+        paths.append(write(tmp_path / f"{seed}.csv", given.logits.astype(np.float64)))
+    truth = submission.truth_of(board, "fake@natural")
+    scored = submission.score(truth, read(paths))
+    row = next(row for row in truth.section.rows if row.name == "focal")
+    (known,) = standings(
+        board, "fake@natural", [truth.section], lambda: read_predictions(board, "fake@natural")
+    )
+    for name, numbers in known.rows["focal"].intervals.items():
+        found = scored.intervals[name]
+        assert (found.mean, found.low, found.high) == pytest.approx(numbers, abs=1e-6)
+        assert scored.row.stat(column(name)).sd == pytest.approx(row.stat(column(name)).sd)
+    for found, numbers in zip(scored.classes, known.rows["focal"].classes["recall"], strict=True):
+        assert (found.mean, found.low, found.high) == pytest.approx(numbers, abs=1e-6)
 
 
 def test_a_rows_own_predictions_have_its_own_numbers(board, tmp_path):
@@ -81,13 +110,13 @@ def test_the_rank_counts_the_complete_rows_above():
     values = {"erm": 0.4, "focal": 0.5, "ldam": 0.6, "crt": 0.7}
     records = [with_value(v, m, seed) for m, v in values.items() for seed in (0, 1)]
     (section,) = sections([*records, with_value(0.99, "mixup", 0)])  # which lacks a seed
-    rank = submission.rank(section, Interval(0.55, 0.45, 0.65))
+    rank = outside.place(section, 0.55, 0.45, 0.65)
     assert (rank.place, rank.of, rank.best, rank.worst) == (3, 5, 2, 4)
     assert (rank.above, rank.below) == (("ldam", 0.6), ("focal", 0.5))
-    assert submission.rank(section, Interval(0.5, 0.45, 0.55)).place == 3  # shared with focal
-    first = submission.rank(section, Interval(0.8, 0.75, 0.9))
+    assert outside.place(section, 0.5, 0.45, 0.55).place == 3  # shared with focal
+    first = outside.place(section, 0.8, 0.75, 0.9)
     assert (first.place, first.best, first.worst, first.above) == (1, 1, 1, None)
-    last = submission.rank(section, Interval(0.1, 0.0, 0.2))
+    last = outside.place(section, 0.1, 0.0, 0.2)
     assert (last.place, last.best, last.worst, last.below) == (5, 5, 5, None)
 
 
@@ -102,7 +131,7 @@ def test_one_class_is_ranked_by_its_scores(tmp_path):
     truth = submission.truth_of(tmp_path / "boards", "fake@oneclass")
     score = target + RNG.normal(size=60)
     path = write(tmp_path / "a.csv", score[:, None], ("id", "score"))
-    scored = submission.score(truth, read(path, classes=truth.classes))
+    scored = submission.score(truth, scores_file.read([path], truth.wanted))
     assert scored.metrics["auroc"] == pytest.approx(roc_auc_score(target, score))
     assert scored.metrics["auprc"] == pytest.approx(average_precision_score(target, score))
     assert scored.metrics["prevalence"] == pytest.approx(0.4)
@@ -118,8 +147,8 @@ def test_without_a_board_the_files_of_a_dataset_tell_the_truth(tmp_path):
     truth = submission.truth_of(tmp_path, "bloodmnist@natural")
     target, ids = truth.samples.target, truth.samples.id.tolist()
     place = [int(name.removeprefix("test_")) for name in ids]
-    path = write(tmp_path / STANDARD, np.eye(len(truth.classes))[target], None, place)
-    scores = read(path, ids=ids, classes=truth.classes, dataset="bloodmnist")
+    path = write(tmp_path / STANDARD, np.eye(len(truth.example.class_names))[target], None, place)
+    scores = scores_file.read([path], truth.wanted)
     scored = submission.score(truth, scores)
     assert scored.metrics["balanced_accuracy"] == 1
     assert scored.rank is None

@@ -2,12 +2,13 @@
 
 import pytest
 
-from medtail.benchmark.boards import json_form
+from medtail.benchmark.boards import json_form, leaderboard
 from medtail.benchmark.boards.page import document as page
 from medtail.benchmark.boards.standing import Standing
 from medtail.benchmark.grid.again import suite_text
 from tests.benchmark.boards.page.pages import EVIL, needs_chromium
 from tests.benchmark.boards.test_critical_difference import over, sources
+from tests.benchmark.scoring.outsiders import board_of, put
 from tests.boards import one_class
 
 
@@ -69,3 +70,30 @@ def test_critical_differences_are_drawn_where_a_test_can_tell_something(browser,
         assert "there are 2 datasets, and 7 are needed" in verdict
         assert bars == 0
         assert browser.run("document.querySelectorAll('#average-ranks circle').length") == 3
+
+
+@needs_chromium
+def test_submitted_predictions_are_marked_and_never_ranked_or_best(browser, tmp_path):
+    put(board_of(tmp_path), EVIL[:60], url="https://example.org/<a>"[:20], note=EVIL)
+    leaderboard.render(tmp_path)
+    browser.show(tmp_path / "index.html", "#board=fake@natural")
+    rows = "[...document.querySelectorAll('tr[data-row]')].map(row => row.textContent)"
+    ours = [text for text in browser.run(rows) if "◇" in text]
+    assert len(ours) == 1
+    assert ours[0].startswith("◇")
+    assert EVIL[:60] in ours[0]
+    best = "[...document.querySelectorAll('td.best')].map(c => c.closest('tr').dataset.row)"
+    assert EVIL[:60] not in browser.run(best)
+    browser.run("document.querySelectorAll('tbody th.name button').forEach(one => one.click())")
+    opened = browser.run("[...document.querySelectorAll('.record')].map(r => r.textContent)")
+    told = next(text for text in opened if "◇" in text)
+    assert "submitted predictions: training not seen by medtail" in told
+    assert "2, their seeds 7, 8" in told
+    assert EVIL in told
+    assert "Run it again" not in told
+    for view in ("classes", "groups", "cost", "ranks"):
+        browser.run(f"document.getElementById('view-{view}')?.click()")
+    browser.show(tmp_path / "index.html", "#board=fake@natural&rows=submitted&prior=balanced")
+    assert [text for text in browser.run(rows) if "◇" not in text] == []
+    assert not browser.errors()
+    assert browser.run("window.hacked === undefined")
