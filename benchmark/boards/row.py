@@ -70,7 +70,7 @@ class Row:
         if not self.done:
             return []
         record = self.done[0]
-        labels = int(record.fitted.get("withheld_labels", 0))
+        labels = int(record.fitted.get("withheld_labels") or 0)
         more = [f"saw {labels:,} abnormal labels"] if labels else []
         times = record.cost.images / _usual_images(record, labels) if record.cost else 1
         if times > 1.01:

@@ -95,7 +95,7 @@ def bench(
     several = launcher == "ray" or (launcher == "auto" and len(missing) > 1)
     start = ray.launcher(workers, cells_per_gpu, ray_address) if several else inline.launch
     with store.owned():
-        preflight.check(missing, console)
+        preflight.check(missing, console, devices)
         try:
             failures = driver.run_missing(missing, store, start, devices, mode, console, keep)
         except KeyboardInterrupt:

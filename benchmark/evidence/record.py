@@ -1,17 +1,32 @@
 """Records: one result with its provenance. The evidence behind every row of a leaderboard."""
 
+import math
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 
 from medtail.datamodules.core.errors import MedtailError
 
 from ..grid.cell import Cell, Frozen
 
 SCHEMA = 1
-Metrics = dict[str, float | int | list[float | None] | list[int] | None]
+
+
+def defined(value: Any) -> Any:  # noqa: ANN401 - whatever a record holds
+    """A value with None for every float that is no number: JSON has neither NaN nor infinity."""
+    if isinstance(value, dict):
+        return {key: defined(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [defined(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Metrics = Annotated[
+    dict[str, float | int | list[float | None] | list[int] | None], BeforeValidator(defined)
+]
+Numbers = Annotated[dict[str, float | None], BeforeValidator(defined)]
 
 
 class Stage(Frozen):
@@ -23,7 +38,8 @@ class Stage(Frozen):
         selected: epoch (from 0) that was kept.
         shared: whether another cell's result was loaded instead of training.
         own_optimizer: in words, where the stage has another optimiser than the table's.
-        history: one entry per epoch: ``train/loss``, ``val/balanced_accuracy``, ``val/macro_auc``.
+        history: one entry per epoch: ``train/loss``, ``val/balanced_accuracy``, ``val/macro_auc``;
+            None where one is undefined.
     """
 
     name: str
@@ -31,7 +47,7 @@ class Stage(Frozen):
     selected: int
     shared: bool = False
     own_optimizer: str = ""
-    history: tuple[dict[str, float], ...] = ()
+    history: tuple[Numbers, ...] = ()
 
 
 class Round(Frozen):
@@ -128,7 +144,7 @@ class Record(Frozen):
         pool: active: images that might be labelled at the start.
         metrics: test metrics by name; see ``medtail.benchmark.metrics.long_tail.score``.
         balanced: the same with every class weighing the same in the test set.
-        fitted: what the method chose on validation, such as tau.
+        fitted: what the method chose on validation, such as tau; None where that is no number.
         stages: course of training.
         rounds: of active learning, the first without a choice.
         cost: time, size, memory.
@@ -153,7 +169,7 @@ class Record(Frozen):
     pool: int = 0
     metrics: Metrics = {}
     balanced: Metrics = {}
-    fitted: dict[str, float] = {}
+    fitted: Numbers = {}
     stages: tuple[Stage, ...] = ()
     rounds: tuple[Round, ...] = ()
     cost: Cost | None = None

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from rich.console import Console
 from timm.optim import list_optimizers
 
 from medtail import methods
+from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.contract import DataSpec
 from medtail.datamodules.core.errors import DataError, MedtailError, unknown
 
@@ -41,12 +43,13 @@ def _spec(terms: Terms) -> DataSpec:
         return DataSpec(terms.data, ("", ""), (1, 1), terms.image_size, track=track(terms.data))
 
 
-def check(cells: Sequence[Cell], console: Console) -> None:
+def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> None:
     """Prepare every dataset and build every method once; print the training counts.
 
     Raises:
         MedtailError: wrong data, an unknown backbone, optimiser or parameter, a budget too small
-            for a method's stages.
+            for a method's stages, validation that cannot choose an epoch, or steps too small for
+            so many devices.
     """
     for terms in dict.fromkeys(cell.terms for cell in cells):
         if terms.budget.optimizer not in list_optimizers():
@@ -54,7 +57,9 @@ def check(cells: Sequence[Cell], console: Console) -> None:
         data = prepared(terms)
         pairs = zip(data.spec.class_names, data.spec.class_counts, strict=True)
         counts = ", ".join(f"{name} {count}" for name, count in pairs)
-        console.print(f"{terms.data}: train {counts}", highlight=False)
+        console.print(f"{terms.data}: train {counts}", markup=False, highlight=False)
+        if data.spec.track != "one_class":
+            _choosable(terms, data, console)
     for cell in {(c.row, c.terms): c for c in cells}.values():
         data = prepared(cell.terms)
         if data.spec.track == "one_class" and cell.terms.selection != "last":
@@ -68,3 +73,27 @@ def check(cells: Sequence[Cell], console: Console) -> None:
             slug = method.learner
             method = supervised.make(slug, {}, cell.terms, 0, data)
         supervised.allot(method, slug, cell.terms.budget.epochs)
+        for stage in method.stages:
+            data.connect(method.request(stage), cell.terms.budget.batch_size, 0, 1)
+            try:
+                data.train_sampler(0, devices)
+            except MedtailError as error:
+                raise MedtailError(f"{cell.row} on {cell.terms.data}: {error}") from error
+
+
+def _choosable(terms: Terms, data: ImageDataModule, console: Console) -> None:
+    """Say where validation, by which an epoch is chosen, has one class alone; refuse an AUC."""
+    present = np.unique(data.target[data.rows("val")])
+    if terms.selection == "last" or len(present) > 1 or data.spec.track == "few_shot":
+        return
+    alone = f"{terms.data}: the validation split has images of one class only"
+    if terms.selection == "best_macro_auc":
+        raise MedtailError(
+            f"{alone}, of which there is no AUC: write `selection: last`, or mend the split"
+        )
+    name = data.spec.class_names[present[0]]
+    console.print(
+        f"{alone}: the epoch is chosen by the recall of {name}, and no AUC is defined there",
+        markup=False,
+        highlight=False,
+    )

@@ -42,14 +42,15 @@ def mirror(record: Record, folder: Path, mode: Mode) -> None:
     for stage in record.stages:
         for epoch in stage.history:
             step += 1
-            run.log({f"{stage.name}/{key}": value for key, value in epoch.items()}, step=step)
+            values = {f"{stage.name}/{k}": v for k, v in epoch.items() if v is not None}
+            run.log(values, step=step)
     run.define_metric("round/*", step_metric="round/labelled")
     for place in record.rounds:
         step += 1
-        values = {f"round/{k}": v for k, v in place.metrics.items() if isinstance(v, float | int)}
+        scores = {f"round/{k}": v for k, v in place.metrics.items() if isinstance(v, float | int)}
         names = zip(record.class_names, place.picked, strict=False)
         picked = {f"round/picked/{name}": amount for name, amount in names}
-        run.log({"round/labelled": place.labelled, **values, **picked}, step=step)
+        run.log({"round/labelled": place.labelled, **scores, **picked}, step=step)
     run.summary["status"] = record.status
     run.summary.update(
         {f"test/{k}": v for k, v in record.metrics.items() if isinstance(v, float | int)}

@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from torch.multiprocessing import ProcessRaisedException
 
 from medtail import __version__, datamodules
 from medtail.datamodules.core.base import ImageDataModule, cache_root, data_root
@@ -127,10 +129,12 @@ def _without_places(text: str, cell: Cell) -> str:
 
 def failed(cell: Cell, error: BaseException) -> Outcome:
     """The outcome of a cell that raised."""
-    text = str(error).strip() or type(error).__name__
-    reason = _without_places(text.splitlines()[0], cell)
-    if not isinstance(error, MedtailError):
-        reason = f"{type(error).__name__}: {reason}"
+    name, text = type(error).__name__, (str(error).strip().splitlines() or [""])[0]
+    if isinstance(error, ProcessRaisedException):  # with the traceback of another process
+        ends = re.findall(r"^(?:\w+\.)*(\w+): (.*)$", str(error), re.MULTILINE)
+        name, text = ends[-1] if ends else (name, text)
+    known = isinstance(error, MedtailError) or name in ("MedtailError", "DataError")
+    reason = _without_places(text if known and text else f"{name}: {text}".rstrip(": "), cell)
     trace = "".join(traceback.format_exception(error))
     return Outcome(
         Record(cell_id=cell.id, cell=cell, status="failed", reason=reason), traceback=trace

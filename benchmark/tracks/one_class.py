@@ -1,6 +1,5 @@
 """The one-class track: train on the given class, score every image by how abnormal it is."""
 
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.errors import MedtailError
 from medtail.methods.core.base import Method
 
-from ..evidence import record
 from ..evidence.normality import Normality
 from ..evidence.predictions import Predictions
 from ..grid.cell import Cell
@@ -34,7 +32,7 @@ def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
     names = data.class_names
     return Scored(
         trained.method,
-        tuple(_defined(stage) for stage in trained.stages),
+        trained.stages,
         trained.seconds,
         trained.images,
         test,
@@ -50,12 +48,6 @@ def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
         ),
         scored_names=tuple(names[k] for k in one_class.abnormal_classes(test, names)),
     )
-
-
-def _defined(stage: record.Stage) -> record.Stage:
-    """Without values that validation on the given class alone leaves undefined, such as an AUC."""
-    history = tuple({k: v for k, v in e.items() if math.isfinite(v)} for e in stage.history)
-    return stage.model_copy(update={"history": history})
 
 
 def scores(method: Method, data: ImageDataModule, split: str) -> Floats:

@@ -59,6 +59,13 @@ class Keeper(L.Callback):
         self.best, self.selected = -math.inf, 0
         self.state: dict[str, Any] = {}
 
+    def setup(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str | None = None
+    ) -> None:
+        """Of several processes each one has what ``quiet`` silences still to silence."""
+        if trainer.world_size > 1:
+            hush()
+
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Keep the epoch's state if it is the best, or the last."""
         self.values = {
@@ -66,6 +73,11 @@ class Keeper(L.Callback):
         }
         epoch = trainer.current_epoch
         score = self.values[self.monitor] if self.monitor else float(epoch)
+        if math.isnan(score):
+            raise MedtailError(
+                f"no epoch can be chosen: {self.monitor} is undefined in epoch {epoch + 1} (write "
+                "`selection: last`)"
+            )
         if score > self.best or not self.state:
             self.best, self.selected = score, epoch
             if trainer.is_global_zero:
@@ -93,19 +105,26 @@ class Keeper(L.Callback):
             torch.save(result, self.path)
 
 
+LOGGERS = [logging.getLogger(n) for n in ("lightning.pytorch", "lightning.fabric", "lightning")]
+
+
+def hush() -> None:
+    """Silence Lightning's advice about loaders and loggers, which is not for our users."""
+    for logger in LOGGERS:
+        logger.setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence Lightning's advice about loaders and loggers, which is not for our users."""
-    loggers = [logging.getLogger(n) for n in ("lightning.pytorch", "lightning.fabric", "lightning")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+    """Within, ``hush``."""
+    levels = [logger.level for logger in LOGGERS]
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            hush()
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
+        for logger, level in zip(LOGGERS, levels, strict=True):
             logger.setLevel(level)
 
 
@@ -152,6 +171,7 @@ def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]
     if devices > 1:
         # Read by the spawned processes: two threads each would fight for the cores.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         several["strategy"] = DDPStrategy(
             start_method="spawn",
             process_group_backend="nccl" if on_gpu else "gloo",

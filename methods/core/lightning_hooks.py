@@ -80,9 +80,10 @@ class LightningHooks(L.LightningModule):
         return loss
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        """Collect a validation batch."""
-        own_trainer.check_images(self._method, batch.image)
-        self.monitor.update(self(batch.image), batch.target)
+        """Collect a validation batch, which may be empty in one of several processes."""
+        if len(batch.target):
+            own_trainer.check_images(self._method, batch.image)
+            self.monitor.update(self(batch.image), batch.target)
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation metrics, equal on all ranks."""

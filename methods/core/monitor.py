@@ -43,6 +43,9 @@ class ValidationMetrics(nn.Module):
 
     def compute(self) -> dict[str, Tensor]:
         """``balanced_accuracy`` and ``macro_auc`` over all ranks; resets."""
+        if not self.auroc.update_called:  # no row in this process: the others wait for its lists
+            none = self.confusion.confmat.new_zeros(0)
+            self.update(none.new_zeros(0, self.confusion.num_classes).float(), none)
         matrix = self.confusion.compute()
         support = matrix.sum(1)
         # Without positives or without negatives a class has no AUC.

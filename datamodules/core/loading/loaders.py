@@ -128,17 +128,29 @@ class Loaders(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training batches as ``connect`` asked for."""
-        (rank, world), rows, request = self._rank(), self.rows("train"), self.request
-        if request.withheld:
-            rows = np.union1d(rows, self.plan.withheld)
-        if request.tasks:
-            return self.episode_loader("train")
-        streams = (request.sampler, request.second) if request.second else (request.sampler,)
-        sampler = StepSampler(
-            self.target[rows], streams, self.batch_size, self.seed, self.epochs, rank, world
-        )
-        data = Rows(self.store, rows, self.target, self._augmenter(), request.views)
+        sampler, augmenter = self.train_sampler(*self._rank()), self._augmenter()
+        if self.request.tasks:
+            return self._loader(self._tasks(augmenter), sampler)
+        data = Rows(self.store, self._trained(), self.target, augmenter, self.request.views)
         return self._loader(data, sampler)
+
+    def _trained(self) -> NDArray[np.int64]:
+        rows = self.rows("train")
+        return np.union1d(rows, self.plan.withheld) if self.request.withheld else rows
+
+    def train_sampler(self, rank: int, world: int) -> Sampler[Any]:
+        """The steps of one of ``world`` processes, as ``connect`` asked for.
+
+        Raises:
+            MedtailError: a step is too small for so many processes, or not divisible by them.
+        """
+        request = self.request
+        if request.tasks:
+            images = len(self.rows("train"))
+            return TaskSampler(self._urn("train"), images, request.tasks, self.seed, rank, world)
+        target = self.target[self._trained()]
+        streams = (request.sampler, request.second) if request.second else (request.sampler,)
+        return StepSampler(target, streams, self.batch_size, self.seed, self.epochs, rank, world)
 
     def _augmenter(self) -> Augmenter:
         asked, square = self.request.augment, self.image_size[0] == self.image_size[1]
@@ -166,15 +178,6 @@ class Loaders(L.LightningDataModule):
         sampler = FixedTasks(episodes, tasks, *self._rank())
         return self._loader(self._tasks(Augmenter("none", 0)), sampler)
 
-    def episode_loader(self, split: str) -> DataLoader[Batch]:
-        """Meta-batches: of ``train`` new ones each epoch, of ``val`` a frozen list."""
-        drawn, tasks = self._urn(split), self.request.tasks
-        if split == "val":
-            fixed = drawn.fixed(VALIDATION_EPISODES, self.split_seed, VALIDATION)
-            return self.fixed_loader(fixed, tasks)
-        sampler = TaskSampler(drawn, len(self.rows(split)), tasks, self.seed, *self._rank())
-        return self._loader(self._tasks(self._augmenter()), sampler)
-
     def plain_loader(self, split: str) -> DataLoader[Batch]:
         """Every image of ``split`` once, not augmented, in the table's order."""
         rank, world = self._rank()
@@ -184,8 +187,11 @@ class Loaders(L.LightningDataModule):
         return self._loader(data, InOrder(len(rows), steps, rank, world))
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """The validation split, in episodes where the method learns from episodes."""
-        return self.episode_loader("val") if self.request.tasks else self.plain_loader("val")
+        """The validation split; a frozen list of episodes where the method learns from them."""
+        if not self.request.tasks:
+            return self.plain_loader("val")
+        fixed = self._urn("val").fixed(VALIDATION_EPISODES, self.split_seed, VALIDATION)
+        return self.fixed_loader(fixed, self.request.tasks)
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """The split named by ``predicted``: test, which nothing else opens, or validation."""

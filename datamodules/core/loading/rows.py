@@ -48,6 +48,10 @@ class Rows(Dataset[Batch]):
 
     def __getitem__(self, draws: list[Draw]) -> Batch:
         """The step of ``draws``: uint8 [B, C, H, W], or [B, V, ...] for views, channels last."""
+        if not draws:
+            height, width, channels = self.store.images.shape[1:]
+            none = torch.empty(0, dtype=torch.int64)
+            return Batch(torch.empty(0, channels, height, width, dtype=torch.uint8), none, none)
         streams = [[d for d in draws if d.stream == s] for s in range(draws[-1].stream + 1)]
         batches = [self._batch(part) for part in streams]
         return batches[0]._replace(second=batches[1]) if len(batches) > 1 else batches[0]
@@ -70,15 +74,18 @@ class Rows(Dataset[Batch]):
 
 
 class InOrder(DistributedSampler[list[Draw]]):
-    """Every row once, in order, in steps; rank r of k takes every k-th row, without padding."""
+    """Every row once, in order, in steps; rank r of k takes every k-th row, without padding.
+
+    A rank without a row has one step of none: Lightning refuses a loader of no steps.
+    """
 
     def __init__(self, amount: int, batch_size: int, rank: int = 0, world: int = 1) -> None:
         self.places = list(range(rank, amount, world))
         self.batch_size = batch_size
 
     def __len__(self) -> int:
-        return -(-len(self.places) // self.batch_size)
+        return max(1, -(-len(self.places) // self.batch_size))
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        for start in range(0, len(self.places), self.batch_size):
+        for start in range(0, max(1, len(self.places)), self.batch_size):
             yield [Draw(p, 0, p, 0) for p in self.places[start : start + self.batch_size]]

@@ -86,7 +86,7 @@ class StepSampler(DistributedSampler[list[Draw]]):
         if batch_size % world:
             raise MedtailError(f"batch_size {batch_size} is not divisible by {world} devices")
         self.target, self.streams, self.batch_size = target, streams, min(batch_size, len(target))
-        if self.batch_size % world:
+        if self.batch_size >= world:
             self.batch_size -= self.batch_size % world
         self.seed, self.epochs, self.rank, self.world = seed, epochs, rank, world
         self.epoch = 0

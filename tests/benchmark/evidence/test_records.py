@@ -10,6 +10,7 @@ from medtail.benchmark.grid.cell import Budget, Cell, Terms
 from medtail.datamodules.core.errors import MedtailError
 
 TERMS = Terms(data="phantom@lt100")
+NAN = float("nan")
 
 
 def record(method="erm", seed=0, **changes):
@@ -115,3 +116,21 @@ def test_what_could_not_be_read_back_replaces_nothing(tmp_path):
     with pytest.raises(MedtailError, match=r"ldam on .*before it is written.*class_counts"):
         write_lines(path, [record(), bad])
     assert path.read_bytes() == before
+
+
+def test_numbers_that_are_none_stay_readable(tmp_path):
+    stage = {"name": "train", "epochs": 1, "selected": 0, "history": [{"val/macro_auc": NAN}]}
+    made = record(
+        metrics={"macro_auc": NAN, "recall": [1.0, NAN], "ece": float("inf")},
+        fitted={"tau": NAN, "scale": 2.0},
+        stages=(stage,),
+        rounds=({"labelled": 3, "picked": (1, 2), "metrics": {"macro_auc": NAN}},),
+    )
+    assert made.metrics == {"macro_auc": None, "recall": [1.0, None], "ece": None}
+    assert made.stages[0].history == ({"val/macro_auc": None},)
+    assert made.fitted == {"tau": None, "scale": 2.0}
+    assert made.rounds[0].metrics == {"macro_auc": None}
+    write_lines(tmp_path / "records.jsonl", [made])
+    assert read_lines(tmp_path / "records.jsonl") == [made]
+    old = made.model_dump_json().replace('"tau":null', '"tau":NaN')
+    assert parse(old, "written by hand") == made

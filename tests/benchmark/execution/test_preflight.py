@@ -1,10 +1,15 @@
 """What is said before anything is trained: cells that make no sense, rules that cannot be."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
+import torch
 from rich.console import Console
 
-from medtail.benchmark.execution import preflight
+from medtail.benchmark.execution import preflight, worker
 from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.benchmark.tracks import stages
 from medtail.datamodules.core.errors import MedtailError
 
 PHANTOM = {"count": 300}
@@ -41,3 +46,52 @@ def test_one_class_data_cannot_choose_an_epoch():
     with pytest.raises(MedtailError, match="selection: last"):
         preflight.check([cell("phantom@oneclass")], Console(quiet=True))
     preflight.check([cell("phantom@oneclass", selection="last")], Console(quiet=True))
+
+
+def said(cells, devices=1) -> str:
+    console = Console(record=True, width=300)
+    preflight.check(cells, console, devices)
+    return console.export_text()
+
+
+def validated_on_one_class(selection):
+    """A cell of this test alone, since prepared data is kept, and the name of the class."""
+    asked = cell("phantom@natural", selection=selection, acquire=21)
+    data = worker.prepared(asked.terms)
+    rows = data.rows("val")
+    data.plan = replace(data.plan, val=rows[data.target[rows] == 1])
+    return asked, data.spec.class_names[1]
+
+
+def test_validation_on_one_class_chooses_no_epoch_in_silence():
+    asked, name = validated_on_one_class("best_balanced_accuracy")
+    assert f"one class only: the epoch is chosen by the recall of {name}" in said([asked])
+    asked, _ = validated_on_one_class("best_macro_auc")
+    with pytest.raises(MedtailError, match=r"one class only, of which there is no AUC: write"):
+        said([asked])
+    asked, _ = validated_on_one_class("last")
+    assert "one class" not in said([asked])
+    assert "one class" not in said([cell("phantom@natural")])
+
+
+def test_steps_too_small_for_the_devices_are_said_before_training():
+    cells = [cell("phantom@natural")]
+    said(cells, devices=4)
+    with pytest.raises(MedtailError, match=r"erm on phantom@natural: batch_size 128 is not divi"):
+        said(cells, devices=3)
+    data = worker.prepared(cells[0].terms)
+    data.keep(data.plan.train[:1])
+    with pytest.raises(MedtailError, match="1 images a step are too few for 2 devices"):
+        said(cells, devices=2)
+    data.keep(data.plan.train)
+    with pytest.raises(MedtailError, match="4 tasks a step are not divisible by 3 devices"):
+        said([cell("phantom@shot1", "protonet")], devices=3)
+
+
+def test_an_epoch_without_a_score_is_not_chosen(tmp_path):
+    keeper = stages.Keeper(tmp_path / "x", "best_macro_auc", print)
+    trainer = SimpleNamespace(
+        callback_metrics={"val/macro_auc": float("nan")}, current_epoch=0, is_global_zero=True
+    )
+    with pytest.raises(MedtailError, match="val/macro_auc is undefined in epoch 1"):
+        keeper.on_validation_end(trainer, torch.nn.Linear(1, 1))

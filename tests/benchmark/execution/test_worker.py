@@ -1,5 +1,6 @@
 """From a cell to a record: what stands in it, and that it is the same again."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,39 @@ def test_two_processes_give_the_numbers_of_one(tmp_path):
         assert first == pytest.approx(second, abs=1e-6)
     for name in ("macro_auc", "balanced_accuracy"):
         assert one.record.metrics[name] == pytest.approx(two.record.metrics[name], abs=1e-3)
+
+
+@pytest.mark.slow
+def test_a_process_without_a_validation_image_waits_for_nobody(tmp_path):
+    exact = QUICK.model_copy(update={"precision": "64-true", "optimizer": "sgd", "lr": 0.1})
+    asked = cell(budget=exact, data_params={"count": 401})
+    data = worker.prepared(asked.terms)
+    data.plan = dataclasses.replace(data.plan, val=data.plan.val[:1])
+    one, two = (
+        worker.run(Store(tmp_path / str(devices)).job(asked, devices)) for devices in (1, 2)
+    )
+    assert two.record.status == "ok", two.traceback
+    assert len(two.val.id) == 1
+    assert np.abs(one.test.probabilities - two.test.probabilities).max() < 1e-3
+    for mine, theirs in zip(
+        one.record.stages[0].history, two.record.stages[0].history, strict=True
+    ):
+        assert mine == pytest.approx(theirs, abs=1e-6)
+        assert mine["val/macro_auc"] is None
+
+
+def raises(rank, text):
+    raise MedtailError(text) if text else ValueError("of three\nlines\nin all")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "reason"), [("lower budget.lr: it is 2", None), ("", "ValueError: of three")]
+)
+def test_the_reason_of_another_process_is_its_own(text, reason):
+    with pytest.raises(torch.multiprocessing.ProcessRaisedException) as caught:
+        torch.multiprocessing.spawn(raises, (text,), nprocs=1)
+    assert worker.failed(cell(), caught.value).record.reason == (reason or text)
 
 
 def test_a_reason_names_no_folder_of_this_machine(tmp_path, monkeypatch):

@@ -100,7 +100,7 @@ def test_training_and_validation_see_common_classes_only(phantom, split):
     data.connect(DataRequest(tasks=4), 128, seed=0, epochs=1)
     rows, group = set(data.rows(split).tolist()), groups_of(data)
     rare = set(group[data.rows("test")].tolist())
-    for batch in data.episode_loader(split):
+    for batch in getattr(data, f"{split}_dataloader")():
         assert isinstance(batch, Batch)
         assert set(batch.index.flatten().tolist()) <= rows
         assert not set(group[batch.index.flatten()].tolist()) & rare

@@ -1,14 +1,23 @@
 """Samplers: probabilities against the formulas, and the same draws whatever the number of ranks."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from medtail.datamodules.core.contract import PK
 from medtail.datamodules.core.errors import MedtailError
-from medtail.datamodules.core.loading.rows import InOrder
-from medtail.datamodules.core.loading.samplers import StepSampler, class_probability, stream_size
+from medtail.datamodules.core.loading.rows import InOrder, Rows
+from medtail.datamodules.core.loading.samplers import (
+    Draw,
+    StepSampler,
+    class_probability,
+    stream_size,
+)
+from medtail.datamodules.core.pixels.transforms import Augmenter
 
 COUNTS = [700, 200, 90, 10]
 TARGET = np.random.default_rng(0).permutation(np.repeat(np.arange(4), COUNTS))
@@ -176,3 +185,13 @@ def test_size_of_a_stream():
     assert stream_size("reversed", 64, 7) == 64
     assert stream_size(PK(8, 4), 64, 7) == 28
     assert stream_size(PK(3, 4), 64, 7) == 12
+
+
+def test_a_process_without_a_row_has_a_step_of_none():
+    assert [list(InOrder(3, 2, rank, 4)) for rank in (0, 3)] == [[[Draw(0, 0, 0, 0)]], [[]]]
+    assert [len(InOrder(3, 2, rank, 4)) for rank in range(4)] == [1, 1, 1, 1]
+    store = SimpleNamespace(images=np.zeros((3, 5, 6, 1), np.uint8))
+    none = Rows(store, np.arange(3), np.arange(3), Augmenter("none", 0))[[]]
+    assert none.image.shape == (0, 1, 5, 6)
+    assert none.image.dtype == torch.uint8
+    assert len(none.target) == len(none.index) == 0
