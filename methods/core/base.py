@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec, Track
+from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec, EpisodeShape, Track
 
 from .adapting import logistic_regression
 from .backbones import build_backbone
@@ -17,6 +17,8 @@ from .precision import exact, without_autocast
 from .scene import Scene
 from .stages import Recipe, Stage
 
+# A checkpoint holds the spec that its method was built from.
+torch.serialization.add_safe_globals([DataSpec, EpisodeShape])
 __all__ = ["Common", "Method", "Recipe", "Scene", "Stage"]
 
 
@@ -53,6 +55,7 @@ class Method(LightningHooks):
         self, spec: DataSpec, *, backbone: str = "test_resnet", pretrained: bool = False
     ) -> None:
         super().__init__()
+        self.save_hyperparameters(logger=False)  # with them load_from_checkpoint builds it again
         self.spec = spec
         self.backbone, self.num_features = build_backbone(backbone, spec, pretrained)
         self.classifier: nn.Module = nn.Linear(self.num_features, spec.num_classes)

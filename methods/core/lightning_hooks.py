@@ -22,6 +22,7 @@ class LightningHooks(L.LightningModule):
     """Lightning's hooks, written once for every method; ``Method`` fills what they need."""
 
     monitor: ValidationMetrics
+    tested: ValidationMetrics
     recipe: Recipe
     stage: Stage
     begun: bool
@@ -57,8 +58,12 @@ class LightningHooks(L.LightningModule):
         own_trainer.conclude(self._method, needed=True)
 
     def on_test_start(self) -> None:
-        """As before ``predict``."""
+        """As before ``predict``; few-shot: of as many classes as an episode has."""
         own_trainer.conclude(self._method, needed=True)
+        spec = self._method.spec
+        classes = spec.episodes.n_way if spec.episodes else spec.num_classes
+        with torch.inference_mode(False):  # counts that an adaptation's step may add to
+            self.tested = ValidationMetrics(classes).to(self.device)
 
     def on_validation_start(self) -> None:
         """As before ``predict``, where it is not the validation of an epoch."""
@@ -88,6 +93,21 @@ class LightningHooks(L.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the validation metrics, equal on all ranks."""
         self.log_dict({f"val/{name}": value for name, value in self.monitor.compute().items()})
+
+    @without_autocast
+    def test_step(self, batch: Batch, number: int) -> None:
+        """Collect a test batch; few-shot: the queries of episodes, after adapting to each."""
+        method, shape = self._method, self._method.spec.episodes
+        if shape is not None:
+            for logits, target in own_trainer.adapted(method, batch, shape.support):
+                self.tested.update(logits, target)
+            return
+        own_trainer.check_images(method, batch.image)
+        self.tested.update(self(batch.image), batch.target)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test metrics, equal on all ranks."""
+        self.log_dict({f"test/{name}": value for name, value in self.tested.compute().items()})
 
     @without_autocast
     def predict_step(self, batch: Batch, _: int) -> tuple[Tensor, Tensor]:

@@ -140,6 +140,22 @@ def check_images(method: "Method", image: Tensor) -> None:
         )
 
 
+def halves(batch: Batch, support: int) -> Iterator[tuple[Batch, Batch]]:
+    """Support and query set of each episode of a meta-batch [T, M, ...]."""
+    for parts in zip(batch.image, batch.target, batch.index, strict=True):
+        yield Batch(*(p[:support] for p in parts)), Batch(*(p[support:] for p in parts))
+
+
+def adapted(method: "Method", batch: Batch, support: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Logits [Q, N] and targets [Q] of each episode's queries, after adapting to its support."""
+    check_images(method, batch.image)
+    # A Trainer's inference mode would keep an adaptation from its gradients.
+    with torch.inference_mode(False), torch.no_grad():
+        mine = Batch(batch.image.clone(), batch.target.clone(), batch.index.clone())
+        for known, query in halves(mine, support):
+            yield method.adapt(known)(query.image), query.target
+
+
 def plain(data: Data, split: str, device: torch.device) -> Iterator[Batch]:
     """Normalised batches of a split in order."""
     for batch in data.plain_loader(split):

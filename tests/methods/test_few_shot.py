@@ -10,6 +10,7 @@ import torch
 from medtail import methods
 from medtail.datamodules.core.contract import EpisodeShape
 from medtail.datamodules.core.errors import MedtailError
+from medtail.methods.core.own_trainer import halves
 from tests.methods.few_shot import build, episodes, fit, spec, support_of
 
 ALL = sorted(n for n, m in methods.registry().items() if not m.refuses(spec()))
@@ -86,7 +87,7 @@ def test_learning_shows(name, epochs):
         method.eval()
         right = [
             (method.adapt(support)(query.image).argmax(1) == query.target).float().mean()
-            for support, query in method.halves(episodes(tasks=20, seed=77))
+            for support, query in halves(episodes(tasks=20, seed=77), method.support)
         ]
         accuracy.append(float(torch.stack(right).mean()))
         fit(method, epochs, lr=3e-3)

@@ -34,6 +34,8 @@ from .episodes import (
 from .rows import InOrder, Rows, normalised
 from .samplers import StepSampler
 
+TEST_EPISODES = 600  # of a plain ``Trainer.test``; a suite says its own number
+
 
 class Loaders(L.LightningDataModule):
     """Loaders over an image store; ``ImageDataModule`` fills what they need."""
@@ -192,6 +194,12 @@ class Loaders(L.LightningDataModule):
             return self.plain_loader("val")
         fixed = self._urn("val").fixed(VALIDATION_EPISODES, self.split_seed, VALIDATION)
         return self.fixed_loader(fixed, self.request.tasks)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """The test split; few-shot: the frozen list of episodes, one a step."""
+        if self.plan.episodes is None:
+            return self.plain_loader("test")
+        return self.fixed_loader(self.test_episodes(TEST_EPISODES))
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """The split named by ``predicted``: test, which nothing else opens, or validation."""

@@ -1,6 +1,6 @@
 """Bases of methods that learn from episodes: meta-batches in, validation by adapting."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Literal, Unpack
 
 import torch
@@ -44,12 +44,6 @@ class EpisodicMethod(Method):
         """Meta-batches."""
         return DataRequest(tasks=TASKS)
 
-    def halves(self, batch: Batch) -> Iterator[tuple[Batch, Batch]]:
-        """Support and query set of each episode of a meta-batch [T, M, ...]."""
-        s = self.support
-        for parts in zip(batch.image, batch.target, batch.index, strict=True):
-            yield Batch(*(p[:s] for p in parts)), Batch(*(p[s:] for p in parts))
-
     def features(self, image: Tensor) -> Tensor:
         """Images [B, C, H, W] -> features [B, D], never in half precision."""
         with torch.autocast(image.device.type, enabled=False):
@@ -57,12 +51,8 @@ class EpisodicMethod(Method):
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Adapt to each episode; collect its queries."""
-        own_trainer.check_images(self, batch.image)
-        # Trainer.validate's inference mode would keep an adaptation from its gradients.
-        with torch.inference_mode(False), torch.no_grad():
-            mine = Batch(batch.image.clone(), batch.target.clone(), batch.index.clone())
-            for support, query in self.halves(mine):
-                self.monitor.update(self.adapt(support)(query.image), query.target)
+        for logits, target in own_trainer.adapted(self, batch, self.support):
+            self.monitor.update(logits, target)
 
 
 class MetaLearner(EpisodicMethod):
