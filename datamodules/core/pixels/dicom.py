@@ -141,7 +141,7 @@ def chosen_frame(count: int, frame: int | None) -> int:
             "first, or save the frames as images of their own"
         )
     if (frame or 0) >= count:
-        raise ReadingError(f"frame={frame}: there are {count}, the first is frame=0")
+        raise ReadingError(f"frame={frame}: there is no such frame, the last is frame={count - 1}")
     return frame or 0
 
 

@@ -190,7 +190,7 @@ def test_frames(tmp_path):
     frames = RNG.integers(0, 256, (3, *SIZE)).astype(np.uint8)
     path = write_dicom(tmp_path / "a.dcm", frames)
     refused(path, "a stack of 3 frames", "frame=0")
-    refused(path, "frame=3: there are 3", frame=3)
+    refused(path, "frame=3: there is no such frame, the last is frame=2", frame=3)
     for place in range(3):
         np.testing.assert_array_equal(read(path, frame=place), frames[place])
     one = write_dicom(tmp_path / "b.dcm", frames[:1])

@@ -193,7 +193,7 @@ def stack(path, count=3, **options):
 def test_stacks_need_a_frame(tmp_path, name):
     path = stack(tmp_path / name, **({"lossless": True} if name.endswith("webp") else {}))
     refused(path, "a stack of 3 frames", "frame=0")
-    refused(path, "frame=3: there are 3", frame=3)
+    refused(path, "frame=3: there is no such frame, the last is frame=2", frame=3)
     for frame in range(3):
         pixels = read(path, frame=frame, channels=1)[:, :, 0]
         assert abs(pixels.astype(int) - np.roll(GREY, frame, 0)).max() <= 1
