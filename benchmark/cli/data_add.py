@@ -40,6 +40,8 @@ def add(
     ordinal: Annotated[bool, typer.Option("--ordinal", help="The classes are ordered.")] = False,
     rare: Annotated[str, typer.Option(help="Classes that few-shot calls rare: a,b.")] = "",
     channels: Annotated[int, typer.Option(help="3, or 1 for images that stay grey.")] = 3,
+    window: Annotated[str, typer.Option(help="Above 8 bits: low,high or p1-p99 or file.")] = "",
+    frame: Annotated[int | None, typer.Option(help="Of stacks: which frame, from 0.")] = None,
     copies: Annotated[str, typer.Option(help="Images in several splits: refuse, exclude.")] = "",
     title: Annotated[str, typer.Option(help="What it is, in a line.")] = "",
     licence: Annotated[str, typer.Option(help="What may be done with it.")] = "",
@@ -75,7 +77,7 @@ def add(
         **{"classes": _list(classes), "rare": _list(rare), "ordinal": ordinal},
         **{"test_fold": _list(test_fold), "val_fold": _list(val_fold), "channels": channels},
         **{"title": title, "licence": licence, "citation": citation, "modality": modality},
-        **{"no_group": no_group, "no_split": no_split},
+        **{"no_group": no_group, "no_split": no_split, "window": window, "frame": frame},
     }
     _write(inspected(values, source, place, option), place, size)
 
