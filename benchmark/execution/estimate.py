@@ -19,7 +19,7 @@ from medtail.datamodules.core.errors import DataError
 from medtail.datamodules.core.loading.samplers import stream_size
 from medtail.methods.core.base import Method, Stage
 
-from ..grid.cell import Cell, Terms, digest
+from ..grid.cell import Cell, Precision, Terms, digest
 from ..tracks import supervised
 from ..tracks.stages import quiet, trainer
 from .driver import clock
@@ -91,7 +91,7 @@ def pace(method: Method, stage: Stage, terms: Terms) -> Pace:
     trained = [p for p in method.parameters() if p.requires_grad]
 
     def step(batch: Batch, loss: Callable[[Batch], Tensor]) -> None:
-        with computing(terms):
+        with computing(terms.budget.precision):
             value = loss(batch)
         torch.autograd.grad(value, trained, allow_unused=True)
 
@@ -104,10 +104,10 @@ def pace(method: Method, stage: Stage, terms: Terms) -> Pace:
     return Pace(seconds, batch.target.numel() if request.tasks else size)
 
 
-def computing(terms: Terms) -> AbstractContextManager[None]:
+def computing(precision: Precision) -> AbstractContextManager[None]:
     """The precision in which a Trainer computes a loss."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    low = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(terms.budget.precision)
+    low = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
     return torch.autocast(device, low or torch.bfloat16, enabled=low is not None)
 
 

@@ -14,6 +14,7 @@ from medtail.datamodules.core.errors import DataError, MedtailError, unknown
 from ..boards.columns import track
 from ..grid.cell import Cell, Terms
 from ..tracks import supervised
+from .trial import try_step
 from .worker import prepared
 
 
@@ -60,8 +61,9 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> None:
         console.print(f"{terms.data}: train {counts}", markup=False, highlight=False)
         if data.spec.track != "one_class":
             _choosable(terms, data, console)
+    tried: set[tuple[object, ...]] = set()
     for cell in {(c.row, c.terms): c for c in cells}.values():
-        data = prepared(cell.terms)
+        data, terms = prepared(cell.terms), cell.terms
         if data.spec.track == "one_class" and cell.terms.selection != "last":
             raise MedtailError(
                 f"{cell.terms.data}: a one-class score has no threshold before its end, and no "
@@ -79,6 +81,10 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> None:
                 data.train_sampler(0, devices)
             except MedtailError as error:
                 raise MedtailError(f"{cell.row} on {cell.terms.data}: {error}") from error
+        kind = (terms.backbone, data.image_size, data.in_channels, terms.budget.precision)
+        if kind not in tried:
+            try_step(method, terms)
+        tried.add(kind)
 
 
 def _choosable(terms: Terms, data: ImageDataModule, console: Console) -> None:

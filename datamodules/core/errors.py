@@ -24,6 +24,13 @@ class DataMissingError(DataError):
         self.why = why
 
 
+def first_line(error: BaseException, length: int = 160) -> str:
+    """What an error of another library says, as a clause of one line."""
+    lines = str(error).strip().splitlines()
+    text = " ".join((lines[0] if lines else type(error).__name__).split())
+    return text if len(text) <= length else f"{text[:length]}..."
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> MedtailError:
     """Error for a name that is not registered, with the nearest ones and how to list all.
 

@@ -1,13 +1,18 @@
 """Backbones of timm by name, with stems for small images; and the Conv-4."""
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
 import timm
-from torch import nn
+import torch
+from timm.layers import PatchEmbed
+from torch import Tensor, nn
 
 from medtail.datamodules.core.contract import DataSpec
-from medtail.datamodules.core.errors import MedtailError, unknown
+from medtail.datamodules.core.errors import MedtailError, first_line, unknown
 
 
 def _stem(backbone: nn.Module, name: str) -> nn.Conv2d:
@@ -42,14 +47,16 @@ def small_stem(backbone: nn.Module, name: str) -> None:
 def conv4(in_channels: int, width: int = 64) -> nn.Sequential:
     """The Conv-4 of few-shot learning: four blocks of 3x3 convolution, norm, ReLU, 2x2 max-pool.
 
-    Vinyals et al., NeurIPS 2016, section 4.1. The convolutions have no bias, which the norm would
-    take away, and the pool stands before the ReLU, which gives the same for a quarter of the work.
+    Vinyals et al., NeurIPS 2016, section 4.1; what is left of the map is flattened, as by Snell et
+    al., NeurIPS 2017, section 3 and their code: 64 features at 28 px, 1600 at 84 px. The
+    convolutions have no bias, which the norm would take away, and the pool stands before the ReLU,
+    which gives the same for a quarter of the work.
     """
     layers: list[nn.Module] = []
     for before, after in pairwise((in_channels, *[width] * 4)):
         conv = nn.Conv2d(before, after, 3, padding=1, bias=False)
         layers += [conv, nn.BatchNorm2d(after), nn.MaxPool2d(2), nn.ReLU()]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(*layers, nn.Flatten())
 
 
 STEMS = {"no_pool": no_pool, "small_stem": small_stem}
@@ -63,8 +70,69 @@ def _checked_conv4(spec: DataSpec, pretrained: bool) -> nn.Sequential:
     return conv4(spec.in_channels)
 
 
+class Pooled(nn.Module):
+    """A network whose features are a map or tokens, and their mean.
+
+    Args:
+        network: gives [B, D, H, W], or [B, N, D].
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Images [B, C, H, W] -> features [B, D]."""
+        found: Tensor = self.network(image)
+        return found.flatten(2).mean(2) if found.ndim == 4 else found.mean(1)
+
+
+@torch.no_grad()
+def width_of(backbone: nn.Module, spec: DataSpec) -> tuple[int, ...]:
+    """Shape of the features of one image of zeros, without the batch; draws no random number."""
+    image = torch.zeros(1, spec.in_channels, *spec.image_size)
+    with unmoved_random_numbers():
+        found: Tensor = backbone.eval()(image)
+    backbone.train()
+    return tuple(found.shape[1:])
+
+
+@contextmanager
+def unmoved_random_numbers() -> Iterator[None]:
+    """Whatever is drawn inside, torch's generator goes on from where it stood."""
+    state = torch.get_rng_state()
+    try:
+        yield
+    finally:
+        torch.set_rng_state(state)
+
+
+def _whole_patches(backbone: nn.Module, spec: DataSpec) -> None:
+    """Raise where a patch embedding would leave out the rows and columns that fill no patch."""
+    embed = getattr(backbone, "patch_embed", None)
+    if isinstance(embed, PatchEmbed):
+        for side, patch in zip(spec.image_size, embed.patch_size, strict=True):
+            if side % patch:
+                raise ValueError(f"it sees whole patches of {patch} px only, which {side} are not")
+
+
+def _built(model: str, spec: DataSpec, pretrained: bool, size: dict[str, Any]) -> nn.Module:
+    try:
+        backbone: nn.Module = timm.create_model(
+            model, pretrained=pretrained, num_classes=0, in_chans=spec.in_channels, **size
+        )
+        return backbone
+    except (OSError, RuntimeError) as error:
+        if not pretrained:
+            raise
+        raise MedtailError(
+            f"backbone '{model}': its pretrained weights cannot be had ({first_line(error)}): "
+            "put them into timm's cache, or set pretrained: false"
+        ) from error
+
+
 def build_backbone(name: str, spec: DataSpec, pretrained: bool = False) -> tuple[nn.Module, int]:
-    """A backbone without its classifier.
+    """A backbone without its classifier, which is known to run on the data's images.
 
     Args:
         name: ``conv4`` (see that function), or a model of timm; ``+no_pool`` or ``+small_stem``
@@ -73,31 +141,48 @@ def build_backbone(name: str, spec: DataSpec, pretrained: bool = False) -> tuple
         pretrained: load timm's weights (from its local cache, or downloaded where possible).
 
     Returns:
-        Module mapping [B, C, H, W] to pooled features [B, D], and D.
+        Module mapping [B, C, H, W] to pooled features [B, D], and D, which is measured:
+        ``num_features`` of timm is not always what comes out.
 
     Raises:
-        MedtailError: unknown name, no such stem, or weights that cannot be had.
+        MedtailError: unknown name, no such stem, weights that cannot be had, or a network that
+            cannot run on images of this size.
     """
     model, _, stem = name.partition("+")
     if stem and stem not in STEMS:
         raise unknown("stem", stem, STEMS)
     if name == "conv4":
-        return _checked_conv4(spec, pretrained), 64
+        found = _checked_conv4(spec, pretrained)
+        return found, math.prod(width_of(found, spec))
     if not timm.is_model(model):
         raise unknown("backbone", model, ["conv4", *timm.list_models()])
-    arguments: dict[str, Any] = {"num_classes": 0, "in_chans": spec.in_channels}
-    if "vit" in model or "swin" in model:
-        arguments["img_size"] = spec.image_size
-    try:
-        backbone = timm.create_model(model, pretrained=pretrained, **arguments)
-    except (OSError, RuntimeError) as error:
-        if not pretrained:
+    start = torch.get_rng_state()
+    reasons: list[str] = []
+    # Nothing but a try tells which models take the size of their images: names do not.
+    for size in ({"img_size": spec.image_size}, {}):
+        torch.set_rng_state(start)
+        try:
+            backbone = _built(model, spec, pretrained, size)
+            if stem:
+                STEMS[stem](backbone, name)
+            _whole_patches(backbone, spec)
+            shape = width_of(backbone, spec)
+            if len(shape) == 1:
+                return backbone, shape[0]
+            return Pooled(backbone), shape[0] if len(shape) == 3 else shape[-1]
+        except MedtailError:
             raise
-        reason = str(error).splitlines()[0]
-        raise MedtailError(
-            f"backbone '{model}': its pretrained weights cannot be had ({reason}): "
-            "put them into timm's cache, or set pretrained: false"
-        ) from error
-    if stem:
-        STEMS[stem](backbone, name)
-    return backbone, int(backbone.num_features)
+        except Exception as error:  # of any kind: the networks are timm's
+            if not (size and isinstance(error, TypeError) and "img_size" in str(error)):
+                reasons.append(first_line(error))
+    raise _cannot_run(name, spec, reasons[0])
+
+
+def _cannot_run(name: str, spec: DataSpec, reason: str) -> MedtailError:
+    height, width = spec.image_size
+    made = timm.get_pretrained_cfg(name.partition("+")[0])
+    own = f"it was made for {made.input_size[1]} x {made.input_size[2]} px: " if made else ""
+    return MedtailError(
+        f"backbone '{name}' cannot run on images of {height} x {width} px with {spec.in_channels} "
+        f"channels ({reason}); {own}set another image_size, or take another backbone"
+    )

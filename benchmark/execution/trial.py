@@ -1,0 +1,41 @@
+"""One training step of a network before any training: what fails in it fails now, in one line."""
+
+import torch
+
+from medtail.datamodules.core.errors import MedtailError, first_line
+from medtail.methods.core.base import Method
+
+from ..grid.cell import Precision, Terms
+from .estimate import computing
+
+
+def try_step(method: Method, terms: Terms) -> None:
+    """Take a training step with the backbone of a method that is not needed any more.
+
+    Raises:
+        MedtailError: it cannot be trained on such images, or not in this precision.
+    """
+    precision = terms.budget.precision
+    reason = _failure(method, terms.budget.batch_size, precision)
+    if not reason:
+        return
+    text = f"backbone '{terms.backbone}' cannot be trained in {precision} ({reason}): "
+    exact: Precision = "32-true"
+    if precision != exact and not _failure(method, terms.budget.batch_size, exact):
+        raise MedtailError(f"{text}write budget.precision: {exact}")
+    raise MedtailError(f"{text}take larger images, another batch size or another backbone")
+
+
+def _failure(method: Method, batch_size: int, precision: Precision) -> str:
+    """Why a step of a network fails; empty where it does not."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    spec, network = method.spec, method.backbone.train().to(device)
+    weights = [p for p in network.parameters() if p.requires_grad]
+    image = torch.zeros(min(2, batch_size), spec.in_channels, *spec.image_size)
+    try:
+        with computing(precision):
+            features = network(image.to(device))
+        torch.autograd.grad(features.float().square().sum(), weights, allow_unused=True)
+    except Exception as error:  # of any kind: the networks are timm's
+        return first_line(error)
+    return ""
