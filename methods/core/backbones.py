@@ -180,9 +180,10 @@ def build_backbone(name: str, spec: DataSpec, pretrained: bool = False) -> tuple
 
 def _cannot_run(name: str, spec: DataSpec, reason: str) -> MedtailError:
     height, width = spec.image_size
+    channels = "1 channel" if spec.in_channels == 1 else f"{spec.in_channels} channels"
     made = timm.get_pretrained_cfg(name.partition("+")[0])
     own = f"it was made for {made.input_size[1]} x {made.input_size[2]} px: " if made else ""
     return MedtailError(
-        f"backbone '{name}' cannot run on images of {height} x {width} px with {spec.in_channels} "
-        f"channels ({reason}); {own}set another image_size, or take another backbone"
+        f"backbone '{name}' cannot run on images of {height} x {width} px with {channels} "
+        f"({reason}); {own}set another image_size, or take another backbone"
     )
