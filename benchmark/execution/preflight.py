@@ -81,10 +81,11 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> None:
                 data.train_sampler(0, devices)
             except MedtailError as error:
                 raise MedtailError(f"{cell.row} on {cell.terms.data}: {error}") from error
-        kind = (terms.backbone, data.image_size, data.in_channels, terms.budget.precision)
-        if kind not in tried:
+        budget = terms.budget
+        step = (terms.backbone, data.image_size, data.in_channels, budget.precision)
+        if (*step, budget.batch_size) not in tried:
             try_step(method, terms)
-        tried.add(kind)
+        tried.add((*step, budget.batch_size))
 
 
 def _choosable(terms: Terms, data: ImageDataModule, console: Console) -> None:

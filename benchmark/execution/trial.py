@@ -29,12 +29,12 @@ def try_step(method: Method, terms: Terms) -> None:
 def _failure(method: Method, batch_size: int, precision: Precision) -> str:
     """Why a step of a network fails; empty where it does not."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    spec, network = method.spec, method.backbone.train().to(device)
-    weights = [p for p in network.parameters() if p.requires_grad]
+    spec = method.spec
+    weights = [p for p in method.train().to(device).parameters() if p.requires_grad]
     image = torch.zeros(min(2, batch_size), spec.in_channels, *spec.image_size)
     try:
         with computing(precision):
-            features = network(image.to(device))
+            features = method.features(image.to(device))
         torch.autograd.grad(features.float().square().sum(), weights, allow_unused=True)
     except Exception as error:  # of any kind: the networks are timm's
         return first_line(error)
