@@ -159,8 +159,9 @@ class Suite(Frozen):
         """
         size = self.image_size if isinstance(self.image_size, tuple) else (self.image_size,) * 2
         for entry in self.data:
-            for key in set(TERMS) & set(entry.params):
-                raise MedtailError(f"{entry.name}: {key} is a term of a table, no argument: {TERM}")
+            for key in {*TERMS, "batch_size"} & set(entry.params):
+                how = "write it into its budget" if key == "batch_size" else TERM
+                raise MedtailError(f"{entry.name}: {key} is a term of a table, no argument: {how}")
             datamodules.build(entry.name, size, **entry.params)
         files: dict[Terms, dict[str, Any]] = {}
         for entry in self.data:

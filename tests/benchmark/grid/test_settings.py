@@ -203,6 +203,10 @@ def test_a_mistake_is_one_line_that_names_the_setting(loaded, setting, words):
         ("methods.0.params.alpha=1", "unknown parameter of erm 'alpha'"),
         ("methods.0.params.backbone=conv4", "erm: backbone is a term of a table"),
         ("data.0.params.augment=none", "phantom@natural: augment is a term of a table"),
+        (
+            "data.0.params.batch_size=8",
+            "batch_size is a term of a table, no argument: write it into",
+        ),
         ("data.0.params.image_size=3", "unknown argument of phantom 'image_size'"),
         ("methods=[emr]", "unknown method 'emr': did you mean erm"),
     ],
