@@ -112,6 +112,9 @@ def ham_nested(root: Path) -> None:
     for name in PARTS:
         nest(root / "ham10000" / name)
     move(root / "ham10000", root / "HAM10000" / "archive")
+    for name in (".Trashes", "__MACOSX"):
+        (root / "HAM10000" / name).mkdir()
+        (root / "HAM10000" / name / isic2018.METADATA).write_text("no table")
 
 
 def ham_dataverse(root: Path) -> None:

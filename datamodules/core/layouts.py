@@ -136,8 +136,8 @@ class Images(NamedTuple):
 def images(place: Place, ids: Sequence[str], parts: Sequence[Part], ending: str = "") -> Images:
     """The images of the first part that has one for each id, else of that which has most.
 
-    Where several folders may be meant by a name, as in archives that hold all twice, the best
-    spelled is taken, and all of them only where it lacks an image.
+    Where several folders may be meant by a name, as in archives that hold all twice, the nearest to
+    the top and best spelled is taken.
 
     Args:
         place: that holds the labels.
@@ -153,12 +153,10 @@ def images(place: Place, ids: Sequence[str], parts: Sequence[Part], ending: str 
         spelled = [find(place.inside, n) if n else [place.folder] for n in part.names]
         if not all(spelled):
             continue
-        every = [folder for folders in spelled for folder in folders]
-        for folders in ([first for first, *_ in spelled], every)[: 1 + (len(every) > len(spelled))]:
-            got = _images(folders, ids, part, ending)
-            if len(got.found) == len(ids):
-                return got
-            best = max(best, got, key=lambda images: len(images.found))
+        got = _images([nearest for nearest, *_ in spelled], ids, part, ending)
+        if len(got.found) == len(ids):
+            return got
+        best = max(best, got, key=lambda images: len(images.found))
     return best
 
 
