@@ -15,13 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from tests import ROOT
 from tests.checkout import copied
 
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/add-a-method.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/add-a-method.md", "docs/score.md")
 SMALL = (
     """ --set budget.epochs=1 --set 'data=[phantom@lt100]'"""
     " --launcher inline --wandb disabled"
@@ -81,15 +82,16 @@ def make_the_package(folder: Path) -> None:
 
 
 def make_predictions(folder: Path) -> None:
-    """mine.csv: what some cell of the committed board predicted, as an outsider's file."""
-    table = pq.read_table(ROOT / "leaderboards/predictions/isic2018@natural.parquet")
-    cell = table["cell_id"][0].as_py()
-    with (folder / "mine.csv").open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["image", *(f"p{k}" for k in range(7))])
-        rows.writerows(
-            [row["id"], *row["logits"]] for row in table.to_pylist() if row["cell_id"] == cell
-        )
+    """mine.csv, and three seeds: what cells of committed boards predicted, as outsiders' files."""
+    for board, names in (("natural", ["mine"]), ("lt100", ["seed0", "seed1", "seed2"])):
+        table = pq.read_table(ROOT / f"leaderboards/predictions/isic2018@{board}.parquet")
+        cells = table["cell_id"].unique().to_pylist()
+        for name, cell in zip(names, cells, strict=False):
+            with (folder / f"{name}.csv").open("w", newline="") as file:
+                rows = csv.writer(file)
+                rows.writerow(["image", *(f"p{k}" for k in range(7))])
+                mine = table.filter(pc.equal(table["cell_id"], cell)).to_pylist()
+                rows.writerows([row["id"], *row["logits"]] for row in mine)
 
 
 RULES = (
@@ -114,6 +116,25 @@ RULES = (
     Rule(r"medtail compare proco erm balanced_softmax --suite isic2018 --png proco\.png"),
     Rule(r"medtail compare half_prior erm --leaderboards runs/leaderboards", told="half_prior"),
     Rule(r"medtail score mine\.csv --data isic2018@natural", before=make_predictions, told="95 %"),
+    Rule(
+        r"medtail data export phantom@lt100 --out split\.csv",
+        add=f" && python -c {shlex.quote(block('docs/score.md', 'python') + 'assert len(test)')}",
+        told="groups known",
+    ),
+    Rule(
+        r"medtail score seed0\.csv seed1\.csv seed2\.csv --data isic2018@lt100 --against erm,proco",
+        before=make_predictions,
+        told="3 trainings",
+    ),
+    Rule(
+        r"medtail score seed0\.csv .* --name MyNet --url \S+ --add",
+        told="MyNet: beside the rows of runs/leaderboards/isic2018@lt100.md",
+    ),
+    Rule(
+        r"medtail compare MyNet erm --data isic2018@lt100 --leaderboards runs/leaderboards",
+        told="MyNet ◇ against erm on isic2018@lt100",
+    ),
+    Rule(r"medtail score --remove MyNet --data isic2018@lt100", told="MyNet: removed from"),
     Rule(
         r"medtail regress leaderboards other/leaderboards",
         before=lambda folder: shutil.copytree(

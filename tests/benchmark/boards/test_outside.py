@@ -17,6 +17,7 @@ from medtail.benchmark.boards.section import sections
 from medtail.benchmark.boards.standing import compute
 from medtail.benchmark.evidence.predictions import Predictions
 from medtail.benchmark.evidence.record import read_lines
+from medtail.benchmark.scoring import scores_file
 from tests.benchmark.scoring.outsiders import NAME, SLUG, board_of, put, scores_of
 from tests.boards import done, files, predictions, rows
 
@@ -163,3 +164,32 @@ def test_a_row_that_comes_later_keeps_its_name(tmp_path):
     (part,), _ = parts_of(tmp_path)
     assert "later" in {row.name for row in part.rows}
     assert (part.outside, part.unmatched) == ((), ("later",))
+
+
+def test_as_good_as_the_best_row_they_are_not_bold(tmp_path):
+    """The very predictions of the row that leads."""
+    board_of(tmp_path)
+    best = parts_of(tmp_path)[0][0].rows[0].name
+    same = [predictions(best, seed).logits.astype(np.float64) for seed in (0, 1)]
+    put(tmp_path, "twin", scores_file.Scores(np.stack(same), ("0", "1"), "logits", ()))
+    leaderboard.render(tmp_path)
+    page = (tmp_path / f"{SLUG}.md").read_text()
+    for title in ("In %, ranked by", "### Recall"):
+        lines = rows(page, title)
+        twin, leader = (
+            next(x for x in lines if f"`{name}`" in " ".join(x)) for name in ("twin", best)
+        )
+        assert "**" not in " ".join(twin)
+        assert "**" in " ".join(leader)
+        if title.startswith("In"):
+            assert [c.replace("**", "") for c in leader[2:4]] == twin[2:4]
+
+
+def test_another_board_is_not_touched(tmp_path):
+    """Nothing is read or computed anew for boards beside which nothing stands."""
+    board_of(tmp_path)
+    (part,), _ = parts_of(tmp_path)
+    assert (part.outside, part.unmatched) == ((), ())
+    read = []
+    outside.attach(tmp_path, SLUG, [part], lambda: read.append(1) or {})
+    assert not read
