@@ -51,6 +51,7 @@ def describe(terms: Terms) -> list[str]:
                 *_normalised(terms),
                 f"{terms.backbone} {'pretrained' if terms.pretrained else 'from scratch'}",
                 f"{budget.epochs} epochs x batch {budget.batch_size}{each}",
+                *(["last batch kept"] if budget.last_batch == "keep" else []),
                 *special.get(track(terms.data), []),
             ]
         ),

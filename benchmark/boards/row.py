@@ -106,7 +106,9 @@ def _usual_images(record: Record, labels: int) -> int:
     budget = record.cell.terms.budget
     trained = [r.labelled for r in record.rounds] or [sum(record.class_counts) + labels]
     sizes = [min(n, budget.batch_size) for n in trained]
-    return sum(n // size * size for n, size in zip(trained, sizes, strict=True)) * budget.epochs
+    keep = budget.last_batch == "keep"
+    shown = (n if keep else n // size * size for n, size in zip(trained, sizes, strict=True))
+    return sum(shown) * budget.epochs
 
 
 def _number(record: Record, column: Column) -> float | None:

@@ -8,7 +8,7 @@ from .cell import Cell, Terms
 
 # What only one track looks at, or few suites change: named where it differs from the default.
 SELDOM = ("normalisation", "test_episodes", "acquire", "rounds")
-SELDOM_OF_BUDGET = ("schedule", "milestones", "gamma")
+SELDOM_OF_BUDGET = ("last_batch", "schedule", "milestones", "gamma")
 
 
 def suite_text(cells: Sequence[Cell]) -> str:

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from medtail.datamodules.core.arguments import wrong_constants
-from medtail.datamodules.core.contract import Augmentation, Constants, Normalisation
+from medtail.datamodules.core.contract import Augmentation, Constants, LastBatch, Normalisation
 from medtail.methods.core.stages import Schedule
 
 Selection = Literal["best_balanced_accuracy", "best_macro_auc", "last"]
@@ -45,6 +45,8 @@ class Budget(Frozen):
     Attributes:
         epochs: passes over the training split, of all stages of a method together.
         batch_size: of a training step, over all devices.
+        last_batch: what becomes of images that do not fill a batch at the end of an epoch: ``drop``
+            them, others in each epoch, or ``keep`` them as a smaller batch.
         optimizer: a name of ``timm.optim``.
         lr: peak learning rate.
         weight_decay: of weights; biases and norms have none.
@@ -61,6 +63,7 @@ class Budget(Frozen):
 
     epochs: PositiveInt = 15
     batch_size: PositiveInt = 128
+    last_batch: LastBatch = "drop"
     optimizer: str = "sgd"
     lr: PositiveFloat = 0.1
     weight_decay: float = Field(5e-4, ge=0)

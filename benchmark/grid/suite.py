@@ -193,7 +193,7 @@ class Suite(Frozen):
 def _resolved(entry: MethodEntry) -> tuple[dict[str, Any], str]:
     """A method's parameters, defaults included, and its row: what differs from the defaults."""
     usual, known = methods.defaults(entry.name), methods.parameters(entry.name)
-    for name in entry.params:
+    for name in entry.params.keys() - usual.keys():
         if name in TERMS:
             raise MedtailError(f"{entry.name}: {name} is a term of a table, no parameter: {TERM}")
         if name not in known:

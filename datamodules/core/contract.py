@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # names and facts of data need no torch
 SamplerName = Literal["instance", "class_balanced", "square_root", "progressive", "reversed"]
 Track = Literal["long_tail", "few_shot", "one_class", "active"]
 Augmentation = Literal["none", "symmetries", "standard", "contrastive"]
+LastBatch = Literal["drop", "keep"]
 Normalisation = Literal["imagenet", "half", "dataset"]
 Constants = tuple[tuple[float, ...], tuple[float, ...]]  # means and deviations of the channels
 

@@ -9,6 +9,7 @@ import yaml
 from .errors import MedtailError
 
 NAMES = ("title", "name", "classes")
+LISTS = ("classes",)  # names in a list; alone it is a number of classes, as some methods take
 
 
 class Loader(yaml.SafeLoader):
@@ -98,7 +99,13 @@ def _settle(node: yaml.Node, names: frozenset[str], within: bool, seen: set[int]
                     problem=f"'{key.value}' stands twice", problem_mark=key.start_mark
                 )
             keys.add(key.value)
-        _settle(value, names, within or getattr(key, "value", None) in names, seen)
+        _settle(value, names, within or _named(key.value, value, names), seen)
+
+
+def _named(key: object, value: yaml.Node, names: Collection[str]) -> bool:
+    """Whether what stands below a key are names."""
+    alone = key in LISTS and isinstance(value, yaml.ScalarNode)
+    return isinstance(key, str) and key in names and not alone
 
 
 def reason(error: yaml.YAMLError) -> str:
@@ -126,6 +133,8 @@ def setting(assignment: str, example: str, names: Collection[str] = NAMES) -> tu
             f"{key}=null for none)"
         )
     try:
-        return key, construct(compose(text), names, within=key.rpartition(".")[2] in names)
+        root = compose(text)
+        within = root is not None and _named(key.rpartition(".")[2], root, names)
+        return key, construct(root, names, within)
     except yaml.YAMLError as error:
         raise MedtailError(f"--set {assignment}: the value is not YAML: {reason(error)}") from error

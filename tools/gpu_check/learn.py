@@ -56,7 +56,7 @@ def main() -> None:
     shape, request = data.spec.episodes, method.request(method.stages[0])
     assert shape is not None, "a few-shot regime"
     step = request.tasks * shape.images
-    images = stages.images_of_epoch(request, data, cell.terms.budget.batch_size)
+    images = stages.images_of_epoch(request, data, cell.terms.budget)
     steps = images // step  # of an epoch
     cell = cell_of(arguments.method, name, math.ceil(asked / steps), arguments.tiny)
     data = worker.prepared(cell.terms)

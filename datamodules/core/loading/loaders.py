@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..arguments import augmentation
-from ..contract import Augmentation, Batch, DataRequest, DataSpec
+from ..contract import Augmentation, Batch, DataRequest, DataSpec, LastBatch
 from ..errors import MedtailError
 from ..names import DataName
 from ..pixels.cache import ImageStore
@@ -56,6 +56,7 @@ class Loaders(L.LightningDataModule):
         super().__init__()
         self.request, self.seed, self.epochs, self.connected = DataRequest(), 0, 1, False
         self._own_batch_size = 128
+        self.last: LastBatch = "drop"
         self.predicted, self.dtype = "test", torch.float32
 
     @property
@@ -78,7 +79,14 @@ class Loaders(L.LightningDataModule):
             double = self.trainer.precision == "64-true"
             self.dtype = torch.float64 if double else torch.float32
 
-    def connect(self, request: DataRequest, batch_size: int, seed: int, epochs: int) -> None:
+    def connect(
+        self,
+        request: DataRequest,
+        batch_size: int,
+        seed: int,
+        epochs: int,
+        last: LastBatch = "drop",
+    ) -> None:
         """Say what ``train_dataloader`` gives, whatever a method asks for; see ``disconnect``.
 
         Args:
@@ -86,15 +94,16 @@ class Loaders(L.LightningDataModule):
             batch_size: global, over all ranks.
             seed: of the order and the augmentation.
             epochs: length of the stage, for samplers that change with it.
+            last: what becomes of images that do not fill a batch, see ``StepSampler``.
         """
         if not self.connected:
             self._own_batch_size = self.batch_size
         self.request, self.batch_size, self.seed, self.epochs = request, batch_size, seed, epochs
-        self.connected = True
+        self.last, self.connected = last, True
 
     def disconnect(self) -> None:
         """Give again what a method asks for, see ``ask``, at the data's own batch size."""
-        self.batch_size, self.connected = self._own_batch_size, False
+        self.batch_size, self.last, self.connected = self._own_batch_size, "drop", False
 
     def ask(self, request: DataRequest, epochs: int) -> None:
         """A method in a Trainer of one's own says what it needs; ``connect`` goes before it.
@@ -152,7 +161,8 @@ class Loaders(L.LightningDataModule):
             return TaskSampler(self._urn("train"), images, request.tasks, self.seed, rank, world)
         target = self.target[self._trained()]
         streams = (request.sampler, request.second) if request.second else (request.sampler,)
-        return StepSampler(target, streams, self.batch_size, self.seed, self.epochs, rank, world)
+        size, seed = self.batch_size, self.seed
+        return StepSampler(target, streams, size, seed, self.epochs, rank, world, self.last)
 
     def _augmenter(self) -> Augmenter:
         asked, square = self.request.augment, self.image_size[0] == self.image_size[1]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DistributedSampler
 
-from ..contract import PK, SamplerName
+from ..contract import PK, LastBatch, SamplerName
 from ..errors import MedtailError
 
 
@@ -66,11 +66,12 @@ class StepSampler(DistributedSampler[list[Draw]]):
     second.
 
     ``instance`` is a permutation without replacement, of which an epoch shows each image at most
-    once: what does not fill a last batch is dropped, and is another part each epoch. Every other
-    name draws a class, then an image of it, with replacement. ``PK`` draws P classes and K images
-    of each, class after class; of a class with fewer, all of them before one comes again. An epoch
-    has as many steps for one as for the other: ``len(target) // batch_size``, at least 1. The batch
-    size is global: rank r of k takes the r-th k-th of every batch (of ``PK``, to within an image).
+    once: what does not fill a last batch is dropped, and is another part each epoch, or kept as a
+    smaller batch, as PyTorch's loaders do. Every other name draws a class, then an image of it,
+    with replacement. ``PK`` draws P classes and K images of each, class after class; of a class
+    with fewer, all of them before one comes again. An epoch has as many steps for one as for the
+    other: ``len(target) // batch_size``, at least 1, and that smaller one. The batch size is
+    global: rank r of k takes the r-th k-th of every batch (of ``PK``, to within an image).
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class StepSampler(DistributedSampler[list[Draw]]):
         epochs: int,
         rank: int = 0,
         world: int = 1,
+        last: LastBatch = "drop",
     ) -> None:
         if batch_size % world:
             raise MedtailError(f"batch_size {batch_size} is not divisible by {world} devices")
@@ -94,18 +96,37 @@ class StepSampler(DistributedSampler[list[Draw]]):
         self.sizes = [stream_size(stream, self.batch_size, present) for stream in streams]
         if min(self.sizes) < world:
             raise MedtailError(f"{min(self.sizes)} images a step are too few for {world} devices")
+        self.rest = len(target) % self.batch_size if last == "keep" else 0
+        if self.rest % world:
+            raise MedtailError(
+                f"a last batch of {self.rest} images is not divisible by {world} devices: write "
+                "last_batch: drop"
+            )
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this at the start of each epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return max(1, len(self.target) // self.batch_size)
+        return max(1, len(self.target) // self.batch_size) + (self.rest > 0)
+
+    def _places(self, stream: int, step: int) -> range:
+        """This rank's places in the rows of a stream's epoch."""
+        start, images = step * self.sizes[stream], self._images(stream, step)
+        return range(
+            start + self.rank * images // self.world, start + (self.rank + 1) * images // self.world
+        )
+
+    def _images(self, stream: int, step: int) -> int:
+        """Images of a step of a stream."""
+        short = self.rest and step + 1 == len(self) and not isinstance(self.streams[stream], PK)
+        return self.rest if short else self.sizes[stream]
 
     def rows(self, stream: int) -> NDArray[np.int64]:
-        """The rows of one epoch of one stream, in order: [steps * images a step]."""
+        """The rows of one epoch of one stream, in order: [images of all steps]."""
         rng = np.random.default_rng((self.seed, self.epoch, stream))
-        name, amount = self.streams[stream], len(self) * self.sizes[stream]
+        name = self.streams[stream]
+        amount = sum(self._images(stream, step) for step in range(len(self)))
         if name == "instance":
             return rng.permutation(len(self.target))[:amount]
         counts = np.bincount(self.target)
@@ -143,9 +164,6 @@ class StepSampler(DistributedSampler[list[Draw]]):
         for step in range(len(self)):
             yield [
                 Draw(int(chosen[p]), self.epoch, p, stream)
-                for stream, (chosen, size) in enumerate(zip(rows, self.sizes, strict=True))
-                for p in range(
-                    step * size + self.rank * size // self.world,
-                    step * size + (self.rank + 1) * size // self.world,
-                )
+                for stream, chosen in enumerate(rows)
+                for p in self._places(stream, step)
             ]

@@ -36,7 +36,7 @@ def identity(**terms):
 
 
 def test_a_default_that_is_written_is_the_same_cell_and_every_other_value_another():
-    written = Budget(schedule="cosine", milestones=[], gamma=0.1)
+    written = Budget(last_batch="drop", schedule="cosine", milestones=[], gamma=0.1)
     assert identity() == identity(normalisation="imagenet", budget=written)
     step = {"schedule": "step", "milestones": [0.5]}
     others = [
@@ -46,6 +46,7 @@ def test_a_default_that_is_written_is_the_same_cell_and_every_other_value_anothe
         identity(normalisation={"mean": [0.5], "std": [0.5]}),
         identity(normalisation={"mean": [0.5], "std": [0.25]}),
         identity(budget=Budget(schedule="constant")),
+        identity(budget=Budget(last_batch="keep")),
         identity(budget=Budget(**step)),
         identity(budget=Budget(**step, gamma=0.2)),
         identity(budget=Budget(schedule="step", milestones=[0.5, 0.75])),

@@ -8,9 +8,12 @@ of 128, ``Adam(model.parameters(), lr=lr)``, ``MultiStepLR`` stepped after each 
 
 import numpy as np
 import torch
+from timm.optim import create_optimizer_v2
 from torch.optim.lr_scheduler import MultiStepLR
 
+from medtail import methods
 from medtail.benchmark.grid.files import load
+from medtail.datamodules.core.contract import DataSpec
 from medtail.methods.core.base import Recipe
 from medtail.methods.core.stages import learning_rate_factor
 
@@ -27,6 +30,25 @@ def test_terms_are_those_of_the_recipe():
     assert (terms.selection, terms.pretrained) == ("best_macro_auc", False)
     budget = terms.budget
     assert (budget.epochs, budget.batch_size, budget.precision) == (100, 128, "32-true")
+    assert budget.last_batch == "keep"  # DataLoader's drop_last is False
+
+
+def test_the_optimiser_is_adam_as_pytorch_has_it():
+    budget = cell().terms.budget
+    method = methods.build("erm", DataSpec("two", ("a", "b"), (4, 4), (28, 28)))
+    made = create_optimizer_v2(
+        method,
+        opt=budget.optimizer,
+        lr=budget.lr,
+        weight_decay=budget.weight_decay,
+        momentum=budget.momentum,
+    )
+    wanted = torch.optim.Adam(method.parameters(), lr=0.001)
+    assert type(made) is type(wanted)
+    for group in made.param_groups:
+        assert {k: v for k, v in group.items() if k != "params"} == {
+            k: v for k, v in wanted.param_groups[0].items() if k != "params"
+        }
 
 
 def test_the_rate_of_every_epoch_is_that_of_the_recipe():

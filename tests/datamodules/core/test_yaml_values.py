@@ -19,6 +19,11 @@ def test_names_stay_as_they_are_written(text, value):
     assert found.get("params", found)["classes"] == value.split()
 
 
+def test_a_number_of_classes_is_a_number():
+    assert read("params: {classes: 8}") == {"params": {"classes": 8}}
+    assert setting("params.classes=8", "a=b") == ("params.classes", 8)
+
+
 def test_elsewhere_yaml_is_yaml_and_null_is_none():
     assert read("a: [no, 0, 1.0]\nclasses: null\ntitle: 2024") == {
         "a": [False, 0, 1.0],
@@ -48,6 +53,7 @@ def test_keys_are_text(text):
         ("b: {a: 1, 'a': 2}", "'a' stands twice"),
         ("d: 2020-13-45", "month must be in 1..12"),
         ("k: !!python/object:os.system x", "python/object"),
+        ("{[1]: 2}", "unhashable key"),
         ("{", "expected"),
     ],
 )
