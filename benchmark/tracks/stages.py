@@ -19,12 +19,11 @@ import torch
 from lightning.pytorch.strategies import DDPStrategy
 
 from medtail.datamodules.core.base import ImageDataModule
-from medtail.datamodules.core.contract import PK, DataRequest
 from medtail.datamodules.core.errors import MedtailError
-from medtail.datamodules.core.loading.samplers import stream_size
 from medtail.methods.core.base import Method
 
-from ..grid.cell import Budget, Terms
+from ..grid.cell import Terms
+from .amounts import images_of_epoch
 from .batchnorm import GlooBatchNorm
 
 MONITORS = {"best_balanced_accuracy": "val/balanced_accuracy", "best_macro_auc": "val/macro_auc"}
@@ -233,22 +232,3 @@ def fit(
     method.to(data.dtype).load_state_dict(result["state"])  # a spawned process had its own copy
     images = epochs * images_of_epoch(request, data, terms.budget)
     return Fitted(result["state"], tuple(result["history"]), result["selected"], seconds, images)
-
-
-def images_of_epoch(request: DataRequest, data: ImageDataModule, budget: Budget) -> int:
-    """Training images of an epoch: all streams and views, and what the method makes of them."""
-    rows = len(data.rows("train")) + request.withheld * len(data.plan.withheld)
-    if request.tasks:
-        shape = data.spec.episodes
-        assert shape is not None, "only few-shot regimes have episodes"
-        step = request.tasks * shape.images
-        return max(1, rows // step) * step
-    size, keep = min(budget.batch_size, rows), budget.last_batch == "keep"
-    streams = [stream for stream in (request.sampler, request.second) if stream]
-    present = sum(count > 0 for count in data.spec.class_counts)
-    steps = -(-rows // size) if keep else max(1, rows // size)
-    images = sum(
-        rows if keep and not isinstance(s, PK) else steps * stream_size(s, size, present)
-        for s in streams
-    )
-    return round(request.views * images * (1 + request.made))

@@ -15,7 +15,8 @@ from medtail.benchmark.execution import worker
 from medtail.benchmark.grid.cell import Cell
 from medtail.benchmark.grid.files import load
 from medtail.benchmark.metrics.few_shot import score_episodes
-from medtail.benchmark.tracks import episodic, stages, supervised
+from medtail.benchmark.tracks import episodic, supervised
+from medtail.benchmark.tracks.amounts import images_of_epoch
 
 SUITE = "isic2018-few-shot"
 ITERATIONS, TRIED = 3000, 20  # of the paper; episodes by which the pace of a test is known
@@ -56,7 +57,7 @@ def main() -> None:
     shape, request = data.spec.episodes, method.request(method.stages[0])
     assert shape is not None, "a few-shot regime"
     step = request.tasks * shape.images
-    images = stages.images_of_epoch(request, data, cell.terms.budget)
+    images = images_of_epoch(request, data, cell.terms.budget)
     steps = images // step  # of an epoch
     cell = cell_of(arguments.method, name, math.ceil(asked / steps), arguments.tiny)
     data = worker.prepared(cell.terms)

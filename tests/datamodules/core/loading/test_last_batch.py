@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader
 
 from medtail import datamodules
 from medtail.benchmark.grid.cell import Budget
-from medtail.benchmark.tracks.stages import images_of_epoch
+from medtail.benchmark.tracks.amounts import images_of_epoch
 from medtail.datamodules.core.contract import PK, DataRequest
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.loading.samplers import StepSampler
