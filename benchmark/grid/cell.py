@@ -142,8 +142,9 @@ class Terms(Frozen):
         normalisation: ``imagenet`` (its constants; grey images take their mean), ``half`` (0.5 and
             0.5: pixels from -1 to 1), ``dataset`` (mean and standard deviation of the training
             images, measured), or ``{mean: [...], std: [...]}``.
-        backbone: ``conv4`` or a model of timm, such as ``resnet18``; a ResNet with ``+no_pool`` or
-            ``+small_stem`` keeps more of small images.
+        backbone: ``conv4`` or a model of timm, such as ``resnet18``. A ResNet with ``+no_pool`` or
+            ``+small_stem`` keeps more of small images; ``+cifar`` is the latter drawn as PyTorch
+            draws.
         pretrained: whether timm's weights are the start.
         budget: epochs and optimiser.
         selection: which epoch of every stage is kept, by validation, or the last.

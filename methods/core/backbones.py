@@ -44,6 +44,18 @@ def small_stem(backbone: nn.Module, name: str) -> None:
         backbone.conv1 = nn.Conv2d(first.in_channels, first.out_channels, 3, padding=1, bias=False)
 
 
+def cifar(backbone: nn.Module, name: str) -> None:
+    """Give a ResNet the small stem, and draw every layer as PyTorch does, in place.
+
+    The ResNet of github.com/kuangliu/pytorch-cifar, which MedMNIST's baselines are. timm draws
+    convolutions from He's normal distribution and starts the last norm of each block at 0.
+    """
+    small_stem(backbone, name)
+    for layer in backbone.modules():
+        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
+            layer.reset_parameters()
+
+
 def conv4(in_channels: int, width: int = 64) -> nn.Sequential:
     """The Conv-4 of few-shot learning: four blocks of 3x3 convolution, norm, ReLU, 2x2 max-pool.
 
@@ -59,7 +71,7 @@ def conv4(in_channels: int, width: int = 64) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Flatten())
 
 
-STEMS = {"no_pool": no_pool, "small_stem": small_stem}
+STEMS = {"no_pool": no_pool, "small_stem": small_stem, "cifar": cifar}
 
 
 def _checked_conv4(spec: DataSpec, pretrained: bool) -> nn.Sequential:
@@ -135,8 +147,8 @@ def build_backbone(name: str, spec: DataSpec, pretrained: bool = False) -> tuple
     """A backbone without its classifier, which is known to run on the data's images.
 
     Args:
-        name: ``conv4`` (see that function), or a model of timm; ``+no_pool`` or ``+small_stem``
-            appended changes a ResNet's stem for small images, such as ``resnet18+small_stem``.
+        name: ``conv4`` (see that function), or a model of timm; ``+no_pool`` ``+small_stem``
+            or ``+cifar`` appended changes a ResNet for small images: ``resnet18+small_stem``.
         spec: gives the channels and the image size.
         pretrained: load timm's weights (from its local cache, or downloaded where possible).
 
@@ -151,6 +163,8 @@ def build_backbone(name: str, spec: DataSpec, pretrained: bool = False) -> tuple
     model, _, stem = name.partition("+")
     if stem and stem not in STEMS:
         raise unknown("stem", stem, STEMS)
+    if stem == "cifar" and pretrained:
+        raise MedtailError(f"backbone '{name}' draws all its weights: set pretrained: false")
     if name == "conv4":
         found = _checked_conv4(spec, pretrained)
         return found, math.prod(width_of(found, spec))

@@ -9,6 +9,7 @@ of 128, ``Adam(model.parameters(), lr=lr)``, ``MultiStepLR`` stepped after each 
 import numpy as np
 import torch
 from timm.optim import create_optimizer_v2
+from torch import nn
 from torch.optim.lr_scheduler import MultiStepLR
 
 from medtail import methods
@@ -49,6 +50,54 @@ def test_the_optimiser_is_adam_as_pytorch_has_it():
         assert {k: v for k, v in group.items() if k != "params"} == {
             k: v for k, v in wanted.param_groups[0].items() if k != "params"
         }
+
+
+class Block(nn.Module):
+    """BasicBlock of the recipe's ``models.py``, transcribed."""
+
+    def __init__(self, before: int, planes: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, planes, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(planes)
+        self.conv2 = nn.Conv2d(planes, planes, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(planes)
+        self.shortcut = nn.Sequential()
+        if stride != 1 or before != planes:
+            conv = nn.Conv2d(before, planes, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(conv, nn.BatchNorm2d(planes))
+
+    def forward(self, x):
+        out = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu()))
+        return (out + self.shortcut(x)).relu()
+
+
+def recipes_network(channels: int, classes: int) -> nn.Sequential:
+    stem = [nn.Conv2d(channels, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU()]
+    sizes = ((64, 64, 1), (64, 64, 1), (64, 128, 2), (128, 128, 1))
+    sizes += ((128, 256, 2), (256, 256, 1), (256, 512, 2), (512, 512, 1))
+    blocks = [Block(*size) for size in sizes]
+    return nn.Sequential(
+        *stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, classes)
+    )
+
+
+def test_the_network_is_that_of_the_recipe_and_starts_as_it_does():
+    spec = DataSpec("two", ("a", "b"), (4, 4), (28, 28), in_channels=1)
+    ours = methods.build("erm", spec, backbone=cell().terms.backbone)
+    torch.manual_seed(0)
+    theirs = recipes_network(1, 2)
+    values = [v for k, v in ours.state_dict().items() if k.startswith(("backbone", "classifier"))]
+    names = list(theirs.state_dict())
+    for name, mine in zip(names, values, strict=True):
+        start = theirs.state_dict()[name].float()
+        assert mine.shape == start.shape
+        # Of the same distribution, where there are enough values to tell; of norms all are equal.
+        apart = abs(mine.float().std() - start.std()) if mine.numel() > 512 else 0.0
+        assert apart <= 0.1 * start.std(), name
+        assert abs(mine.float().mean() - start.mean()) < 0.2, name
+    theirs.load_state_dict(dict(zip(names, values, strict=True)))
+    image = torch.randn(3, 1, 28, 28)
+    torch.testing.assert_close(ours.eval()(image), theirs.eval()(image))
 
 
 def test_the_rate_of_every_epoch_is_that_of_the_recipe():
