@@ -70,9 +70,10 @@ def test_what_pandas_writes_is_read_with_its_index_and_columns_of_ones_own(tmp_p
     table = pd.DataFrame(SHARES, columns=[f"prob_{name}" for name in NAMES])
     table.insert(0, "image", [f"images/{name}.jpg" for name in IDS])
     table["label"], table["fold"] = "mel", 3
+    table["like"] = [IDS[1], IDS[0], *["none"] * 58]
     table.to_csv(tmp_path / "a.csv")
     found = same(tmp_path / "a.csv")
-    assert "columns that count for nothing: without a name, label, fold" in found.notes
+    assert "columns that count for nothing: without a name, label, fold, like" in found.notes
     table.to_csv(tmp_path / "b.csv", sep=";")
     same(tmp_path / "b.csv")
     table.to_csv(tmp_path / "c.csv", sep="\t")
