@@ -11,7 +11,7 @@ from rich.console import Console
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.names import DataName
 
-from .options import KnownBoards, known_boards
+from .options import BOARDS, KnownBoards, known_boards
 
 if TYPE_CHECKING:
     from ..comparison.differences import Comparison
@@ -67,7 +67,7 @@ def score(
         return
     assert files  # _check has seen to it
     kind = forms.form_of(form)
-    source = _source(target, data) if add else known_boards(leaderboards, console)
+    source = _source(leaderboards, data, add)
     if out and out.exists():
         raise MedtailError(f"--out {out} exists already: name a new file")
     if out and out.resolve().is_relative_to(source.resolve()):
@@ -75,6 +75,8 @@ def score(
     truth = submission.truth_of(source, data)
     scores = scores_file.read(files, truth.wanted, kind)
     entry = submission.entry_of(truth, scores, name or submission.UNNAMED, url, note)
+    if add:
+        submitting.check(target, source, truth, entry, replace)
     scored = submission.score(truth, scores, entry)
     compared = _against(source, truth, entry, scores, against)
     notes = pages.notes(truth, scores, add)
@@ -110,10 +112,23 @@ def _check(
         raise MedtailError("--url, --note and --replace belong to --add, which is not there")
 
 
-def _source(target: Path, data: str) -> Path:
-    """The folder whose board predictions are added to: the target, or one it is begun with."""
-    if (target / "records" / f"{DataName.parse(data)}.jsonl").exists():
-        return target
+def _source(given: Path | None, data: str, add: bool) -> Path:
+    """The folder whose board the predictions are held against.
+
+    The one that is named; else the project's, or that of one's own runs where only it has the
+    board. To be added to, one's own comes first.
+    """
+    from ..evidence.shipped import SHIPPED
+
+    def has(folder: Path) -> bool:
+        return (folder / "records" / f"{DataName.parse(data)}.jsonl").exists()
+
+    if given and (has(given) or not add):
+        return given
+    project = BOARDS if (BOARDS / "records").is_dir() else SHIPPED
+    if not given and has(ADDED) and (add or not has(project)):
+        console.print(f"the board of {data} in {ADDED}", markup=False, highlight=False)
+        return ADDED
     return known_boards(None, console)
 
 

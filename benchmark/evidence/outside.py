@@ -6,6 +6,7 @@ each, and ``outside/<data@regime>/<digest>.parquet`` what its numbers follow fro
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -111,6 +112,15 @@ def read_given(root: Path, slug: str, entry: Submitted) -> Given:
     return _read_given(_numbers(root, slug, entry), entry.predictions)
 
 
+def check_free(entries: Sequence[Submitted], slug: str, name: str) -> None:
+    """Raise ``MedtailError`` where predictions of a board have a name already."""
+    if name in {entry.name for entry in entries}:
+        raise MedtailError(
+            f"{slug} has submitted predictions named {name} already: write --replace, or another "
+            "--name"
+        )
+
+
 def add(root: Path, slug: str, entry: Submitted, given: Given, replace: bool = False) -> None:
     """Keep predictions, read once more before anything stands.
 
@@ -126,11 +136,8 @@ def add(root: Path, slug: str, entry: Submitted, given: Given, replace: bool = F
     """
     with _locked(root):
         known = {e.name: e for e in read(root, slug)}
-        if entry.name in known and not replace:
-            raise MedtailError(
-                f"{slug} has submitted predictions named {entry.name} already: write --replace, or "
-                "another --name"
-            )
+        if not replace:
+            check_free([*known.values()], slug, entry.name)
         path = _numbers(root, slug, entry)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.part")

@@ -30,17 +30,25 @@ def add(
     Raises:
         MedtailError: no board, or a name that others have.
     """
+    check(root, source, truth, entry, replace)
+    slug = str(truth.data)
+    if not (root / "records" / f"{slug}.jsonl").exists():
+        stored = read_predictions(source, slug)
+        records = read_lines(source / "records" / f"{slug}.jsonl")
+        publish(root, [(record, stored.get(record.cell_id)) for record in records])
+    outside.add(root, slug, entry, given_of(truth, scores), replace)
+
+
+def check(root: Path, source: Path, truth: Truth, entry: Submitted, replace: bool) -> None:
+    """Raise where ``add``, whose arguments these are, would."""
     slug = str(truth.data)
     if not truth.section.rows:
         raise MedtailError(
             f"--add: neither {root} nor {source} has a board of {slug} to stand on: `medtail "
             "bench` writes one"
         )
-    if not (root / "records" / f"{slug}.jsonl").exists():
-        stored = read_predictions(source, slug)
-        records = read_lines(source / "records" / f"{slug}.jsonl")
-        publish(root, [(record, stored.get(record.cell_id)) for record in records])
-    outside.add(root, slug, entry, given_of(truth, scores), replace)
+    if not replace:
+        outside.check_free(outside.read(root, slug), slug, entry.name)
 
 
 def remove(root: Path, data: str, name: str) -> None:

@@ -114,6 +114,20 @@ def test_predictions_are_put_on_a_board_and_taken_off(board, tmp_path, monkeypat
     assert "◇" not in page.read_text()
 
 
+def test_ones_own_board_is_found_where_only_it_has_the_data(board, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(board, "runs/leaderboards")
+    path = write(tmp_path / "a.csv", LOGITS)
+    told = call(path, "--data", "fake@natural").output
+    assert "the board of fake@natural in runs/leaderboards" in told
+    assert "of 4 by balanced accuracy" in told
+    shutil.copytree(board, "leaderboards")  # the project's comes first, unless one is to be changed
+    assert "runs/leaderboards" not in call(path, "--data", "fake@natural").output
+    added = call(path, "--data", "fake@natural", "--name", "mine", "--add").output
+    assert "mine: beside the rows of runs/leaderboards/fake@natural.md" in added
+    assert not Path("leaderboards/outside").exists()
+
+
 def test_there_must_be_a_board_to_stand_on(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     medmnist_twin("bloodmnist")(tmp_path / "data")
@@ -122,6 +136,7 @@ def test_there_must_be_a_board_to_stand_on(tmp_path, monkeypatch):
     words = ("--data", "bloodmnist@natural", "--name", "mine", "--add")
     result = call(path, *words, "--leaderboards", tmp_path / "new")
     assert "has a board of bloodmnist@natural to stand on" in str(result.exception)
+    assert "%" not in result.stdout  # before anything is computed
     assert not (tmp_path / "new").exists()
 
 
