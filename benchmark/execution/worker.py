@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from torch.multiprocessing import ProcessRaisedException
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from medtail import __version__, datamodules
 from medtail.datamodules.core.base import ImageDataModule, cache_root, data_root
