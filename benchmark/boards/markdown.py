@@ -122,8 +122,7 @@ def terminal(data: str, section: Section) -> Table:
     for number, row in section.shown:
         values = [shown(row.stat(c), c.unit) for c in columns]
         style = "red" if row.failed else None if row.complete else "yellow"
-        name = row.name.replace("[", "\\[")
-        made.add_row(rank(number, row), name, *values, row_seeds(row), style=style)
+        made.add_row(rank(number, row), row.name, *values, row_seeds(row), style=style)
     return made
 
 

@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from medtail.datamodules.core.errors import MedtailError
 
+from . import terminal
 from .options import DataFilter, MethodFilter, Out, SeedFilter, Settings, SuiteName, published
 
 if TYPE_CHECKING:
     from ..execution.store import Store
     from ..grid.cell import Cell
 
-console = Console()
+console = terminal.console()
 EXIT_FAILED_CELLS, EXIT_INTERRUPTED = 1, 130
 
 
@@ -41,8 +41,8 @@ def bench(
         Path | None,
         typer.Option(help="Folder of the leaderboards.", show_default="leaderboards in --out"),
     ] = None,
-    wandb: Annotated[str, typer.Option(help="offline, online or disabled.")] = os.environ.get(
-        "WANDB_MODE", "offline"
+    wandb: Annotated[str, typer.Option(help="offline, online or disabled.")] = (
+        os.environ.get("WANDB_MODE") or "offline"
     ),
     keep: Annotated[
         str,
@@ -61,19 +61,17 @@ def bench(
     A second call does only what is missing, or was of other data or another method's code. What is
     published counts as done. Ctrl-C loses at most the cells that are running.
     """
-    from ..execution import driver, estimate, preflight, renewal
+    from ..execution import driver, estimate, preflight, renewal, surroundings
     from ..execution.launch import inline, ray
     from ..execution.store import Store
-    from ..execution.tracking import MODES
+    from ..execution.tracking import mode_of
     from ..grid.files import load
     from ..grid.suite import select
     from ..networks.keeping import KEEP
 
     if launcher not in ("auto", "inline", "ray"):
         raise MedtailError(f"--launcher {launcher}: write auto, inline or ray")
-    mode = next((known for known in MODES if known == wandb), None)
-    if mode is None:
-        raise MedtailError(f"--wandb {wandb}: write {', '.join(MODES)}")
+    mode = mode_of(wandb)
     if keep not in KEEP:
         raise MedtailError(f"--keep {keep}: write {', '.join(KEEP)}")
     chosen = load(suite, settings, lambda line: console.print(line, markup=False, highlight=False))
@@ -92,8 +90,12 @@ def bench(
     if dry_run:
         estimate.show(cells, missing, workers, console)
         return
-    several = launcher == "ray" or (launcher == "auto" and len(missing) > 1)
+    many = len(missing) > 1 or bool(ray_address)
+    several = launcher == "ray" or (launcher == "auto" and many)
     start = ray.launcher(workers, cells_per_gpu, ray_address) if several else inline.launch
+    for line in (surroundings.shorten_temporary_folder(), surroundings.of_a_sweep()):
+        if line and missing:
+            console.print(line)
     with store.owned():
         preflight.check(missing, console, devices)
         try:

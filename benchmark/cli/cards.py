@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from medtail.datamodules.core.errors import DataMissingError, MedtailError
 
+from . import terminal
 from .options import BOARDS, Boards
 
 if TYPE_CHECKING:
     from ..cards.data_pages import Summary
     from ..cards.evidence import Board
 
-console = Console()
+console = terminal.console()
 CHECKOUT = "datamodules/core/contract.py"  # by which a folder is known as medtail's source
 
 

@@ -3,17 +3,18 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from medtail.datamodules.core.errors import DataError, MedtailError
 
+from . import terminal
+
 if TYPE_CHECKING:
     from medtail.datamodules.core.base import ImageDataModule
 
 data_app = typer.Typer(no_args_is_help=True, help="Datasets: cards, files.")
-console = Console()
+console = terminal.console()
 
 DataNameArgument = Annotated[
     str, typer.Argument(help="dataset[+variant][@regime], such as isic2018@lt100.")

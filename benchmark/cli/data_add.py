@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from medtail.datamodules.core.errors import DataError, MedtailError
 
+from . import terminal
 from .data import Size, pixels
 
 if TYPE_CHECKING:
     from medtail.datamodules.core.own.description import Description
 
-console = Console()
+console = terminal.console()
 FLAGS = ("no_group", "no_split", "ordinal")
 
 

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from medtail.datamodules.core.errors import MedtailError
 
+from . import terminal
 from .data import DataNameArgument, Settings, Size, built
 
-told = Console(stderr=True)
+told = terminal.console(stderr=True)
 
 
 def export(

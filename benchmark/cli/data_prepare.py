@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from . import terminal
 from .data import DataNameArgument, Settings, Size, built
 from .options import published
 
-console = Console()
+console = terminal.console()
 
 
 def prepare(

@@ -14,6 +14,7 @@ from medtail import __version__
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.process import only_reads
 
+from ..execution.surroundings import mend_folders
 from . import regress
 from .bench import bench
 from .boards import compare, leaderboards
@@ -28,6 +29,7 @@ from .new import new_app
 from .overview import list_all, status
 from .publish import publish
 from .score import score
+from .terminal import show_what_can_be_shown
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -79,9 +81,13 @@ def _options(
 
 def main() -> None:
     """Entry point: a user's mistake is one line on standard error and exit status 2."""
+    show_what_can_be_shown()
     if any(sys.argv[1 : 1 + len(words)] == words for words in READ_ONLY):
         only_reads()
         gc.disable()  # tables of labels are many small objects, which the process's end frees
+    else:
+        for line in mend_folders():
+            sys.stderr.write(f"medtail: {line}\n")
     try:
         app(standalone_mode=True)
     except MedtailError as error:

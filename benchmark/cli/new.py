@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from medtail.datamodules.core.errors import MedtailError
 
+from . import terminal
+
 new_app = typer.Typer(no_args_is_help=True, help="Write a start: the file of a method.")
-console = Console()
+console = terminal.console()
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 LONGEST = 30  # letters, so that no line of the file is too long

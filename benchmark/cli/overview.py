@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
+from . import terminal
 from .options import Out, Settings, SuiteName, published
 
-console = Console()
+console = terminal.console()
 
 
 def status(suite: SuiteName = "quick", settings: Settings = [], out: Out = Path("runs")) -> None:  # noqa: B006

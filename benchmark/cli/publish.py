@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from medtail.datamodules.core.errors import MedtailError
 
+from . import terminal
 from .options import BOARDS, DataFilter, MethodFilter, Out, SeedFilter, Settings, SuiteName
 
-console = Console()
+console = terminal.console()
 
 
 def publish(

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from medtail.datamodules.core.errors import MedtailError
 
+from . import terminal
+
 if TYPE_CHECKING:
     from ..regression.verdicts import Board, Finding
 
-console = Console()
+console = terminal.console()
 EXIT_WORSE = 1
 REVIEW = "review.md"
 HEADS = ("data", "row", "metric", "base", "new", "difference", "95 % interval", "p", "verdict")
@@ -141,7 +141,7 @@ def _show(found: "Sequence[Finding]") -> None:
             table.add_column(head, overflow="fold")
         for finding in part:
             style = "red" if finding.fails() else ""
-            table.add_row(*map(escape, _line(finding)[1:]), style=style)
+            table.add_row(*_line(finding)[1:], style=style)
         console.print(table)
     for platform in sorted({f.platform for f in moved if f.platform}):
         console.print(f"another platform: {platform}", markup=False, highlight=False)

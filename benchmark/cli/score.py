@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.names import DataName
 
+from . import terminal
 from .options import BOARDS, KnownBoards, known_boards
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..scoring.scores_file import Scores
     from ..scoring.submission import Truth
 
-console = Console()
+console = terminal.console()
 ADDED = Path("runs/leaderboards")  # the project's own boards keep to what medtail ran
 
 

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from medtail.datamodules.core.names import DataName
@@ -29,7 +28,7 @@ COLOURS = {"higher": "#1b7837", "lower": "#b2182b", "cannot tell": "0.45"}
 def table(one: Comparison) -> Table:
     """A comparison for the terminal, metrics then classes."""
     names = [f"{n} {SUBMITTED}" if n in one.submitted else n for n in (one.new, one.base)]
-    title = escape(f"{names[0]} against {names[1]} on {one.data}")
+    title = f"{names[0]} against {names[1]} on {one.data}"
     seeds = f"{len(one.seeds)} seed{'s' if len(one.seeds) > 1 else ''}: {one.verdict}"
     shown = Table(
         title=title, caption=seeds, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False
@@ -40,7 +39,7 @@ def table(one: Comparison) -> Table:
         shown.add_row(line.label, *_values(line))
     shown.add_section()
     for line in one.classes:
-        shown.add_row(escape(line.label), *_values(line))
+        shown.add_row(line.label, *_values(line))
     return shown
 
 

@@ -4,10 +4,28 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from medtail.datamodules.core.errors import MedtailError
+
 from ..evidence.record import Record
+from .surroundings import without_a_run
 
 Mode = Literal["offline", "online", "disabled"]
-MODES: tuple[Mode, ...] = ("offline", "online", "disabled")
+MODES: dict[str, Mode] = {
+    "offline": "offline",
+    "online": "online",
+    "disabled": "disabled",
+    "": "offline",
+    "dryrun": "offline",  # the names of before wandb 0.9
+    "run": "online",
+}
+
+
+def mode_of(text: str) -> Mode:
+    """What ``--wandb`` or ``WANDB_MODE`` means; ``MedtailError`` where that is nothing."""
+    known = MODES.get(text.strip().lower())
+    if known is None:
+        raise MedtailError(f"--wandb or WANDB_MODE {text!r}: write offline, online or disabled")
+    return known
 
 
 def mirror(record: Record, folder: Path, mode: Mode) -> None:
@@ -27,17 +45,18 @@ def mirror(record: Record, folder: Path, mode: Mode) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     settings = wandb.Settings(console="off", x_disable_stats=True, x_disable_meta=True)
-    run = wandb.init(
-        project="medtail",
-        name=str(record.cell),
-        id=record.cell_id,
-        group=record.cell.terms.data,
-        config=record.cell.model_dump(mode="json"),
-        dir=folder,
-        mode=mode,
-        resume="allow" if mode == "online" else None,
-        settings=settings,
-    )
+    with without_a_run(mode):
+        run = wandb.init(
+            project="medtail",
+            name=str(record.cell),
+            id=record.cell_id,
+            group=record.cell.terms.data,
+            config=record.cell.model_dump(mode="json"),
+            dir=folder,
+            mode=mode,
+            resume="allow" if mode == "online" else None,
+            settings=settings,
+        )
     step = 0
     for stage in record.stages:
         for epoch in stage.history:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from ..boards.columns import VIEWS, column
@@ -36,7 +35,7 @@ def tables(truth: Truth, scored: Scored) -> tuple[Table, Table]:
         lists = [r.metrics.get(name) for r in scored.row.done]
         each = [v[k] if isinstance(v, list) else None for v in lists]
         own = ", ".join("n/a" if v is None else f"{100 * v:.1f}" for v in each)
-        classes.add_row(escape(label), shown(stat(each)), _ends(found), *[own] * several)
+        classes.add_row(label, shown(stat(each)), _ends(found), *[own] * several)
     return metrics, classes
 
 

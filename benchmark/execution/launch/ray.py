@@ -7,6 +7,7 @@ from functools import partial
 from medtail.datamodules.core.errors import MedtailError
 
 from ..job import Job, Outcome
+from ..surroundings import check_cluster
 from ..worker import failed, run, worker_environment
 
 
@@ -31,7 +32,12 @@ def launch(
     local = workers or len(os.sched_getaffinity(0))
     try:
         if address:
-            ray.init(address=address, runtime_env=environment, log_to_driver=False)
+            ray.init(
+                address=address,
+                runtime_env=environment,
+                log_to_driver=False,
+                logging_level="ERROR",
+            )
         else:
             ray.init(
                 address="local",
@@ -41,8 +47,8 @@ def launch(
                 log_to_driver=False,
                 logging_level="ERROR",
             )
-    except (ConnectionError, ValueError) as error:
-        raise MedtailError(f"ray: {error}") from error
+    except (OSError, ValueError) as error:
+        raise MedtailError(f"ray: {' '.join(str(error).split())}") from error
     try:
         resources = ray.cluster_resources()
         gpus = int(resources.get("GPU", 0))
@@ -73,5 +79,7 @@ def launch(
 
 
 def launcher(workers: int, cells_per_gpu: int = 4, address: str = "") -> partial[Iterator[Outcome]]:
-    """``launch`` with its settings."""
+    """``launch`` with its settings; ``MedtailError`` where no cluster answers at the address."""
+    if address:
+        check_cluster(address)
     return partial(launch, workers=workers, cells_per_gpu=cells_per_gpu, address=address)
