@@ -10,6 +10,7 @@ from medtail import methods
 from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.contract import DataSpec
 from medtail.datamodules.core.errors import DataError, MedtailError, unknown
+from medtail.methods.core.base import Method
 
 from ..boards.columns import track
 from ..grid.cell import Cell, Terms
@@ -62,6 +63,7 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> None:
         if data.spec.track != "one_class":
             _choosable(terms, data, console)
     tried: set[tuple[object, ...]] = set()
+    crowded: set[str] = set()
     for cell in {(c.row, c.terms): c for c in cells}.values():
         data, terms = prepared(cell.terms), cell.terms
         if data.spec.track == "one_class" and cell.terms.selection != "last":
@@ -75,17 +77,31 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> None:
             slug = method.learner
             method = supervised.make(slug, {}, cell.terms, 0, data)
         supervised.allot(method, slug, cell.terms.budget.epochs)
-        for stage in method.stages:
-            data.connect(method.request(stage), cell.terms.budget.batch_size, 0, 1)
-            try:
-                data.train_sampler(0, devices)
-            except MedtailError as error:
-                raise MedtailError(f"{cell.row} on {cell.terms.data}: {error}") from error
+        crowded |= _crowded(cell, method, data, devices)
         budget = terms.budget
         step = (terms.backbone, data.image_size, data.in_channels, budget.precision)
         if (*step, budget.batch_size) not in tried:
             try_step(method, terms)
         tried.add((*step, budget.batch_size))
+    for line in sorted(crowded):
+        console.print(line, markup=False, highlight=False)
+
+
+def _crowded(cell: Cell, method: Method, data: ImageDataModule, devices: int) -> set[str]:
+    """Lines on loader workers that shared memory has no room for; raises for too small steps."""
+    told = set()
+    for stage in method.stages:
+        data.connect(method.request(stage), cell.terms.budget.batch_size, 0, 1)
+        try:
+            data.train_sampler(0, devices)
+        except MedtailError as error:
+            raise MedtailError(f"{cell.row} on {cell.terms.data}: {error}") from error
+        if data.fitting_workers < data.workers:
+            told.add(
+                f"{cell.terms.data}: /dev/shm is too small for what {data.workers} loader workers "
+                "hand over: images are loaded without them, which changes no number"
+            )
+    return told
 
 
 def _choosable(terms: Terms, data: ImageDataModule, console: Console) -> None:

@@ -63,6 +63,8 @@ def mend_folders() -> list[str]:
     if not home or not _writable(Path(home)):
         found = Path(tempfile.gettempdir()) / f"medtail-home-{os.getuid()}"
         found.mkdir(mode=0o700, exist_ok=True)
+        if found.stat().st_uid != os.getuid():  # somebody else was there first
+            found = Path(tempfile.mkdtemp(prefix="medtail-home-"))
         os.environ["HOME"] = str(found)
         told.append(f"HOME ({home or 'not set'}) cannot be written: {found} stands in for it")
     return told

@@ -2,6 +2,8 @@
 
 import math
 import os
+import shutil
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -127,13 +129,29 @@ class Loaders(L.LightningDataModule):
         trainer = self.trainer
         return (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
 
+    @property
+    def fitting_workers(self) -> int:
+        """Loader workers, none where the steps they hand over do not fit into shared memory.
+
+        Each has two steps under way, and one more is in use; past the end the system ends a worker
+        without a word. Who loads the images changes no number.
+        """
+        request, shared = self.request, Path("/dev/shm")
+        amount = request.views * self.batch_size * (1 + bool(request.second))
+        if request.tasks and self.plan.episodes:
+            amount = request.tasks * self.plan.episodes.images
+        step = amount * math.prod(self.image_size) * self.spec.in_channels
+        free = shutil.disk_usage(shared).free if shared.is_dir() else math.inf
+        return self.workers if (2 * self.workers + 1) * step < free else 0
+
     def _loader(self, data: Dataset[Batch], sampler: Sampler[Any]) -> DataLoader[Batch]:
+        workers = self.fitting_workers
         return DataLoader(
             data,
             sampler=sampler,
             batch_size=None,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
+            num_workers=workers,
+            persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
         )
 

@@ -95,3 +95,18 @@ def test_an_epoch_without_a_score_is_not_chosen(tmp_path):
     )
     with pytest.raises(MedtailError, match="val/macro_auc is undefined in epoch 1"):
         keeper.on_validation_end(trainer, torch.nn.Linear(1, 1))
+
+
+def test_loader_workers_that_do_not_fit_into_shared_memory_are_left_out(monkeypatch):
+    asked = cell("phantom@natural")
+    asked = asked.model_copy(
+        update={"terms": asked.terms.model_copy(update={"local": {"workers": 2}})}
+    )
+    assert "/dev/shm" not in said([asked])
+    free = SimpleNamespace(free=5 * 128 * 8 * 8 * 3)
+    monkeypatch.setattr("shutil.disk_usage", lambda place: free)
+    assert "natural: /dev/shm is too small for what 2 loader workers hand over" in said([asked])
+    data = worker.prepared(asked.terms)
+    assert data.train_dataloader().num_workers == 0
+    free.free += 1
+    assert data.train_dataloader().num_workers == 2
