@@ -30,23 +30,18 @@ def launch(
 
     environment = {"env_vars": worker_environment()}
     local = workers or len(os.sched_getaffinity(0))
+    here = {
+        "num_cpus": max([local, *(job.devices for job in jobs)]),
+        "include_dashboard": False,
+    }
     try:
-        if address:
-            ray.init(
-                address=address,
-                runtime_env=environment,
-                log_to_driver=False,
-                logging_level="ERROR",
-            )
-        else:
-            ray.init(
-                address="local",
-                num_cpus=max([local, *(job.devices for job in jobs)]),
-                include_dashboard=False,
-                runtime_env=environment,
-                log_to_driver=False,
-                logging_level="ERROR",
-            )
+        ray.init(
+            address=address or "local",
+            runtime_env=environment,
+            log_to_driver=False,
+            logging_level="ERROR",
+            **({} if address else here),
+        )
     except (OSError, ValueError) as error:
         raise MedtailError(f"ray: {' '.join(str(error).split())}") from error
     try:
