@@ -187,8 +187,9 @@ def _metrics(section: Section, example: Record, scores: Predictions) -> dict[str
 
 def place_of(section: Section, standing: Standing, row: Row) -> Place | None:
     """Where submitted predictions would stand; None where they have no value."""
-    known = standing.of(row).intervals.get(section.view.primary)
-    return place(section, *known) if known else None
+    key = section.view.primary
+    known, mine = standing.of(row).intervals.get(key), row.stat(column(key))
+    return place(section, mine.mean, *known[1:]) if known and mine else None
 
 
 def said(found: Place, metric: str) -> str:

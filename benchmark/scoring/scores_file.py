@@ -77,20 +77,23 @@ def read(paths: Sequence[Path], test: Wanted, form: Form | None = None) -> Score
     parts: dict[str, Floats] = {}
     origin: dict[str, Path] = {}
     forms: dict[Form, Path] = {}
-    notes: dict[str, None] = {}
+    notes: dict[str, str] = {}
     for number, path in enumerate(paths):
-        logits, found, clauses = _read(path, test, form)
-        named = {seed or str(number): one for seed, one in logits.items()}
+        seeds, found, clauses = _read(path, test, form)
+        named = {seed or str(number): one for seed, one in seeds.items()}
         if twice := [seed for seed in named if seed in parts]:
             raise MedtailError(f"{path}: seed {twice[0]} stands in {origin[twice[0]]}, too")
         parts |= named
         origin |= dict.fromkeys(named, path)
         forms.setdefault(found, path)
-        notes |= dict.fromkeys(clauses)
+        for clause in clauses:  # of several files, what is said of each alike stands once
+            notes.setdefault(clause.partition(":")[0], clause)
     if len(forms) > 1:
-        told = " and ".join(f"{path} {kind}" for kind, path in forms.items())
-        raise MedtailError(f"{told}: mend the one, or write --form")
-    return Scores(np.stack([*parts.values()]), tuple(parts), next(iter(forms)), tuple(notes))
+        both = " and ".join(f"{path} {kind}" for kind, path in forms.items())
+        raise MedtailError(f"{both}: mend the one, or write --form")
+    return Scores(
+        np.stack([*parts.values()]), tuple(parts), next(iter(forms)), tuple(notes.values())
+    )
 
 
 def _read(

@@ -20,6 +20,7 @@ from medtail.datamodules.core.listing import splits_of
 from medtail.datamodules.core.names import DataName
 from medtail.datamodules.core.splitting import regimes
 
+from ..boards.columns import column
 from ..boards.leaderboard import read_predictions
 from ..boards.outside import Place, place, row_of
 from ..boards.replicates import defined, replicates
@@ -201,14 +202,11 @@ def score(truth: Truth, scores: Scores, entry: Submitted | None = None) -> Score
     intervals = {name: estimate(values, False) for name, values in single.items()}
     each = np.moveaxis(drawn[next(iter(view.classes))], 2, 0)
     classes = tuple(estimate(v, False) if defined(v) else None for v in each)
-    found = intervals[view.primary]
-    rank = place(truth.section, *_ends(found)) if truth.section.rows else None
+    found, mine = intervals[view.primary], row.stat(column(view.primary))
+    rank = place(truth.section, mine.mean, found.low, found.high) if mine else None
+    rank = rank if truth.section.rows else None
     metrics, balanced = (_mean([vars(r)[k] for r in row.done]) for k in ("metrics", "balanced"))
     return Scored(row, metrics, balanced, intervals, classes, rank)
-
-
-def _ends(found: Interval) -> tuple[float, float, float]:
-    return found.mean, found.low, found.high
 
 
 def _mean(seeds: Sequence[Metrics]) -> Metrics:

@@ -17,7 +17,7 @@ from medtail.benchmark.boards.section import sections
 from medtail.benchmark.boards.standing import compute
 from medtail.benchmark.evidence.predictions import Predictions
 from medtail.benchmark.evidence.record import read_lines
-from medtail.benchmark.scoring import scores_file
+from medtail.benchmark.scoring import scores_file, submission
 from tests.benchmark.scoring.outsiders import NAME, SLUG, board_of, put, scores_of
 from tests.boards import done, files, predictions, rows
 
@@ -171,8 +171,13 @@ def test_as_good_as_the_best_row_they_are_not_bold(tmp_path):
     board_of(tmp_path)
     best = parts_of(tmp_path)[0][0].rows[0].name
     same = [predictions(best, seed).logits.astype(np.float64) for seed in (0, 1)]
-    put(tmp_path, "twin", scores_file.Scores(np.stack(same), ("0", "1"), "logits", ()))
+    scores = scores_file.Scores(np.stack(same), ("0", "1"), "logits", ())
+    put(tmp_path, "twin", scores)
     leaderboard.render(tmp_path)
+    (part,), stored = parts_of(tmp_path)
+    found = outside.place_of(part, compute(part, stored, "key"), part.outside[0])
+    scored = submission.score(submission.truth_of(tmp_path, SLUG), scores)
+    assert (found, found.place, found.below[0]) == (scored.rank, 1, best)
     page = (tmp_path / f"{SLUG}.md").read_text()
     for title in ("In %, ranked by", "### Recall"):
         lines = rows(page, title)
