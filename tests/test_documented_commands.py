@@ -15,18 +15,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from tests import ROOT
 from tests.checkout import copied
 
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/add-a-method.md", "docs/score.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/add-a-method.md",
+    "docs/networks.md",
+    "docs/score.md",
+)
 SMALL = (
     """ --set budget.epochs=1 --set 'data=[phantom@lt100]'"""
     " --launcher inline --wandb disabled"
 )
+TWO = "medtail bench two.yaml --launcher inline --wandb disabled"
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,19 @@ def make_predictions(folder: Path) -> None:
                 rows.writerows([row["id"], *row["logits"]] for row in mine)
 
 
+def make_images(folder: Path) -> None:
+    """What docs/networks.md applies networks to, and a suite with a few-shot row."""
+    rng = np.random.default_rng(0)
+    for name in ("images/1.png", "images/2.png", "labelled/df/1.png", "labelled/vasc/2.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (40, 40, 3), np.uint8)).save(folder / name)
+    (folder / "list.csv").write_text("path\nimages/2.png\n")
+    (folder / "two.yaml").write_text(
+        "data: [{name: phantom@lt100, methods: [ldam]}, {name: phantom@shot1, methods: [protonet]}]"
+        "\ntest_episodes: 5\nbudget: {epochs: 1}\n"
+    )
+
+
 RULES = (
     Rule(r"make [a-z]+", ci=True),
     Rule(r"export MEDTAIL_DATA=/path/to/data", why_not="it stands for a folder of the reader"),
@@ -111,6 +133,18 @@ RULES = (
     Rule(r"medtail bench isic2018 --dry-run", told="cells to run"),
     Rule(r"medtail bench quick --set 'methods=\[[\w,]+\]' --dry-run", told="cells to run"),
     Rule(r"medtail bench quick --set 'methods=\[[\w,]+\]'", add=SMALL, told="4 to run"),
+    Rule(
+        r"medtail bench quick --keep best",
+        add=f" --dry-run && {TWO}",
+        before=make_images,
+        told="protonet",
+    ),
+    Rule(r"medtail bench quick --keep (all|none)", add=" --dry-run"),
+    Rule(r'medtail predict "protonet on phantom@shot1" .*', told="2 images -> rare.csv"),
+    Rule(r'medtail predict "ldam on .*', told=" images -> "),
+    Rule(r'medtail export "ldam on .*', told="what is in it: ldam."),
+    Rule(r"medtail clean", told="remove"),
+    Rule(r"medtail clean --(networks --keep none|stages) --yes", told="records and predictions"),
     Rule(r"medtail status isic2018"),
     Rule(r"medtail list"),
     Rule(r"medtail compare proco erm balanced_softmax --suite isic2018 --png proco\.png"),
@@ -224,3 +258,11 @@ def test_the_commands_run(folder, page):
 @pytest.mark.slow
 def test_the_library_example_runs(folder):
     run(*folder, f"python -c {shlex.quote(block('README.md', 'python'))}")
+
+
+@pytest.mark.slow
+def test_the_example_of_networks_runs(folder):
+    make_images(folder[0])
+    given = "import torch\nimages = torch.zeros(2, 3, 28, 28, dtype=torch.uint8)\n"
+    words = f"{given}{block('docs/networks.md', 'python')}print(probabilities.shape)"
+    assert "[2, 7]" in run(*folder, f"{TWO} && python -c {shlex.quote(words)}")
