@@ -46,11 +46,12 @@ def test_a_fit_concludes(name):
     data = data_for(name)
     method = built(name, data)
     assert not method.concluded
-    trainer().fit(method, datamodule=data)
-    assert method.concluded
-    again = reference(method, data)
-    for key, value in method.state_dict().items():
-        assert torch.equal(value, again.state_dict()[key]), key
+    for _ in range(2):  # a second fit moves what the first has concluded
+        trainer().fit(method, datamodule=data)
+        assert method.concluded
+        again = reference(method, data)
+        for key, value in method.state_dict().items():
+            assert torch.equal(value, again.state_dict()[key]), key
 
 
 @pytest.mark.parametrize("name", CONCLUDING)
