@@ -87,7 +87,7 @@ def origin(name: str) -> str:
     """Where a dataset comes from: a package with its version, or a file; empty for one of ours."""
     if name not in written():
         return f"{name}/{OWN}"
-    found = get(name)
+    found = written()[name]
     return "" if found.__module__.startswith(f"{__name__}.") else package_of(GROUP, found)
 
 

@@ -61,8 +61,8 @@ class ImageTable(DescribedData):
         channels: int = 3,
         window: Window | str | list[float] | None = None,
         frame: int | None = None,
-        image: str = "image",
-        label: str = "label",
+        image: str = "",
+        label: str = "",
         group: str = "",
         split: str = "",
         no_group: bool = False,
@@ -74,7 +74,8 @@ class ImageTable(DescribedData):
             raise MedtailError(f"image_table: {problem}")
         where = given_path("image_table", "file", file) if file is not None else None
         self.given = where is not None
-        said: dict[str, Any] = {"image": image, "label": label, "group": group, "split": split}
+        said: dict[str, Any] = {"image": image or "image", "label": label or "label"}
+        said |= {"group": group, "split": split}
         said |= {"no_group": no_group, "no_split": no_split, "channels": channels}
         said |= {"window": "" if window is None else str(window), "frame": frame}
         usual = {"image": "image", "label": "label", "channels": 3}

@@ -36,7 +36,11 @@ def describe(terms: Terms) -> list[str]:
     height, width = terms.image_size
     budget = terms.budget
     momentum = f", momentum {budget.momentum:g}" if MOMENTUM.search(budget.optimizer) else ""
-    params = [f"{name} {value}" for name, value in sorted(terms.data_params.items())]
+    params = [
+        f"{name} {value}"
+        for name, value in sorted(terms.data_params.items())
+        if value not in (None, "") and value is not False  # said nothing of
+    ]
     special = {
         "few_shot": [f"{terms.test_episodes:,} test episodes"],
         "active": [f"{terms.acquire} images x {terms.rounds - 1} rounds"],

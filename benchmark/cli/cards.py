@@ -89,7 +89,7 @@ def cards(
     plain = evidence.plain_method()
     costs = evidence.costs((s for b in boards for s in b.sections), plain)
     results = evidence.results(boards)
-    slugs = sorted(datamodules.registry())
+    slugs = [name for name in sorted(datamodules.registry()) if _shown(name, out)]
     pages = Pages(out, len(known) + len(slugs) + 1)
     above = _seen_from(out / "methods", leaderboards)
     for name, card in known.items():
@@ -132,10 +132,34 @@ def _seen_from(folder: Path, leaderboards: Path) -> str:
     return Path(os.path.relpath(leaderboards.resolve(), folder.resolve())).as_posix()
 
 
-def _refuse_checkout(out: Path) -> None:
+def _shown(name: str, out: Path) -> bool:
+    """Whether a dataset has a page; says why one of somebody's own has none.
+
+    Such a page tells of data that are not the project's: it is not written into a checkout.
+    """
+    from medtail import datamodules
+
+    if name not in datamodules.own():
+        return True
+    try:
+        datamodules.build(name)
+    except MedtailError as error:
+        console.print(f"no page: {error}", markup=False, highlight=False, soft_wrap=True)
+        return False
+    if _checkout_of(out):
+        told = f"no page of {name}, a dataset of your own: {out} lies in a checkout of medtail"
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
+    return not _checkout_of(out)
+
+
+def _checkout_of(out: Path) -> Path | None:
+    """The checkout of medtail that a folder lies in."""
     place = out.resolve()
-    inside = next((p for p in (place, *place.parents) if (p / CHECKOUT).exists()), None)
-    if inside:
+    return next((p for p in (place, *place.parents) if (p / CHECKOUT).exists()), None)
+
+
+def _refuse_checkout(out: Path) -> None:
+    if inside := _checkout_of(out):
         raise MedtailError(
             f"--pictures with --out {out}: that lies in a checkout of medtail ({inside}), and real "
             "images are not to be published with the project; name a folder outside of it"

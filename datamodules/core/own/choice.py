@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ..errors import DataError
 from .columns import find, holds_several, like_a_group, like_a_split, obvious
 from .description import Description
-from .sheets import Sheet
+from .sheets import COUNT, Sheet
 from .splits import Spelling
 
 ALIKE = {
@@ -41,7 +41,7 @@ def choose(where: str, sheet: Sheet, facts: Description, spelling: Spelling) -> 
             group or a split, which its owner has neither named nor refused.
     """
     names = sheet.columns
-    image = "number" if sheet.arrays else find(names, _text(facts.image, "image"), where)
+    image = COUNT if sheet.arrays else find(names, _text(facts.image, "image"), where)
     asked = (facts.label,) if isinstance(facts.label, (str, dict)) else facts.label
     for column in (wanted := [_text(key, "label") for key in asked]):
         if column in sheet.lists:
@@ -58,7 +58,7 @@ def choose(where: str, sheet: Sheet, facts: Description, spelling: Spelling) -> 
     told, rest = {}, [name for name in names if name not in used]
     spare = []
     for key, chosen in (("group", group), ("split", split)):
-        alike = [name for name in rest if ALIKE[key][0](name, sheet[name])]
+        alike = [name for name in rest if _alike(key, sheet, name)]
         if getattr(facts, f"no_{key}"):
             spare += alike
             continue
@@ -72,12 +72,22 @@ def choose(where: str, sheet: Sheet, facts: Description, spelling: Spelling) -> 
         spare += alike
     if facts.no_group:
         told["groups"] = "none, as its owner says: split by image"
-    columns = {"image": image, "label": ", ".join(label), "id": id, "group": group, "split": split}
-    if sheet.kind == "table":
-        told["columns"] = ", ".join(f"{k} {v}" for k, v in columns.items() if v)
+    columns = {"id": id, "group": group, "split": split}
+    if sheet.kind != "folder":
+        columns = {"image": _text(facts.image, "image"), "label": ", ".join(label)} | columns
+    told["columns"] = ", ".join(f"{k} {v}" for k, v in columns.items() if v)
+    for part in ("test", "val"):
+        if stated := getattr(facts, f"{part}_fold"):
+            told["columns"] += f" ({part}: {', '.join(stated)})"
     if spare:
         told["columns not used"] = ", ".join(dict.fromkeys(spare))
     return Choice(image, label, id, group, split, told)
+
+
+def _alike(key: str, sheet: Sheet, name: str) -> bool:
+    """Whether a column looks like a group (split): the folder within a class's does, too."""
+    shown = "case" if (sheet.kind, name) == ("folder", "folder") else name
+    return ALIKE[key][0](shown, sheet[name])
 
 
 def _text(key: object, name: str) -> str:

@@ -67,7 +67,8 @@ class DescribedData(ImageDataModule):
         choice = choose(where, sheet, self.facts, self.spelling)
         labels = self._labels(sheet, choice)
         hint = f" by {self.spelling('classes', 'A,B,...')}"
-        labels, self.class_names = values.settle(where, labels, self.facts.classes, hint)
+        given = self.facts.classes or (choice.label if len(choice.label) > 1 else ())
+        labels, self.class_names = values.settle(where, labels, given, hint)
         if odd := [name for name in self.rare_names if name not in self.class_names]:
             raise DataError(f"{where}: rare: '{odd[0]}' is none of {', '.join(self.class_names)}")
         ids = ids_of(sheet, choice)

@@ -50,8 +50,6 @@ def inspected(
         said["image"] = _image(file, sheet, images, spelling)
     if sheet.kind != "folder" and "label" not in said:
         said["label"] = _label(file, sheet, {said["image"]}, spelling)
-    if sheet.kind == "folder" and "folder" in sheet.columns and not said.get("no_group"):
-        said.setdefault("group", _folders(file, sheet, spelling))
     try:
         return described(said)
     except ValidationError as error:
@@ -60,7 +58,7 @@ def inspected(
 
 
 def _there(sheet: Sheet) -> str:
-    return ", ".join(name for name in sheet.columns if name not in ("number",))
+    return ", ".join(sheet.columns)
 
 
 def _image(file: Path, sheet: Sheet, images: Path, spelling: Spelling) -> str:
@@ -81,9 +79,7 @@ def _label(file: Path, sheet: Sheet, used: set[str], spelling: Spelling) -> str:
     known = [name for name in _usual(sheet, LABELS) if name not in used]
     if known and same_name(known[0], "label"):
         return known[0]
-    if sheet.kind == "archive":
-        known = known or [n for n in sheet.columns if same_name(n.replace("{split}", ""), "labels")]
-    return _only(file, known, "label", spelling, _there(sheet))
+    return _only(file, known, "label", spelling, f"{_there(sheet)}; A,B,C for a column a class")
 
 
 def _only(file: Path, known: Sequence[str], key: str, spelling: Spelling, there: str = "") -> str:
@@ -96,12 +92,5 @@ def _only(file: Path, known: Sequence[str], key: str, spelling: Spelling, there:
 
 def _usual(sheet: Sheet, names: Sequence[str]) -> list[str]:
     """Columns that have a usual name, in the order of the names."""
-    return [c for name in names for c in sheet.columns if same_name(c, name)]
-
-
-def _folders(file: Path, sheet: Sheet, spelling: Spelling) -> str:
-    raise DataError(
-        f"{file}: there are folders within those of the classes, such as {sheet['folder'][0]}: if "
-        f"each is a group (a patient, a lesion, ...), use it by {spelling('group', 'folder')}, "
-        f"else refuse it by {spelling('no_group', '')}"
-    )
+    columns = {c: c.replace(sheets.EACH, " ") for c in sheet.columns}
+    return [c for name in names for c, said in columns.items() if same_name(said, name)]

@@ -17,6 +17,8 @@ from .splits import MEANINGS, meaning
 
 TABLES, PARQUETS = (".csv", ".tsv", ".txt", ".tab"), (".parquet", ".pq")
 Keys = str | Mapping[str, str]  # of an array, or of one for each split
+COUNT = "number"  # of an image in an archive
+EACH = "{split}"  # in the name of an array, for those of all splits
 WORDS = "|".join(sorted(MEANINGS, key=len, reverse=True))
 SPLIT = re.compile(rf"(?<![A-Za-z])({WORDS})(?![A-Za-z])", re.IGNORECASE)
 
@@ -42,8 +44,8 @@ class Sheet:
 
     @property
     def columns(self) -> list[str]:
-        """Their names, without those that have none."""
-        return [name for name in self.rows[0] if name]
+        """Their names, without those that have none, and without an archive's count."""
+        return [name for name in self.rows[0] if name and not (self.arrays and name == COUNT)]
 
     def __getitem__(self, column: str) -> list[str]:
         """The values of a column, without spaces around them."""
@@ -150,7 +152,7 @@ def read_archive(path: Path, keys: Mapping[str, Keys]) -> Sheet:
             lists |= {said} if several else set()
         for number in range(length):
             row = Row({said: values[number] for said, values in texts.items()})
-            row["number"] = f"{part}_{number}" if part else str(number)
+            row[COUNT] = f"{part}_{number}" if part else str(number)
             if part:
                 row["split"] = part
             row.at = (path, f"{part} image".strip(), number)
@@ -169,7 +171,7 @@ def parts_of(path: Path, key: Keys, known: Mapping[str, Any]) -> dict[str, str]:
     if isinstance(key, str):
         found: dict[str, str] = {}
         for name in known:
-            if "{split}" in key and (word := SPLIT.search(name)) and _pattern(name) == key:
+            if EACH in key and (word := SPLIT.search(name)) and _pattern(name) == key:
                 found[meaning(word[0])] = name
     else:
         found = {part: name for part, name in key.items() if name in known}
@@ -181,7 +183,7 @@ def parts_of(path: Path, key: Keys, known: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _pattern(name: str) -> str:
-    return SPLIT.sub("{split}", name, count=1)
+    return SPLIT.sub(EACH, name, count=1)
 
 
 def _names(known: Mapping[str, Any]) -> list[str]:
