@@ -63,9 +63,7 @@ def add(
         raise MedtailError(f"--name {name}: {problem}")
     place, source = data_root() / name, source.absolute()
     if (place / datamodules.OWN).exists() and not replace:
-        raise MedtailError(
-            f"{name} has its {datamodules.OWN} already: add --replace to write it anew"
-        )
+        raise MedtailError(f"{name} has its {datamodules.OWN} already: --replace writes it anew")
     if not source.exists():
         raise DataError(f"{source} not found")
     values = {

@@ -21,7 +21,7 @@ from ..table import SampleTable
 from . import sheets, values
 from .choice import Choice, choose
 from .description import FILE, Description, read
-from .images import ids_of, paths_of
+from .images import ids_of, images_of, paths_of, seen_from
 from .sheets import Sheet
 from .splits import Spelling, split_names
 
@@ -184,9 +184,8 @@ class OwnDataset(DescribedData):
         place = self.root / self.name.dataset
         self._spelling = spelling
         facts = facts or read(place / FILE)
-        file = place / facts.source
-        images = place / facts.images if facts.images else file if file.is_dir() else file.parent
-        self.described(facts, file, images)
+        file = seen_from(place, facts.source)
+        self.described(facts, file, images_of(place, facts.images, file))
         self.title, self.licence = facts.title or facts.name, facts.licence
         self.citation = facts.citation
         self.copies = arguments.get("copies") or facts.copies
@@ -196,4 +195,5 @@ class OwnDataset(DescribedData):
         """As in ``dataset.yaml``, or as on the command line that makes it."""
         if self._spelling:
             return self._spelling(key, value)
-        return f"`{key}: {value}` in {self.name.dataset}/{FILE}"
+        said = f"[{value}]" if key == "classes" else value or "true"
+        return f"`{key}: {said}` in {self.name.dataset}/{FILE}"

@@ -133,7 +133,8 @@ class Description(BaseModel):
     @classmethod
     def _window(cls, value: object) -> str:
         try:
-            return str(Window.parse(value)) if value else ""
+            said = f"[{', '.join(map(str, value))}]" if isinstance(value, list | tuple) else value
+            return str(Window.parse(said)) if said else ""
         except MedtailError as error:
             raise ValueError(str(error).removeprefix("window=")) from error
 

@@ -24,6 +24,18 @@ def ids_of(sheet: Sheet, choice: Choice) -> list[str]:
     return paths
 
 
+def seen_from(place: Path, path: str) -> Path:
+    """A path of a description, without its dots: the folder that it is seen from may be absent."""
+    return Path(os.path.normpath(place / path))
+
+
+def images_of(place: Path, images: str, file: Path) -> Path:
+    """The folder of the images: the one that is said, or that of the file."""
+    if images:
+        return seen_from(place, images)
+    return file if file.is_dir() else file.parent
+
+
 def paths_of(names: Sequence[str], folder: Path) -> list[Path]:
     """The file of each image, which may not be there.
 

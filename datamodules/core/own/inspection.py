@@ -10,7 +10,7 @@ from ..errors import DataError
 from . import sheets
 from .columns import same_name
 from .description import Description, described, reason
-from .images import paths_of
+from .images import images_of, paths_of
 from .sheets import Sheet
 from .splits import Spelling
 
@@ -40,12 +40,11 @@ def inspected(
     Raises:
         DataError: the file cannot be read, or it is not obvious which column is which.
     """
-    said = {key: value for key, value in values.items() if value not in ("", (), [], None, False)}
-    if file.suffix.casefold() == ".npz":
-        said = {"image": _only(file, sheets.guessed_images(file), "image", spelling)} | said
+    said = {k: v for k, v in values.items() if v not in ("", [], None) and v is not False}
+    if file.suffix.casefold() == ".npz" and "image" not in said:
+        said["image"] = _only(file, sheets.guessed_images(file), "image", spelling)
     keys = {k: said[k] for k in ("image", "label", "id", "group", "split") if said.get(k)}
-    sheet = sheets.read(file, keys)
-    images = place / said["images"] if "images" in said else file if file.is_dir() else file.parent
+    sheet, images = sheets.read(file, keys), images_of(place, said.get("images", ""), file)
     if sheet.kind == "table" and "image" not in said:
         said["image"] = _image(file, sheet, images, spelling)
     if sheet.kind != "folder" and "label" not in said:

@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ..errors import DataError
+from .values import in_order, plain
 
 MEANINGS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev", "development"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+MOST_SHOWN = 8
 # How a setting is written where a table comes from: key, value -> ``--test-fold 0``.
 Spelling = Callable[[str, str], str]
 
@@ -28,11 +30,6 @@ def resembles_split(value: str) -> bool:
         word in MEANINGS or word.removeprefix("public").removeprefix("private") in MEANINGS
         for word in said
     )
-
-
-def as_number(text: str) -> str:
-    """``2`` for ``2.0``; any other text as it is."""
-    return re.sub(r"\.0+$", "", text.strip()) if re.fullmatch(r"-?\d+\.0+", text.strip()) else text
 
 
 def split_names(
@@ -56,20 +53,19 @@ def split_names(
     Raises:
         DataError: a value is empty or means nothing, or one that is stated does not occur.
     """
-    kinds = Counter(as_number(v.strip()) for v in values)
-    there = ", ".join(f"'{kind}'" for kind in sorted(kinds)[:8]) + (
-        ", ..." if len(kinds) > 8 else ""
-    )
+    kinds = Counter(plain(v) for v in values)
+    shown = [f"'{kind}'" for kind in in_order(kinds)]
+    there = ", ".join(shown[:MOST_SHOWN] + ["..."] * (len(shown) > MOST_SHOWN))
     if kinds[""]:
         raise DataError(f"{where}: column '{column}' is empty in {kinds['']} of {len(values)} rows")
-    stated = {as_number(v): part for part, known in (("test", test), ("val", val)) for v in known}
+    stated = {plain(v): part for part, known in (("test", test), ("val", val)) for v in known}
     for value, part in stated.items():
         if value not in kinds:
             raise DataError(
                 f"{where}: {spelling(f'{part}_fold', value)}: column '{column}' holds {there} only"
             )
     if stated:
-        return [stated.get(as_number(v.strip()), "train") for v in values]
+        return [stated.get(plain(v), "train") for v in values]
     odd = next((kind for kind in kinds if not meaning(kind)), None)
     if odd is not None:
         raise DataError(
