@@ -2,6 +2,8 @@
 
 import math
 
+from medtail.datamodules.core.markup import inert
+
 from ..evidence.record import Record
 from ..metrics.active import penalty_matrix
 from .formatting import markdown, row_name, shown
@@ -26,7 +28,7 @@ def course(section: Section) -> str:
 def choices(section: Section) -> str:
     """Images chosen of each class, all rounds together."""
     order = sorted(section.by_count, key=lambda k: k not in section.rare)
-    names = [f"{section.names[k]}{'<br>rare' if k in section.rare else ''}" for k in order]
+    names = [f"{inert(section.names[k])}{'<br>rare' if k in section.rare else ''}" for k in order]
     lines = [["Method", *names]]
     for row in section.rows:
         if row.done:

@@ -7,7 +7,7 @@ from .row import Row, Stat
 
 SUBMITTED = "◇"  # marks predictions that somebody handed in
 SAID = "submitted predictions: training not seen by medtail"
-LONGEST = 36  # letters of a row's name in a picture
+LONGEST = 36  # letters of a name in a picture
 
 
 def markdown(lines: list[list[str]], left: int = 1) -> str:
@@ -33,20 +33,19 @@ def code(name: str) -> str:
     return f"{fence} {text} {fence}"
 
 
-def inert(text: str) -> str:
-    """Somebody's sentence on one line of a page, without a meaning to Markdown or HTML."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~$&])", r"\\\1", " ".join(text.split()))
-
-
 def plain(text: str) -> str:
     """Text on one line of a page, in a table or not."""
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def shortened(name: str) -> str:
+    """A name in a picture."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
 def short_name(row: Row) -> str:
     """A row's name in a picture."""
-    name = row.name if len(row.name) <= LONGEST else f"{row.name[: LONGEST - 1]}…"
-    return name + " †" * row.reconstruction + " ✗" * (not row.complete)
+    return shortened(row.name) + " †" * row.reconstruction + " ✗" * (not row.complete)
 
 
 def row_seeds(row: Row) -> str:

@@ -7,11 +7,12 @@ from rich import box
 from rich.table import Table
 
 from medtail.datamodules.core.contract import Track
+from medtail.datamodules.core.markup import inert
 
 from .active_tables import choices, course, penalties
 from .certainty import ends, places, sure
 from .columns import column
-from .formatting import digits, markdown, marked, plain, rank, row_name, row_seeds, shown
+from .formatting import code, digits, markdown, marked, plain, rank, row_name, row_seeds, shown
 from .outside import words
 from .preamble import describe, facts
 from .row import Stat
@@ -57,7 +58,7 @@ def board(
         )
     for section, standing in zip(sections, standings, strict=True):
         terms = ", ".join(describe(section.terms))
-        parts.append(f"## {terms[0].upper()}{terms[1:]}")
+        parts.append(f"## {inert(terms[0].upper() + terms[1:])}")
         if section.example:
             told = sure(section, standing)
             parts += [facts(section) + (f"\n- {told}" if told else "")]
@@ -83,7 +84,11 @@ def table(sections: list[Section], standings: list[Standing]) -> str:
     entries = [(c.removesuffix("_per_class"), c, name) for c in per_class for name in names]
     head += [f"{short}[{name}]_{part}" for short, _, name in entries for part in PARTS]
     file = io.StringIO()
-    out = csv.writer(file, lineterminator="\n")
+    # A name that a spreadsheet would take for a formula is at least in quotes.
+    formula = any(row.name[:1] in tuple("=+-@") for s in sections for _, row in s.shown)
+    out = csv.writer(
+        file, lineterminator="\n", quoting=csv.QUOTE_ALL if formula else csv.QUOTE_MINIMAL
+    )
     out.writerow(head)
     for section, standing in zip(sections, standings, strict=True):
         place = {n: k for k, n in enumerate(section.names)}
@@ -142,7 +147,7 @@ def _ranking(section: Section, standing: Standing) -> str:
     notes += "the best mean of a column is **bold**."
     if any(row.reconstruction for row in section.rows):
         notes += " † reconstruction: the paper leaves a formula open."
-    beyond = [f"`{plain(r.name)}` {' and '.join(r.extras)}" for r in section.rows if r.extras]
+    beyond = [f"{code(r.name)} {' and '.join(r.extras)}" for r in section.rows if r.extras]
     if beyond:
         notes += f" ‡ had more than the terms above: {'; '.join(beyond)}."
     if any(row.failed for row in section.rows):
@@ -171,7 +176,7 @@ def _classes(section: Section) -> str:
 def _head(section: Section, index: int) -> str:
     record = section.example
     assert record is not None  # the caller shows finished sections only
-    facts = [section.names[index]]
+    facts = [inert(section.names[index])]
     if section.track == "active":
         facts += ["rare"] * (index in section.rare)
     if not record.scored_names:
@@ -181,5 +186,5 @@ def _head(section: Section, index: int) -> str:
 
 def _failures(section: Section) -> list[str]:
     failed = [(row.name, r) for row in section.rows for r in row.failed]
-    lines = [f"- ✗ `{name}`, seed {r.cell.seed}: {plain(r.reason)}" for name, r in failed]
+    lines = [f"- ✗ {code(name)}, seed {r.cell.seed}: {inert(r.reason)}" for name, r in failed]
     return ["### Failures", "\n".join(lines)] if lines else []

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from medtail.datamodules.core.markup import inert
+
 from ..evidence import outside
 from ..evidence.outside import Given, Submitted
 from ..evidence.predictions import Predictions
@@ -18,7 +20,7 @@ from ..grid.cell import Cell
 from ..metrics import long_tail, one_class
 from ..statistics.intervals import Floats
 from .columns import column
-from .formatting import SAID, SUBMITTED, code, inert
+from .formatting import SAID, SUBMITTED, code
 from .row import Row
 from .section import Section
 from .standing import Standing

@@ -1,6 +1,7 @@
 """The picture of a leaderboard: recall of every class, means with intervals, or learning curves."""
 
 import io
+import warnings
 
 import matplotlib.style
 import numpy as np
@@ -12,12 +13,17 @@ from medtail.datamodules.core.contract import Track
 
 from . import curve_plot, dot_plot
 from .columns import column
-from .formatting import short_name
+from .formatting import short_name, shortened
 from .section import Section
 
 ROW, LEFT, TITLE = 0.30, 3.3, 0.95  # inches
 DOTS = 3.6  # inches of the axes with dots, a margin to its right included
-STYLE = {"font.family": "DejaVu Sans", "font.size": 10, "axes.unicode_minus": False}
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.unicode_minus": False,
+    "text.parse_math": False,  # names may have a $
+}
 SUBJECTS: dict[Track, str] = {
     "long_tail": "Recall per class",
     "few_shot": "AUC over episodes and per rare class",
@@ -55,7 +61,14 @@ def picture(data: str, sections: list[Section], terms: list[list[str]]) -> bytes
     with matplotlib.style.context(["default", STYLE]):
         draw = _curves if sections[0].track == "active" else _tables
         figure = draw(data, shown)
-        file = io.BytesIO()
+        return png(figure)
+
+
+def png(figure: Figure) -> bytes:
+    """A figure's file; a letter that the font lacks is a box, and no warning."""
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
     return file.getvalue()
 
@@ -127,7 +140,7 @@ def _head(section: Section) -> tuple[list[str], float, float]:
     counts = record.class_counts if of == "train" else record.support
     groups = section.class_groups if of == "train" else ()
     facts = [
-        (section.names[k], *([groups[k]] if groups else []), f"{counts[k]:,}")
+        (shortened(section.names[k]), *([groups[k]] if groups else []), f"{counts[k]:,}")
         for k in section.by_count
     ]
     words = column(section.view.primary).words

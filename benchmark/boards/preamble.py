@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from medtail.datamodules.core.contract import Track
+from medtail.datamodules.core.markup import inert
 from medtail.datamodules.core.names import DataName
 from medtail.datamodules.core.splitting import plans, regimes
 
@@ -92,7 +93,7 @@ def facts(section: Section) -> str:
     assert record is not None  # the caller shows finished sections only
     source = record.provenance.source if record.provenance else ""
     first, *rest = FACTS[section.track](section, record)
-    origin = [f"Images from: {plain(source)}."] if source else []
+    origin = [f"Images from: {inert(source)}."] if source else []
     return "\n".join(f"- {fact}" for fact in [first, *origin, *rest, PLUS_MINUS] if fact)
 
 
@@ -102,13 +103,13 @@ def _seeds(section: Section) -> str:
 
 
 def _amounts(names: tuple[str, ...], counts: tuple[int, ...]) -> str:
-    return ", ".join(f"{n} {c:,}" for n, c in zip(names, counts, strict=True))
+    return ", ".join(f"{inert(n)} {c:,}" for n, c in zip(names, counts, strict=True))
 
 
 def _groups(section: Section, record: Record) -> str:
     members: dict[str, list[str]] = {"head": [], "medium": [], "tail": []}
     for k in section.by_count:
-        members[section.class_groups[k]].append(record.class_names[k])
+        members[section.class_groups[k]].append(inert(record.class_names[k]))
     head, tail = group_cuts(record.class_counts)
     groups = [f"**{g}** {', '.join(names) or 'none'}" for g, names in members.items()]
     return (
@@ -161,7 +162,7 @@ def _few_shot(section: Section, record: Record) -> list[str]:
 
 
 def _one_class(section: Section, record: Record) -> list[str]:
-    given, abnormal = record.class_names[0], record.class_counts[1:]
+    given, abnormal = inert(record.class_names[0]), record.class_counts[1:]
     seen = (
         f"and {sum(abnormal):,} abnormal ones with their label"
         if any(abnormal)
@@ -191,7 +192,7 @@ def _active(section: Section, record: Record) -> list[str]:
     terms = section.terms
     start = record.rounds[0].labelled if record.rounds else sum(record.class_counts)
     last = record.rounds[-1].labelled if record.rounds else start
-    rare = ", ".join(record.class_names[k] for k in section.rare)
+    rare = ", ".join(inert(record.class_names[k]) for k in section.rare)
     return [
         f"{start:,} labelled images at the start, {last:,} at the end: {terms.rounds} trainings "
         f"from scratch, {terms.acquire} images chosen from a pool of {record.pool:,} between two "

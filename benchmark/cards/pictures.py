@@ -1,10 +1,7 @@
 """Class examples of a dataset as a picture: a row of training images per class."""
 
-import io
-
 import matplotlib.style
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -13,7 +10,8 @@ from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.errors import DataError
 from medtail.datamodules.core.pixels.cache import Pixels
 
-from ..boards.picture import STYLE
+from ..boards.formatting import shortened
+from ..boards.picture import STYLE, png
 
 OWN = "the project's own"  # begins the licence of images that may be shown anywhere
 EXAMPLES, SIDE, GAP, DPI = 6, 64, 4, 100  # images of a class; the rest in pixels
@@ -65,7 +63,7 @@ def picture(module: ImageDataModule) -> bytes:
     times = max(1, SIDE // stored)
     side = stored * times
     names = [
-        f"{name} ({int((module.target[module.rows('train')] == k).sum()):,})"
+        f"{shortened(name)} ({int((module.target[module.rows('train')] == k).sum()):,})"
         for k, name in enumerate(module.class_names)
     ]
     left = GAP + LETTER * max(map(len, names))
@@ -86,6 +84,4 @@ def picture(module: ImageDataModule) -> bytes:
             figure.text(GAP / across, 1 - middle / tall, name, va="center", size=8)
         foot = f"{stored} x {stored} px. Licence: {module.licence}"
         figure.text(GAP / across, FOOT / 2 / tall, foot, va="center", size=6)
-        file = io.BytesIO()
-        FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
-    return file.getvalue()
+        return png(figure)

@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 
 from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.markup import inert
 
 from . import terminal
 
@@ -176,7 +177,7 @@ def review(found: "Sequence[Finding]", reason: str) -> str:
     lines = [
         "# The last update of these results",
         "",
-        f"Reason: {reason}",
+        f"Reason: {inert(reason)}",
         "",
         "In %. The interval is that of the difference, were every seed trained anew on both sides.",
         "",
@@ -184,7 +185,7 @@ def review(found: "Sequence[Finding]", reason: str) -> str:
         "|" + " --- |" * len(HEADS),
     ]
     moved = [f for f in found if f.verdict != "equal"]
-    lines += [f"| {' | '.join(part.replace('|', '/') for part in _line(f))} |" for f in moved]
+    lines += [f"| {' | '.join(map(inert, _line(f)))} |" for f in moved]
     for platform in sorted({f.platform for f in moved if f.platform}):
         lines += ["", f"Another platform: {platform}."]
     return "\n".join(lines) + "\n"

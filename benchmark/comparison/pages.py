@@ -1,11 +1,9 @@
 """Comparisons for the reader: tables of the terminal, a verdict in words, a picture."""
 
-import io
 from collections.abc import Sequence
 
 import matplotlib.style
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
@@ -14,7 +12,7 @@ from medtail.datamodules.core.names import DataName
 
 from ..boards.columns import VIEWS, column
 from ..boards.formatting import SAID, SUBMITTED
-from ..boards.picture import STYLE
+from ..boards.picture import STYLE, png
 from .differences import Comparison, Difference
 
 HOW = (
@@ -74,9 +72,7 @@ def picture(found: Sequence[Comparison]) -> bytes:
         new = found[0].new + " (submitted)" * (found[0].new in found[0].submitted)
         figure.suptitle(f"{new} minus ...", x=0.02, ha="left", weight="bold")
         figure.tight_layout(rect=(0, 0, 1, 0.99))
-        file = io.BytesIO()
-        FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
-    return file.getvalue()
+        return png(figure)
 
 
 def _panel(axes: Axes, data: str, found: list[Comparison]) -> None:

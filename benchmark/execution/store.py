@@ -19,6 +19,7 @@ from . import contents
 from .job import Job, Outcome
 
 NEEDED_MIB = 200
+LONGEST = 150  # bytes of a row in the name of a folder
 
 
 class Store:
@@ -36,6 +37,7 @@ class Store:
     def folder(self, cell: Cell) -> Path:
         """Where a cell's files lie."""
         row = "".join(c if c.isalnum() or c in "_-" else "-" for c in cell.row).strip("-")
+        row = row.encode()[:LONGEST].decode(errors="ignore")  # a file's name has an end
         return self.root / "cells" / cell.terms.data / f"{row}-s{cell.seed}-{cell.id[:8]}"
 
     def read(self, cell: Cell) -> Record | None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .base import ImageDataModule
+from .markup import inert
 from .splitting import regimes
 from .splitting.leaks import EXCLUDED, PAIRS, PERCEPTUAL_BITS, LeakReport, leak_report
 from .table import SPLITS
@@ -13,7 +14,7 @@ from .table import SPLITS
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
     """Lines of an aligned Markdown table; the first column to the left, the others to the right."""
-    cells = [[str(v) for v in row] for row in (head, *rows)]
+    cells = [[inert(str(v)) for v in row] for row in (head, *rows)]
     widths = [max(len(row[c]) for row in cells) for c in range(len(head))]
 
     def line(row: Sequence[str]) -> str:
@@ -42,7 +43,7 @@ def _facts(module: ImageDataModule) -> list[str]:
         "split": f"digest {module.digest}, seed {module.split_seed}",
         "variant": module.variants.get(module.name.variant, ""),
     } | dict(module.remarks)
-    return [f"- {name}: {text}" for name, text in facts.items() if text]
+    return [f"- {name}: {' '.join(text.split())}" for name, text in facts.items() if text]
 
 
 def _counts(module: ImageDataModule) -> list[str]:
@@ -56,11 +57,14 @@ def _counts(module: ImageDataModule) -> list[str]:
     largest, smallest = int(trained.max()), int(trained.min())
     lines += ["", f"Imbalance of train: {largest}:{smallest} = {largest / smallest:.1f}."]
     if module.plan.sought:
-        return [*lines, f"Tested in episodes, never trained: {', '.join(module.plan.sought)}."]
+        return [
+            *lines,
+            f"Tested in episodes, never trained: {', '.join(map(inert, module.plan.sought))}.",
+        ]
     if len(module.plan.withheld):
         return [*lines, f"Withheld from training: {len(module.plan.withheld)} abnormal images."]
     for split, counts in zip(SPLITS[1:], columns[1:3], strict=True):
-        absent = [names[int(k)] for k in np.flatnonzero(counts == 0)]
+        absent = [inert(names[int(k)]) for k in np.flatnonzero(counts == 0)]
         if absent:
             lines.append(f"No {split} image of {', '.join(absent)}: not scored there.")
     return lines

@@ -1,5 +1,6 @@
 """The table of a dataset: one row per image, before any split or regime."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,8 @@ class SampleTable:
                 raise DataError(f"{name}: {len(column)} values of {field} for {len(self.id)} ids")
         if not len(self.id):
             raise DataError(f"{name}: the table has no row")
+        for what, words in (("class", class_names), ("id", self.id), ("group", self.group)):
+            check_text(name, what, () if words is None else words)
         values, first, times = np.unique(self.id, return_index=True, return_counts=True)
         if times.max() > 1:
             worst = int(np.argmax(times))
@@ -67,3 +70,14 @@ class SampleTable:
                     f"{name}: split '{self.split[row]}' of sample '{self.id[row]}': write one of "
                     f"{', '.join(SPLITS)}"
                 )
+
+
+def check_text(name: str, what: str, words: Iterable[str]) -> None:
+    """Raise ``DataError`` for a name that is no text, such as a folder's of another encoding."""
+    known = [str(word) for word in words]
+    try:
+        "".join(known).encode()
+    except UnicodeEncodeError:
+        odd = next(word for word in known if any("\ud800" <= c <= "\udfff" for c in word))
+        shown = odd.encode(errors="backslashreplace").decode()
+        raise DataError(f"{name}: the {what} '{shown}' is not UTF-8: rename it") from None

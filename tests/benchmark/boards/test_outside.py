@@ -107,7 +107,7 @@ def test_the_terminal_marks_them(boards, capsys):
 
     root, _ = boards
     parts, _ = parts_of(root)
-    console = Console(width=120)
+    console = Console(width=120, markup=False)
     console.print(pages.terminal(SLUG, parts[0]))
     told = capsys.readouterr().out
     assert re.search(r"◇\s+Best\s+100\.0", told)
