@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from medtail import datamodules, methods
 from medtail.benchmark.cli.main import app
 from medtail.benchmark.execution import overview
-from medtail.benchmark.tracks import supervised
+from medtail.benchmark.tracks import code
 from medtail.datamodules.core.contract import DataSpec
 from medtail.datamodules.core.errors import MedtailError
 from tests import ROOT
@@ -108,11 +108,11 @@ def test_a_stage_shared_by_a_methods_package_is_known_by_its_code(packages):
     install(
         packages, "far-away", "[medtail.methods]\nsharp = far_away.loss:Sharpened\n", loss=METHOD
     )
-    code_digest = supervised.code_digest.__wrapped__
-    before = code_digest("sharp")
-    assert before != code_digest("erm")
+    digest = code.digest_of.__wrapped__
+    before = digest(("sharp",))
+    assert before != digest(("erm",))
     (packages / "far_away" / "loss.py").write_text(METHOD.replace("2 * self", "3 * self"))
-    assert code_digest("sharp") != before
+    assert digest(("sharp",)) != before
 
 
 def test_a_dataset_counts_by_its_slugs_whatever_its_entry_is_called(packages):

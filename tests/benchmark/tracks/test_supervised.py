@@ -5,11 +5,10 @@ import shutil
 import pytest
 import torch
 
-from medtail import methods
 from medtail.benchmark.execution import worker
 from medtail.benchmark.execution.store import Store
 from medtail.benchmark.grid.cell import Cell
-from medtail.benchmark.tracks import supervised
+from medtail.benchmark.tracks import code, supervised
 from medtail.datamodules.core.errors import MedtailError
 from tests import ROOT
 from tests.benchmark.cells import QUICK, cell, terms
@@ -111,8 +110,11 @@ def test_a_shared_stage_is_not_reused_for_other_data(tmp_path):
 def test_a_shared_stage_is_known_by_the_code_of_every_room(name, tmp_path, monkeypatch):
     for folder in ("methods/core", "datamodules/core", "benchmark/tracks"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    monkeypatch.setattr(methods, "__file__", str(tmp_path / "methods/__init__.py"))
-    before = supervised.code_digest.__wrapped__("erm")
+    monkeypatch.setattr(code, "HOUSE", tmp_path)
+    before = code.shared_digest.__wrapped__()
     with (tmp_path / name).open("a") as file:
-        file.write("# changed\n")
-    assert supervised.code_digest.__wrapped__("erm") != before
+        file.write("# said otherwise\n")
+    assert code.shared_digest.__wrapped__() == before
+    with (tmp_path / name).open("a") as file:
+        file.write("CHANGED = 1\n")
+    assert code.shared_digest.__wrapped__() != before
