@@ -61,7 +61,7 @@ def add(
 
     if problem := datamodules.wrong_name(name):
         raise MedtailError(f"--name {name}: {problem}")
-    place, source = data_root() / name, source.absolute()
+    place, source = data_root() / name, _plain(source)
     if (place / datamodules.OWN).exists() and not replace:
         raise MedtailError(f"{name} has its {datamodules.OWN} already: --replace writes it anew")
     if not source.exists():
@@ -69,7 +69,7 @@ def add(
     values = {
         "name": name,
         "source": _seen_from(place, source),
-        "images": _seen_from(place, images.absolute()) if images else "",
+        "images": _seen_from(place, _plain(images)) if images else "",
         "label": names[0] if len(names := _list(label)) == 1 else names,
         **{"image": image, "id": id, "group": group, "split": split, "copies": copies},
         **{"classes": _list(classes), "rare": _list(rare), "ordinal": ordinal},
@@ -107,8 +107,12 @@ def _list(text: str) -> list[str]:
     return [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
 
 
+def _plain(path: Path) -> Path:
+    """A path from the root of the disk, without dots; links stay what they are."""
+    return Path(os.path.normpath(path.absolute()))
+
+
 def _seen_from(place: Path, path: Path) -> str:
     """A path as ``dataset.yaml`` has it: relative within the data root, else from the disk's."""
-    root = place.parent.absolute()
-    inside = path.is_relative_to(root)
-    return Path(os.path.relpath(path, place.absolute())).as_posix() if inside else str(path)
+    inside = path.is_relative_to(_plain(place.parent))
+    return Path(os.path.relpath(path, _plain(place))).as_posix() if inside else str(path)

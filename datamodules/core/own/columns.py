@@ -79,12 +79,14 @@ def obvious(columns: Sequence[str], name: str) -> str:
 def like_a_group(name: str, values: Iterable[str]) -> bool:
     """Whether a column says, by its name and values, which images belong together."""
     said = words(name)
-    if not said or said[0] in COUNTED or ATTRIBUTES & set(said):
+    if not said or said[0] in COUNTED or (ATTRIBUTES | OF_SPLITS) & set(said):
         return False
     if not any(word in OF_GROUPS or _without_ending(word) in OF_GROUPS for word in said):
         return False
     kinds, amount = _kinds(values)
     if not 1 < len(kinds) < amount or kinds <= BINARY:
+        return False
+    if all(map(resembles_split, kinds)):
         return False
     return not all(re.fullmatch(r"-?\d+\.\d*[1-9]\d*", kind) for kind in kinds)
 

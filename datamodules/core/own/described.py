@@ -71,8 +71,8 @@ class DescribedData(ImageDataModule):
         labels, self.class_names = values.settle(where, labels, given, hint)
         if odd := [name for name in self.rare_names if name not in self.class_names]:
             raise DataError(f"{where}: rare: '{odd[0]}' is none of {', '.join(self.class_names)}")
-        ids = ids_of(sheet, choice)
         by_id(sheet.rows, choice.id or choice.image)
+        ids = ids_of(sheet, choice, self.images)
         order = np.arange(len(ids)) if sheet.kind == "archive" else np.argsort(ids)
         paths = None if sheet.arrays else paths_of(sheet[choice.image], self.images)
         self._arrays = sheet.arrays
@@ -146,12 +146,11 @@ class DescribedData(ImageDataModule):
         self._stream = None
 
     def source_key(self) -> str:
-        """Size and time of every image or of the archive, and how they are read."""
-        made = f"{self.in_channels} channels"
+        """Size and time of every image, or of the archive."""
         if not self._arrays:
-            return f"{made}\n{super().source_key()}"
+            return super().source_key()
         stamp = self.file.stat()
-        return f"{made} {' '.join(self._arrays)} {stamp.st_size} {stamp.st_mtime_ns}"
+        return f"{' '.join(self._arrays)} {stamp.st_size} {stamp.st_mtime_ns}"
 
 
 def _channels_last(image: Pixels) -> Pixels:

@@ -9,18 +9,19 @@ from .choice import Choice
 from .sheets import Sheet
 
 
-def ids_of(sheet: Sheet, choice: Choice) -> list[str]:
+def ids_of(sheet: Sheet, choice: Choice, folder: Path) -> list[str]:
     """The id of each image: that of its column, else its path as the table has it.
 
-    Of paths from the root of a disk or out of the table's folder, what they have in common is left
-    out: ids stand in records of results, and places of a machine do not.
+    Where a path begins at the root of a disk, what all have in common is left out: ids stand in
+    records of results, and places of a machine do not.
     """
     if choice.id:
         return sheet[choice.id]
     paths = [text.replace("\\", "/") for text in sheet[choice.image]]
-    if any(PurePosixPath(p).is_absolute() or ".." in PurePosixPath(p).parts for p in paths):
-        top = os.path.commonpath([os.path.normpath(Path(p).parent) for p in paths])
-        return [Path(os.path.relpath(p, top)).as_posix() for p in paths]
+    if any(PurePosixPath(path).is_absolute() for path in paths):
+        whole = [os.path.normpath(folder.absolute() / path) for path in paths]
+        top = os.path.commonpath([Path(path).parent for path in whole])
+        return [PurePosixPath(path).relative_to(top).as_posix() for path in whole]
     return paths
 
 

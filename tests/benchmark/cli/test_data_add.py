@@ -115,6 +115,11 @@ def test_frames_and_windows_reach_the_file(root, patients):
     )
 
 
+def test_what_is_proposed_can_be_written_so(patients):
+    with pytest.raises(MedtailError, match=r"by --group 'Patient ID', or refuse it by --no-group$"):
+        add(patients, "--name", "skin")
+
+
 def test_folds(root):
     rows = many(lambda n: f"p{n // 4}", lambda n: n // 4 % 5)
     path = table(root / "raw", rows, ("image", "label", "pid", "fold"))

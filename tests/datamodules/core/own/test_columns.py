@@ -65,6 +65,12 @@ def test_values_that_group_nothing(values):
     assert not like_a_group("lesion", values)
 
 
+def test_splits_of_groups_are_no_groups():
+    for name, values in (("lesion_split", FOLDS), ("split_lesion", PARTS), ("patients", PARTS)):
+        assert like_a_split(name, values)
+        assert not like_a_group(name, values)
+
+
 def test_two_patients_are_a_group_and_floats_of_pandas_too():
     assert like_a_group("patient", ["ann", "bob"] * 15)
     assert like_a_group("patient", [f"{n // 3}.0" for n in range(30)])

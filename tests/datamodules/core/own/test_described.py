@@ -67,10 +67,14 @@ def test_no_place_of_a_machine_is_an_id(tmp_path):
     module.prepare()
     assert module.table.id[0] == "000.png"
     rows = [(f"../elsewhere/{r[0]}", *r[1:]) for r in many()]
-    table(tmp_path / "skin", rows)
-    module = dataset(tmp_path, TABLE)
-    module.prepare()
-    assert module.table.id[0] == "000.png"
+    mixed = [
+        (str(tmp_path / "elsewhere" / r[0][13:]) if n else r[0], *r[1:]) for n, r in enumerate(rows)
+    ]
+    for given, expected in ((rows, "../elsewhere/000.png"), (mixed, "000.png")):
+        table(tmp_path / "skin", given)
+        module = dataset(tmp_path, TABLE)
+        module.prepare()
+        assert module.table.id[0] == expected
     table(tmp_path / "skin", [(*r, f"i{n}") for n, r in enumerate(rows)], ("image", "label", "id"))
     module = dataset(tmp_path, {**TABLE, "id": "id"})
     module.prepare()
@@ -172,6 +176,25 @@ def test_a_column_twice_and_a_byte_order_mark(tmp_path):
     path = table(tmp_path / "skin", many(), (" image", "label "))
     path.write_text("\ufeff" + path.read_text())
     dataset(tmp_path, TABLE).prepare()
+
+
+def test_rows_come_in_the_order_of_their_ids(tmp_path):
+    table(tmp_path / "skin", many()[::-1])
+    module = dataset(tmp_path, TABLE)
+    module.prepare()
+    assert module.table.id.tolist() == sorted(r[0] for r in many())
+    assert module.table.target.tolist() == [n % 2 for n in range(40)]
+
+
+def test_copies_are_excluded_where_the_file_says_so(tmp_path):
+    rows = many(lambda n: ["train", "val", "test"][n // 2 % 3])
+    table(tmp_path / "skin", rows, ("image", "label", "split"))
+    Image.open(tmp_path / "skin/000.png").save(tmp_path / "skin/004.png")
+    fails(dataset(tmp_path, TABLE), "images stand in both train and test")
+    module = dataset(tmp_path, {**TABLE, "copies": "exclude"})
+    module.prepare()
+    assert (module.split == "excluded").sum() == 1
+    fails(dataset(tmp_path, {**TABLE, "copies": "exclude"}, copies="refuse"), "stand in both train")
 
 
 def test_rare_classes_are_classes(tmp_path):
