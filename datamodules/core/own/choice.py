@@ -59,17 +59,18 @@ def choose(where: str, sheet: Sheet, facts: Description, spelling: Spelling) -> 
     spare = []
     for key, chosen in (("group", group), ("split", split)):
         alike = [name for name in rest if _alike(key, sheet, name)]
-        if getattr(facts, f"no_{key}"):
-            spare += alike
+        coarser = alike if group and key == "group" else []
+        coarser = [name for name in coarser if holds_several(sheet[name], sheet[group])]
+        spare += [f"{name} (coarser than the group)" if name in coarser else name for name in alike]
+        if getattr(facts, f"no_{key}") or getattr(facts, key) or (key == "split" and chosen):
             continue
-        if key == "group" and chosen and not facts.group:  # called group, but is it the coarsest?
-            alike = [name for name in alike if holds_several(sheet[name], sheet[chosen])]
-        if alike and not (chosen and (key == "split" or facts.group)):
+        if chosen:  # a column that is called group, but is it the coarsest?
+            alike = coarser
+        if alike:
             raise DataError(
                 f"{where}: column '{alike[0]}' looks like {ALIKE[key][1]} and is not used: use it "
                 f"by {spelling(key, alike[0])}, or refuse it by {spelling(f'no_{key}', '')}"
             )
-        spare += alike
     if facts.no_group:
         told["groups"] = "none, as its owner says: split by image"
     columns = {"id": id, "group": group, "split": split}

@@ -136,10 +136,10 @@ def test_a_coarser_group_than_that_called_group_is_not_passed_over(tmp_path):
     table(tmp_path / "skin", rows, ("image", "label", "group", "patient"))
     fails(dataset(tmp_path, TABLE), "column 'patient' looks like a group")
     finer = dataset(tmp_path, {**TABLE, "group": "group"})
-    assert "- columns not used: patient" in card(finer)
+    assert "- columns not used: patient (coarser than the group)\n" in card(finer)
     rows = many(lambda n: f"p{n // 8}", lambda n: f"l{n // 2}")
     table(tmp_path / "skin", rows, ("image", "label", "group", "lesion"))
-    dataset(tmp_path, TABLE).prepare()
+    assert "- columns not used: lesion\n" in card(dataset(tmp_path, TABLE))
 
 
 def test_folds(tmp_path):
