@@ -70,8 +70,9 @@ def unescaped(text):
 
 
 def test_the_terminal_shows_them(benched):
+    shown = "".join(benched[1].split())  # a terminal folds a long name
     for name in CLASSES:
-        assert f"{name} " in benched[1], name
+        assert re.search(re.escape("".join(name.split())) + r"\d", shown), name
     assert "[b]title[/b] | <i>" in benched[1]
 
 
