@@ -57,7 +57,7 @@ def test_every_option_of_the_page_is_one():
 @pytest.fixture
 def place(tmp_path):
     """A working folder with what the page takes for granted."""
-    head, *rows = csv.reader(blocks("csv")[0].splitlines(), delimiter=";")
+    head, *rows = csv.reader(blocks("text")[0].splitlines(), delimiter=";")
     assert head == ["file", "Patient ID", "age", "diagnosis"]
     table = []
     for n in range(90):

@@ -34,16 +34,16 @@ def test_command_line_from_bench_to_leaderboard(tmp_path):
     assert not (tmp_path / "runs").exists()
     code, out, err = medtail("bench", str(suite), "--launcher", "inline", folder=tmp_path)
     assert code == 0, out + err
-    assert (tmp_path / "leaderboards" / "phantom@natural.md").exists()
-    assert (tmp_path / "leaderboards" / "README.md").exists()
+    assert (tmp_path / "runs/leaderboards" / "phantom@natural.md").exists()
+    assert (tmp_path / "runs/leaderboards" / "README.md").exists()
     code, out, err = medtail("bench", str(suite), folder=tmp_path)
     assert code == 0
     assert "2 done, 0 to run" in out
     code, out, err = medtail("status", str(suite), folder=tmp_path)
     assert out.count("ok") == 2
-    lines = (tmp_path / "leaderboards/records/phantom@natural.jsonl").read_text().splitlines()
+    lines = (tmp_path / "runs/leaderboards/records/phantom@natural.jsonl").read_text().splitlines()
     assert {json.loads(line)["cell"]["method"] for line in lines} == {"erm", "ncm"}
-    assert leaderboard.render(tmp_path / "leaderboards")
+    assert leaderboard.render(tmp_path / "runs/leaderboards")
 
 
 @pytest.mark.slow
