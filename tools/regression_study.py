@@ -25,9 +25,10 @@ from scipy.stats import t as student
 from medtail.benchmark.boards.leaderboard import read_predictions
 from medtail.benchmark.evidence.predictions import Predictions
 from medtail.benchmark.evidence.record import Record, read_lines
-from medtail.benchmark.regression.noise import moderated, training_error
+from medtail.benchmark.regression.noise import training_error
 from medtail.benchmark.regression.verdicts import LEVEL, Board, compare
 from medtail.benchmark.statistics.ranking import holm
+from medtail.benchmark.statistics.variance import moderated
 
 ROOT = Path(__file__).parents[1]
 DROP = 0.03
@@ -109,8 +110,6 @@ def _measured(seeds: list[Predictions]) -> tuple[float, ...]:
 def truths(table: Table, rng: np.random.Generator) -> Floats:
     """[runs, R] variances between seeds that the records allow: Smyth's posterior."""
     centre, freedom = moderated(table.variance, table.freedom)
-    if np.ptp(centre) == 0:  # pooled: all rows have one variance
-        return centre * freedom / rng.chisquare(freedom[0], (RUNS, 1))
     return centre * freedom / rng.chisquare(freedom, (RUNS, len(centre)))
 
 

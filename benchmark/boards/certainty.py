@@ -8,13 +8,14 @@ from .section import Section
 from .standing import Numbers, RowStanding, Standing
 
 NO_ROW = RowStanding(intervals={}, classes={})
+GROUPS = "test patients or lesions (images, where the dataset names neither) within each class"
 DRAWN: dict[Track, str] = {
-    "long_tail": "seeds, and of test patients or lesions (images, where the dataset names neither) "
-    "within each class",
-    "one_class": "seeds, and of test patients or lesions (images, where the dataset names neither)",
-    "few_shot": "seeds and episodes: other trainings and other episodes of the same images, not "
-    "other patients",
+    "long_tail": GROUPS,
+    "one_class": GROUPS,
+    "few_shot": "episodes (of the same images: not other patients)",
 }
+SEEDS = "between its seeds, moderated over the rows of the table"
+RANK = "A rank lies between the rows that are surely above and those that are surely below."
 
 
 def sure(section: Section, standing: Standing) -> str:
@@ -23,23 +24,25 @@ def sure(section: Section, standing: Standing) -> str:
         return ""
     if section.track == "active":
         how = (
-            "The 95 % interval of a row is Student's t over its seeds, that of its rank a "
-            "bootstrap of them: other first labels and trainings, the same test images."
+            f"The 95 % interval of a row is Student's t with the variance {SEEDS}: other first "
+            f"labels and trainings, the same test images. {RANK}"
         )
     else:
         how = (
-            f"The 95 % intervals of a row and of its rank are from a bootstrap ({REPLICATES:,} "
-            f"draws, the same for all rows) of {DRAWN[section.track]}."
+            f"The 95 % interval of a row adds the variance over other {DRAWN[section.track]}, by a "
+            f"bootstrap of {REPLICATES:,} draws, and that over other trainings, {SEEDS}. {RANK}"
         )
     if len(section.seeds) == 1:
         how += " With one seed they know nothing of other trainings."
-    if standing.smallest_difference is None:
+    smallest = [
+        f"{100 * value:.1f} points of {column(metric).words}"
+        for metric, value in standing.smallest_difference.items()
+    ]
+    if not smallest:
         return how
-    words = column(section.view.primary).words
     return (
-        f"{how} **Smallest difference** that this table can tell: "
-        f"{100 * standing.smallest_difference:.1f} points of {words}, by a paired test at 5 % that "
-        "finds it four times in five (median over pairs of rows)."
+        f"{how} **Smallest difference** that this table can tell: {', '.join(smallest)}, by a "
+        "paired test at 5 % that finds it four times in five (median over pairs of rows)."
     )
 
 
@@ -51,9 +54,9 @@ def ends(numbers: Numbers | None) -> str:
     return f"{low:.1f} to {high:.1f}"
 
 
-def places(row: RowStanding) -> str:
-    """The interval of a rank."""
-    if row.rank is None:
+def places(row: RowStanding, metric: str) -> str:
+    """The interval of a rank by a metric."""
+    if metric not in row.ranks:
         return "-"
-    low, high = row.rank
+    low, high = row.ranks[metric]
     return str(low) if low == high else f"{low} to {high}"

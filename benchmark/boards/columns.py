@@ -70,6 +70,7 @@ class View:
         terminal: those of the terminal.
         classes: per-class metrics of a page and their titles, first those of the picture.
         also: further per-class metrics of the CSV.
+        ranks_too: further columns by which rows have a rank.
     """
 
     title: str
@@ -79,6 +80,12 @@ class View:
     terminal: tuple[str, ...]
     classes: dict[str, str]
     also: tuple[str, ...] = ()
+    ranks_too: tuple[str, ...] = ()
+
+    @property
+    def ranking(self) -> tuple[str, ...]:
+        """The columns that rank, the primary one first."""
+        return (self.primary, *self.ranks_too)
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -101,7 +108,14 @@ COLUMNS: tuple[Column, ...] = (
     Column("auprc", "AUPRC", tracks=ONE_CLASS),
     Column("f1", "F1", tracks=ONE_CLASS),
     Column("macro_auc", "AUC"),
-    Column("balanced_accuracy", "Balanced accuracy", short="Bal. acc."),
+    Column("balanced_accuracy", "Balanced accuracy", short="Balanced"),
+    Column(
+        "fitted_balanced_accuracy",
+        "Balanced accuracy, fitted",
+        tracks=("long_tail",),
+        short="Fitted",
+        if_any=True,
+    ),
     Column("macro_f1", "Macro F1"),
     Column("quadratic_kappa", "Quadratic kappa", if_any=True),
     Column("head_recall", "Head recall"),
@@ -147,12 +161,14 @@ VIEWS: dict[Track, View] = {
         "balanced_accuracy",
         "macro_auc",
         (
-            *("macro_auc", "balanced_accuracy", "macro_f1", "quadratic_kappa", "head_recall"),
-            *("medium_recall", "tail_recall", "worst_class_recall"),
+            *("macro_auc", "balanced_accuracy", "fitted_balanced_accuracy", "macro_f1"),
+            *("quadratic_kappa", "head_recall", "medium_recall", "tail_recall"),
+            "worst_class_recall",
         ),
-        ("macro_auc", "balanced_accuracy", "tail_recall"),
+        ("macro_auc", "balanced_accuracy", "fitted_balanced_accuracy", "tail_recall"),
         {"recall": "Recall"},
-        RECALLS,
+        ("fitted_recall", *RECALLS),
+        ("fitted_balanced_accuracy",),
     ),
     "few_shot": View(
         "Few-shot",

@@ -20,7 +20,7 @@ from .section import Section
 from .standing import Standing
 
 Json = Any
-SCHEMA = 1  # of the document
+SCHEMA = 2  # of the document
 DIGITS = 6
 PLAIN = ("nll", "brier")  # no shares of 1: not to be shown in %
 DEPTH = 6  # document, boards, board, tables, table, rows: below it all is one line

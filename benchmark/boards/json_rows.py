@@ -41,7 +41,7 @@ def row_form(
         "extras": row.extras,
         "complete": row.complete,
         "place": number if row.complete else None,
-        "rank": known.rank,
+        "ranks": known.ranks,
         "wins": known.wins,
         "metrics": {
             c.key: _numbers(s, known.intervals.get(c.key)) for c in columns if (s := row.stat(c))

@@ -15,7 +15,7 @@ from rich.table import Table
 from medtail.datamodules.core.errors import MedtailError
 
 from ..evidence.predictions import Predictions
-from ..evidence.published import publish, read_predictions
+from ..evidence.published import VALIDATION, publish, read_predictions
 from ..evidence.record import Record, read_lines, write
 from . import json_form
 from . import markdown as pages
@@ -27,7 +27,7 @@ from .preamble import describe
 from .section import Section, sections
 from .standing import Standing, standings
 
-__all__ = ["publish", "read_predictions", "render", "terminal_tables"]
+__all__ = ["VALIDATION", "publish", "read_predictions", "render", "terminal_tables"]
 # The first line of a page of notes, such as <!-- boards: name@lt100 name@shot5 -->.
 BOARDS = re.compile(r"<!-- *boards: *(.*?) *-->")
 
@@ -35,6 +35,11 @@ BOARDS = re.compile(r"<!-- *boards: *(.*?) *-->")
 def _scores(root: Path, slug: str, given: dict[str, Predictions]) -> dict[str, Predictions]:
     """Published predictions, and those that were handed in."""
     return read_predictions(root, slug) | given
+
+
+def _held(root: Path, slug: str) -> dict[str, Predictions]:
+    """Published predictions of validation."""
+    return read_predictions(root, slug, VALIDATION)
 
 
 def render(root: Path) -> list[Path]:
@@ -57,7 +62,8 @@ def render(root: Path) -> list[Path]:
         if not parts:
             continue
         parts, given = attach(root, slug, parts, partial(read_predictions, root, slug))
-        known[slug] = standings(root, slug, parts, partial(_scores, root, slug, given))
+        scores, held = partial(_scores, root, slug, given), partial(_held, root, slug)
+        known[slug] = standings(root, slug, parts, scores, held)
         image = picture(slug, parts, [describe(s.terms) for s in parts])
         markdown = pages.board(slug, parts, known[slug], image is not None, _notes(root, slug))
         files = {"md": markdown, "csv": pages.table(parts, known[slug])}

@@ -11,7 +11,7 @@ from medtail.datamodules.core.markup import inert
 
 from .active_tables import choices, course, penalties
 from .certainty import ends, places, sure
-from .columns import column
+from .columns import View, column
 from .formatting import code, digits, markdown, marked, plain, rank, row_name, row_seeds, shown
 from .outside import words
 from .preamble import describe, facts
@@ -78,7 +78,8 @@ def table(sections: list[Section], standings: list[Standing]) -> str:
     view, columns = sections[0].view, sections[0].every_column
     names = dict.fromkeys(n for s in sections for n in s.names)
     head = ["terms", "rank", "method", "status", "seeds", "failed_seeds"]
-    head += ["rank_low", "rank_high", "win_rate"]
+    for name in view.ranking:
+        head += [_rank_title(view, name, part) for part in ("rank_low", "rank_high", "win_rate")]
     head += [f"{c.key}_{part}" for c in columns for part in PARTS]
     per_class = (*view.classes, *view.also)
     entries = [(c.removesuffix("_per_class"), c, name) for c in per_class for name in names]
@@ -101,11 +102,20 @@ def table(sections: list[Section], standings: list[Standing]) -> str:
                 value = row.of_class(metric, k) if k is not None else None
                 stats.append((value, drawn[k] if drawn and k is not None else None))
             first = [number or "", row.name, row.status, len(row.done)]
-            sure = [*(known.rank or ("", "")), digits(known.wins)]
+            sure = [
+                value
+                for name in view.ranking
+                for value in (*known.ranks.get(name, ("", "")), digits(known.wins.get(name)))
+            ]
             values = [digits(v) for pair in stats for v in _parts(*pair)]
             terms = ", ".join(describe(section.terms))
             out.writerow([terms, *first, len(row.failed), *sure, *values])
     return file.getvalue()
+
+
+def _rank_title(view: View, metric: str, part: str) -> str:
+    """Of a column of the CSV; the primary metric's has no name."""
+    return part if metric == view.primary else f"{metric}_{part}"
 
 
 def _parts(value: Stat | None, drawn: Numbers | None) -> list[float | None]:
@@ -117,7 +127,7 @@ def _parts(value: Stat | None, drawn: Numbers | None) -> list[float | None]:
 def terminal(data: str, section: Section) -> Table:
     """The short form."""
     caption = "; ".join(describe(section.terms))
-    made = Table(title=data, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    made = Table(title=data, caption=caption, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     columns = section.columns(section.view.terminal)
     longest = max(len(row.name) for _, row in section.shown)
     made.add_column("", justify="right")
@@ -127,20 +137,24 @@ def terminal(data: str, section: Section) -> Table:
     for number, row in section.shown:
         values = [shown(row.stat(c), c.unit) for c in columns]
         style = "red" if row.failed else None if row.complete else "yellow"
-        made.add_row(rank(number, row), row.name, *values, row_seeds(row), style=style)
+        seeds = row_seeds(row).replace(" of ", "/")
+        made.add_row(rank(number, row), row.name, *values, seeds, style=style)
     return made
 
 
 def _ranking(section: Section, standing: Standing) -> str:
     columns, primary = section.columns(section.view.page), column(section.view.primary)
-    after = columns.index(primary) + 1
-    titles = [c.title for c in columns]
-    titles[after:after] = ["95 % interval", "Rank, 95 %"]
+    titles = list[str]()
+    for c in columns:
+        ranks = c.key in section.view.ranking
+        titles += [c.title, *(["95 % interval", "Rank, 95 %"] if ranks else [])]
     lines = [["", "Method", *titles, "Seeds"]]
     for number, row in section.shown:
-        cells = [marked(row, row.stat(c), section.best(c), c.unit) for c in columns]
-        known = standing.of(row)
-        cells[after:after] = [ends(known.intervals.get(primary.key)), places(known)]
+        known, cells = standing.of(row), list[str]()
+        for c in columns:
+            cells.append(marked(row, row.stat(c), section.best(c), c.unit))
+            if c.key in section.view.ranking:
+                cells += [ends(known.intervals.get(c.key)), places(known, c.key)]
         lines.append([rank(number, row), row_name(row), *cells, row_seeds(row)])
     counts = ", ".join(c.title.lower() for c in columns if c.unit == "count")
     notes = f"In %{f' ({counts}: a number)' if counts else ''}, ranked by {primary.words}; "

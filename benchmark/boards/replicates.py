@@ -4,7 +4,9 @@ All rows of a table are scored on the same draws, so that replicates of two rows
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from medtail.datamodules.core.contract import Track
 
 from ..evidence.predictions import Predictions
+from ..metrics import operating_point
 from ..metrics.few_shot import episode_aucs
 from ..metrics.one_class import log_odds
 from ..statistics import intervals
@@ -24,24 +27,83 @@ from .section import Section
 # it is, then on R draws of it.
 Replicates = dict[str, Floats]
 Stored = Mapping[str, Predictions]
+Weights = dict[bytes, NDArray[np.float32]]  # of a test split, by its targets, ids and groups
+FITS = 500  # of the replicates, at operating points fitted anew
 
 
-def replicates(section: Section, stored: Stored) -> dict[str, Replicates]:
+@dataclass(frozen=True)
+class Drawn:
+    """What a row's numbers vary by.
+
+    Attributes:
+        values: metric -> its replicates.
+        units: of each scored class, what is drawn: groups, few-shot episodes.
+    """
+
+    values: Replicates
+    units: tuple[int, ...]
+
+    def units_of(self, k: int | None) -> tuple[int, ...]:
+        """Of a class, or of all that have some."""
+        return tuple(n for n in self.units if n) if k is None else self.units[k : k + 1]
+
+
+NONE: Stored = MappingProxyType({})
+
+
+def replicates(section: Section, stored: Stored, held: Stored = NONE) -> dict[str, Drawn]:
     """Of every row that finished a seed: metric -> values. Rows without predictions are left out.
 
     Args:
         section: of a board.
-        stored: predictions by cell id.
+        stored: predictions of the test by cell id.
+        held: those of validation, where a row has them.
     """
+    if section.track == "long_tail":
+        return _long_tail(section, stored, held)
     return OF_TRACK[section.track](section, stored)
 
 
-def _long_tail(section: Section, stored: Stored) -> dict[str, Replicates]:
-    weights: dict[bytes, NDArray[np.float32]] = {}
+def _long_tail(section: Section, stored: Stored, held: Stored) -> dict[str, Drawn]:
+    weights: Weights = {}
     return {
-        row.name: _over_seeds([_classes(p, _drawn(p, weights), section) for p in seeds])
+        row.name: Drawn(
+            _over_seeds([_classes(p, _drawn(p, weights), section) for p in seeds])
+            | _at_fitted_points([held.get(r.cell_id) for r in row.done], seeds, weights),
+            _groups(seeds[0], seeds[0].target, range(len(section.names))),
+        )
         for row, seeds in _with_predictions(section, stored)
     }
+
+
+def _at_fitted_points(
+    held: list[Predictions | None], seeds: list[Predictions], weights: Weights
+) -> Replicates:
+    """Of fewer draws: a point is fitted in each, of which an error needs no more."""
+    if not all(held):
+        return {}
+    drawn = [
+        _refitted(test, val, _drawn(test, weights)[: 1 + FITS])
+        for test, val in zip(seeds, held, strict=True)
+        if val
+    ]
+    recall = np.stack(drawn)
+    return {"fitted_recall": recall, "fitted_balanced_accuracy": np.nanmean(recall, 2)}
+
+
+def _refitted(test: Predictions, validation: Predictions, weights: NDArray[np.float32]) -> Floats:
+    """[1 + R, K] recall of each class at the point of validation: as it is, then both drawn."""
+    point = operating_point.fitted(validation)
+    draws = intervals.group_weights(validation.target, validation.group, len(weights) - 1, 1)
+    points = operating_point.refitted(validation, point, draws)
+    return operating_point.recalls(test, np.concatenate([point[None], points]), weights)
+
+
+def _groups(
+    given: Predictions, classes: NDArray[np.int64], wanted: Iterable[int]
+) -> tuple[int, ...]:
+    """How many groups the images of some classes are of."""
+    return tuple(len(np.unique(given.group[classes == k])) for k in wanted)
 
 
 def _classes(given: Predictions, weights: NDArray[np.float32], section: Section) -> Replicates:
@@ -60,13 +122,14 @@ def _classes(given: Predictions, weights: NDArray[np.float32], section: Section)
     }
 
 
-def _one_class(section: Section, stored: Stored) -> dict[str, Replicates]:
-    weights: dict[bytes, NDArray[np.float32]] = {}
+def _one_class(section: Section, stored: Stored) -> dict[str, Drawn]:
+    weights: Weights = {}
     found = {}
     for row, seeds in _with_predictions(section, stored):
         given = set(_sources(seeds[0])[seeds[0].target == 0].tolist())
         others = [k for k in range(len(given) + len(section.names)) if k not in given]
-        found[row.name] = _over_seeds([_abnormal(p, _drawn(p, weights), others) for p in seeds])
+        values = _over_seeds([_abnormal(p, _drawn(p, weights), others) for p in seeds])
+        found[row.name] = Drawn(values, _groups(seeds[0], _sources(seeds[0]), others))
     return found
 
 
@@ -84,7 +147,7 @@ def _abnormal(given: Predictions, weights: NDArray[np.float32], others: list[int
     }
 
 
-def _few_shot(section: Section, stored: Stored) -> dict[str, Replicates]:
+def _few_shot(section: Section, stored: Stored) -> dict[str, Drawn]:
     found = {}
     for row, seeds in _with_predictions(section, stored):
         values = np.array([episode_aucs(p) for p in seeds])
@@ -95,10 +158,11 @@ def _few_shot(section: Section, stored: Stored) -> dict[str, Replicates]:
         weights = np.concatenate([np.ones((1, episodes), int), draws])
         part = _takes_part(seeds[0], len(section.names))
         classes = np.einsum("se,re,ec->src", values, weights, part, optimize=True)
-        found[row.name] = {
+        drawn = {
             "episode_auc": values @ weights.T / episodes,
             "class_auc": classes / (weights @ part),
         }
+        found[row.name] = Drawn(drawn, tuple(part.sum(0).astype(int).tolist()))
     return found
 
 
@@ -117,7 +181,7 @@ def _sources(given: Predictions) -> NDArray[np.int64]:
     return given.source_class
 
 
-def _active(section: Section, stored: Stored) -> dict[str, Replicates]:
+def _active(section: Section, stored: Stored) -> dict[str, Drawn]:
     """Values of the records: only the last round's predictions are kept, so seeds alone vary."""
     found = {}
     for row in section.rows:
@@ -126,9 +190,8 @@ def _active(section: Section, stored: Stored) -> dict[str, Replicates]:
         recall = [r.metrics["recall"] for r in row.done]
         if values and all(isinstance(seed, list) for seed in recall):
             values["recall"] = np.array(recall, dtype=np.float64)
-            found[row.name] = {
-                n: np.repeat(v[:, None], 1 + REPLICATES, axis=1) for n, v in values.items()
-            }
+            drawn = {n: v[:, None] for n, v in values.items()}
+            found[row.name] = Drawn(drawn, ())
     return found
 
 
@@ -142,7 +205,7 @@ def _with_predictions(section: Section, stored: Stored) -> list[tuple[Row, list[
     ]
 
 
-def _drawn(given: Predictions, known: dict[bytes, NDArray[np.float32]]) -> NDArray[np.float32]:
+def _drawn(given: Predictions, known: Weights) -> NDArray[np.float32]:
     """[1 + R, N] weights of a test split: as it is, then drawn; made once per split."""
     key = given.target.tobytes() + "\n".join([*given.id, *given.group]).encode()
     if key not in known:
@@ -160,8 +223,7 @@ def defined(values: Floats) -> bool:
     return not math.isnan(values[:, 0].sum())
 
 
-OF_TRACK: dict[Track, Callable[[Section, Stored], dict[str, Replicates]]] = {
-    "long_tail": _long_tail,
+OF_TRACK: dict[Track, Callable[[Section, Stored], dict[str, Drawn]]] = {
     "one_class": _one_class,
     "few_shot": _few_shot,
     "active": _active,

@@ -4,8 +4,11 @@
 evidence did not change is read from there, as the bootstrap of a large board takes a minute.
 """
 
+import itertools
 import json
-from collections.abc import Callable
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,29 +19,15 @@ from ..evidence.predictions import Predictions
 from ..evidence.record import write
 from ..grid.cell import Frozen, digest
 from ..statistics import ranking
-from ..statistics.intervals import Floats, Interval, auc, draw_seeds, interval, over_seeds
-from .replicates import Replicates, defined, replicates
+from ..statistics.intervals import Interval
+from .precision import Precision
+from .replicates import NONE, Drawn, replicates
 from .row import Row
 from .section import Section
+from .summary import Summary, summary
 
-VERSION = 1  # of the statistics: another one computes all again
+VERSION = 2  # of the statistics: another one computes all again
 Numbers = tuple[float, float, float]  # estimate, and the ends of its interval of 95 %
-
-
-class Summary(Frozen):
-    """Predictions of a seed in short, for K classes.
-
-    Attributes:
-        seed: of training.
-        confusion: [K, K] images of each class (first) that are taken for each (second).
-        pairwise_auc: [K, K] chance that an image of the first class has a higher probability of
-            that class than an image of the second; None on the diagonal or without images.
-            One-vs-rest AUC is its mean over the second class, weighted by their prior.
-    """
-
-    seed: int
-    confusion: tuple[tuple[int, ...], ...]
-    pairwise_auc: tuple[tuple[float | None, ...], ...]
 
 
 class RowStanding(Frozen):
@@ -47,15 +36,15 @@ class RowStanding(Frozen):
     Attributes:
         intervals: metric -> estimate, low and high.
         classes: per-class metric -> the same for each class; None where a class has no value.
-        rank: 95 % interval of its rank by the primary metric; None for a row that is not ranked.
-        wins: its chance to be above another ranked row drawn at random.
+        ranks: 95 % interval of its rank by every metric that ranks; none of a row that has no rank.
+        wins: its chance to be above another ranked row drawn at random, by the same metrics.
         summaries: long tail: of each seed, what its metrics under any class prior follow from.
     """
 
     intervals: dict[str, Numbers]
     classes: dict[str, tuple[Numbers | None, ...]]
-    rank: tuple[int, int] | None = None
-    wins: float | None = None
+    ranks: dict[str, tuple[int, int]] = {}
+    wins: dict[str, float] = {}
     summaries: tuple[Summary, ...] = ()
 
 
@@ -65,14 +54,14 @@ class Standing(Frozen):
     Attributes:
         key: digest of the evidence.
         rows: by name.
-        smallest_difference: of the primary metric, that a paired test would find four times in
-            five; the median over pairs of ranked rows.
+        smallest_difference: of every metric that ranks, what a paired test would find four times
+            in five; the median over pairs of ranked rows.
         outside: of predictions that were handed in, by name.
     """
 
     key: str
     rows: dict[str, RowStanding]
-    smallest_difference: float | None = None
+    smallest_difference: dict[str, float] = {}
     outside: dict[str, RowStanding] = {}
 
     def of(self, row: Row) -> RowStanding:
@@ -86,6 +75,7 @@ def standings(
     slug: str,
     sections: list[Section],
     stored: Callable[[], dict[str, Predictions]],
+    held: Callable[[], dict[str, Predictions]] = dict,
 ) -> list[Standing]:
     """Of every table of a board; what is new is computed and written.
 
@@ -94,14 +84,15 @@ def standings(
         slug: the board's ``data@regime``.
         sections: its tables.
         stored: reads its predictions by cell id; called only where something is new.
+        held: the same of validation.
     """
     path = root / "statistics" / f"{slug}.json"
     known = {s.key: s for s in _read(path)}
     keys = [_key(section) for section in sections]
     if not set(keys) <= known.keys():
-        predictions = stored()
+        predictions, validation = stored(), held()
         known |= {
-            key: compute(section, predictions, key)
+            key: compute(section, predictions, key, validation)
             for key, section in zip(keys, sections, strict=True)
             if key not in known
         }
@@ -121,106 +112,106 @@ def _dumped(standing: Standing) -> dict[str, object]:
     return made
 
 
-def compute(section: Section, stored: dict[str, Predictions], key: str) -> Standing:
+def compute(
+    section: Section,
+    stored: dict[str, Predictions],
+    key: str,
+    held: Mapping[str, Predictions] = NONE,
+) -> Standing:
     """The statistics of a table.
 
     Args:
         section: the table.
         stored: predictions by cell id.
         key: of the result.
+        held: predictions of validation.
     """
-    drawn = replicates(section, stored)
-    rows = _rows(section, drawn, stored)
     beside = replace(section, rows=section.outside)
-    outside = _rows(beside, replicates(beside, stored), stored) if section.outside else {}
-    primary, ranked = section.view.primary, [r.name for r in section.rows if r.complete]
-    ranked = [n for n in ranked if n in drawn and defined(drawn[n][primary])]
-    if not ranked:
-        return Standing(key=key, rows=rows, outside=outside)
-    values = np.stack([draw_seeds(drawn[n][primary][:, 1:]) for n in ranked], 1)
-    for name, rank, wins in zip(
-        ranked, ranking.rank_intervals(values), ranking.win_rates(values).tolist(), strict=True
-    ):
-        rate = None if np.isnan(wins) else round(wins, 4)
-        rows[name] = rows[name].model_copy(update={"rank": rank, "wins": rate})
-    smallest = ranking.smallest_difference(values)
-    rounded = None if smallest is None else round(smallest, 6)
-    return Standing(key=key, rows=rows, smallest_difference=rounded, outside=outside)
+    drawn = replicates(section, stored, held) | replicates(beside, stored)
+    return summed_up(section, drawn, stored, key)
 
 
-def _rows(
-    section: Section, drawn: dict[str, Replicates], stored: dict[str, Predictions]
-) -> dict[str, RowStanding]:
-    """What each row's own predictions tell."""
-    rows = {name: _row(values, section.track == "active") for name, values in drawn.items()}
+def summed_up(
+    section: Section, drawn: Mapping[str, Drawn], stored: Mapping[str, Predictions], key: str
+) -> Standing:
+    """The same from what its rows were drawn as."""
+    known = Precision(section, drawn)
+    ranks, wins, smallest = _duels(section, known)
+    rows, outside = (
+        {r.name: _row(r, section, drawn[r.name], known, stored) for r in part if r.name in drawn}
+        for part in (section.rows, section.outside)
+    )
+    rows = {
+        name: row.model_copy(update={"ranks": ranks[name], "wins": wins[name]})
+        for name, row in rows.items()
+    }
+    return Standing(key=key, rows=rows, smallest_difference=smallest, outside=outside)
+
+
+Ranks = dict[str, dict[str, tuple[int, int]]]  # of a row, by every metric that ranks
+Wins = dict[str, dict[str, float]]
+
+
+def _duels(section: Section, known: Precision) -> tuple[Ranks, Wins, dict[str, float]]:
+    """Of every row with all seeds against every other: ranks, chances, what could be told."""
+    ranks: Ranks = defaultdict(dict)
+    wins: Wins = defaultdict(dict)
+    smallest = {}
+    for metric in section.view.ranking:
+        names = [r.name for r in section.rows if r.complete]
+        names = [name for name in names if known.single(name, metric) is not None]
+        duels = {
+            (one, other): found
+            for one, other in itertools.combinations(names, 2)
+            if (found := known.pair(one, other, metric))
+        }
+        for name, rank, chance in zip(names, *ranking.by_duels(names, duels), strict=True):
+            ranks[name][metric] = rank
+            if chance is not None:
+                wins[name][metric] = chance
+        if told := [d.detectable for d in duels.values() if not math.isnan(d.error)]:
+            smallest[metric] = round(float(np.median(told)), 6)
+    return ranks, wins, smallest
+
+
+def _row(
+    row: Row, section: Section, drawn: Drawn, known: Precision, stored: Mapping[str, Predictions]
+) -> RowStanding:
+    single = {n: v for n, v in drawn.values.items() if v.ndim == 2}
+    several = {n: v.shape[2] for n, v in drawn.values.items() if v.ndim == 3}
+    summaries: tuple[Summary, ...] = ()
     if section.track == "long_tail":
-        for row in (r for r in section.rows if r.name in rows):
-            found = tuple(_summary(r.cell.seed, stored[r.cell_id]) for r in row.done)
-            rows[row.name] = rows[row.name].model_copy(update={"summaries": found})
-    return rows
-
-
-def _row(values: Replicates, seeds_alone: bool) -> RowStanding:
-    single = {n: v for n, v in values.items() if v.ndim == 2 and defined(v)}
-    several = {n: v for n, v in values.items() if v.ndim == 3}
+        summaries = tuple(summary(r.cell.seed, stored[r.cell_id]) for r in row.done)
     return RowStanding(
-        intervals={n: found for n, v in single.items() if (found := _numbers(v, seeds_alone))},
+        intervals={n: found for n in single if (found := _numbers(known.single(row.name, n)))},
         classes={
-            name: tuple(
-                _numbers(v[..., k], seeds_alone) if defined(v[..., k]) else None
-                for k in range(v.shape[2])
-            )
-            for name, v in several.items()
+            n: tuple(_numbers(known.single(row.name, n, k)) for k in range(amount))
+            for n, amount in several.items()
         },
+        summaries=summaries,
     )
 
 
-def _summary(seed: int, given: Predictions) -> Summary:
-    probability, target = given.probabilities, given.target
-    classes = probability.shape[1]
-    confusion = np.zeros((classes, classes), int)
-    np.add.at(confusion, (target, probability.argmax(1)), 1)
-    each = np.ones((len(target), 1), np.float32)
-
-    def pair(k: int, other: int) -> float | None:
-        mine = (target == k) | (target == other)
-        value = auc(probability[mine, k], target[mine] == k, each[mine])[0]
-        return None if k == other or np.isnan(value) else round(float(value), 6)
-
-    pairs = tuple(tuple(pair(k, other) for other in range(classes)) for k in range(classes))
-    return Summary(
-        seed=seed, confusion=tuple(tuple(row) for row in confusion.tolist()), pairwise_auc=pairs
-    )
-
-
-def _numbers(values: Floats, seeds_alone: bool) -> Numbers | None:
-    """Rounded; None where one seed is all that could vary."""
-    if seeds_alone and len(values) == 1:
+def _numbers(found: Interval | None) -> Numbers | None:
+    """Rounded."""
+    if found is None:
         return None
-    found = estimate(values, seeds_alone)
     return round(found.mean, 6), round(found.low, 6), round(found.high, 6)
-
-
-def estimate(values: Floats, seeds_alone: bool) -> Interval:
-    """A metric of a row, from its values [S, 1 + R] of S seeds.
-
-    Args:
-        values: on the test as it is, then on draws of it.
-        seeds_alone: whether the draws say nothing (active), so that only seeds vary.
-    """
-    plain = values[:, 0]
-    if seeds_alone:
-        return over_seeds(plain)
-    return interval(float(plain.mean()), draw_seeds(values[:, 1:]))
 
 
 def _key(section: Section) -> str:
     evidence = [
-        [row.name, row.complete, *([r.cell_id, r.predictions, r.metrics] for r in row.done)]
+        [
+            row.name,
+            row.complete,
+            *([r.cell_id, r.predictions, r.validation, r.metrics] for r in row.done),
+        ]
         for row in (*section.rows, *section.outside)
         if row.done
     ]
-    return digest([VERSION, *evidence])
+    # Absent where a table has none, whose digest stays as it was.
+    held = [[r.validation for r in row.done] for row in section.rows]
+    return digest([VERSION, *evidence, *([held] if any(map(any, held)) else [])])
 
 
 def _read(path: Path) -> list[Standing]:

@@ -13,7 +13,7 @@ from medtail.methods.core.base import Method
 from ..boards.certainty import NO_ROW, ends, places
 from ..boards.columns import column
 from ..boards.formatting import shown
-from ..boards.leaderboard import read_predictions
+from ..boards.leaderboard import VALIDATION, read_predictions
 from ..boards.row import Row
 from ..boards.section import Section, sections
 from ..boards.standing import Standing, standings
@@ -66,7 +66,8 @@ def boards(root: Path) -> Iterator[Board]:
         parts = sections(read_lines(path))
         if parts:
             stored = partial(read_predictions, root, path.stem)
-            yield Board(path.stem, parts, standings(root, path.stem, parts, stored))
+            held = partial(read_predictions, root, path.stem, VALIDATION)
+            yield Board(path.stem, parts, standings(root, path.stem, parts, stored, held))
 
 
 def plain_method() -> str:
@@ -145,7 +146,7 @@ def _result(
         value=shown(row.stat(primary), primary.unit) if row.done else "✗",
         interval=ends(known.intervals.get(primary.key)),
         rank=f"{rank} of {sum(r.complete for r in section.rows)}" if row.complete else "-",
-        ranks=places(known),
+        ranks=places(known, primary.key),
     )
 
 

@@ -11,20 +11,20 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import t as student
 
 from medtail.datamodules.core.contract import Track
 from medtail.datamodules.core.errors import MedtailError, unknown
 
-from ..boards.columns import Column, column
-from ..boards.leaderboard import read_predictions
+from ..boards.columns import column
+from ..boards.leaderboard import VALIDATION, read_predictions
 from ..boards.outside import attach
-from ..boards.replicates import defined, replicates
+from ..boards.precision import Precision
+from ..boards.replicates import replicates
 from ..boards.section import Row, Section, apart, sections
 from ..evidence.outside import Given, Submitted
 from ..evidence.predictions import Predictions
 from ..evidence.record import read_lines
-from ..statistics.intervals import Floats, Interval, draw_seeds, interval, over_seeds
+from ..statistics.intervals import Interval
 from ..statistics.ranking import holm
 
 LEVEL = 0.05  # of the verdict, over all comparisons of a call
@@ -133,8 +133,11 @@ def compare(
         for table in tables:
             rows = {row.name: row for row in (*table.rows, *table.outside) if row.done}
             known |= {row: tables for row in rows}
-            pairs = [(rows[new], rows[b]) for b in bases if b in rows] if new in rows else []
-            found += [_pair(root, name, table, *pair, stored() | given) for pair in pairs]
+            rivals = [rows[b] for b in bases if b in rows] if new in rows else []
+            if rivals:
+                held = read_predictions(root, name, VALIDATION)
+                drawn = _drawn(root, name, table, [rows[new], *rivals], stored() | given, held)
+                found += [_pair(name, table, drawn, rows[new], rival) for rival in rivals]
     where = data[0] if len(data) == 1 else f"these {len(data)} boards"
     for name in (new, *bases):
         if name not in known:
@@ -157,77 +160,61 @@ def _never_meet(tables: list[Section], new: str, base: str) -> str:
     return "are on no board together"
 
 
-def _pair(
-    root: Path, data: str, table: Section, new: Row, base: Row, known: Mapping[str, Predictions]
-) -> Comparison:
+def _drawn(
+    root: Path,
+    data: str,
+    table: Section,
+    rows: list[Row],
+    known: Mapping[str, Predictions],
+    held: Mapping[str, Predictions],
+) -> Precision:
+    """What rows of a table vary by, once they are known to be of one test."""
+    new, *rivals = rows
+    truths = {
+        row.name: {known[r.cell_id].truth for r in row.done if r.cell_id in known} for row in rows
+    }
+    for rival in rivals:
+        if len(truths[new.name] | truths[rival.name]) > 1:
+            raise MedtailError(
+                f"{data}: {new.name} and {rival.name} were scored on other ids or targets: run or "
+                "score one of them again on the data of the other"
+            )
+    drawn = replicates(replace(table, rows=tuple(rows)), known, held)
+    if missing := [row.name for row in rows if row.name not in drawn]:
+        raise MedtailError(f"{data}: the predictions of {missing[0]} are not in {root}/predictions")
+    return Precision(table, drawn)
+
+
+def _pair(data: str, table: Section, known: Precision, new: Row, base: Row) -> Comparison:
     seeds = sorted({r.cell.seed for r in new.done} & {r.cell.seed for r in base.done})
     if not seeds:
         raise MedtailError(f"{data}: {new.name} and {base.name} have no seed in common")
-    rows = tuple(
+    one, other = (
         replace(row, done=tuple(r for r in row.done if r.cell.seed in seeds)) for row in (new, base)
     )
-    wanted = {r.cell_id for row in rows for r in row.done}
-    stored = {k: p for k, p in known.items() if k in wanted}
-    if len({p.truth for p in stored.values()}) > 1:
-        raise MedtailError(
-            f"{data}: {new.name} and {base.name} were scored on other ids or targets: run or score "
-            "one of them again on the data of the other"
-        )
-    drawn = replicates(replace(table, rows=rows), stored)
-    if len(drawn) < 2:
-        missing = new.name if new.name not in drawn else base.name
-        raise MedtailError(f"{data}: the predictions of {missing} are not in {root}/predictions")
-    one, other = drawn[new.name], drawn[base.name]
-    alone = table.track == "active"
     view, names = table.view, table.names
     order = [view.primary, *(n for n in view.page if n != view.primary)]
-    metrics = [
-        _difference(column(n), column(n).title, one[n], other[n], alone)
-        for n in order
-        if n in one and n in other and defined(one[n]) and defined(other[n])
-    ]
-    entry = Column(next(iter(view.classes)), "")
-    classes = [
-        _difference(entry, names[k], one[entry.name][..., k], other[entry.name][..., k], alone)
-        for k in table.by_count
-        if defined(one[entry.name][..., k]) and defined(other[entry.name][..., k])
-    ]
-    submitted = tuple(row.name for row in rows if row.submitted)
+    metrics = [_difference(known, (one, other), n, column(n).title) for n in order]
+    entry = next(iter(view.classes))
+    classes = [_difference(known, (one, other), entry, names[k], k) for k in table.by_count]
+    submitted = tuple(row.name for row in (one, other) if row.submitted)
     return Comparison(
-        *(data, table.track, new.name, base.name, tuple(seeds), tuple(metrics), tuple(classes)),
+        *(data, table.track, new.name, base.name, tuple(seeds)),
+        metrics=tuple(m for m in metrics if m),
+        classes=tuple(c for c in classes if c),
         submitted=submitted,
     )
 
 
 def _difference(
-    metric: Column, label: str, new: Floats, base: Floats, seeds_alone: bool
-) -> Difference:
-    """From values [S, 1 + R] of the same seeds and draws."""
-    values = new - base
-    plain = values[:, 0]
-    if seeds_alone:
-        found, p = over_seeds(plain), t_test(plain)
-    else:
-        draws = draw_seeds(values[:, 1:])
-        found, p = interval(float(plain.mean()), draws), bootstrap_p(draws)
-    scale = 1 if metric.unit == "count" else 100
-    means = float(new[:, 0].mean()), float(base[:, 0].mean())
-    return Difference(metric.name, label, scale, *means, found, p)
-
-
-def bootstrap_p(draws: Floats) -> float:
-    """Two-sided p-value of no difference, from draws [R] of it: never below 2 / (R + 1)."""
-    draws = draws[~np.isnan(draws)]
-    beyond = min((draws <= 0).sum(), (draws >= 0).sum())
-    return float(min(1, 2 * (beyond + 1) / (len(draws) + 1)))
-
-
-def t_test(differences: Floats) -> float:
-    """Two-sided p-value of Student's paired test of [S] differences; 1 for fewer than two seeds."""
-    amount = len(differences)
-    spread = float(np.std(differences, ddof=1)) if amount > 1 else 0.0
-    if amount < 2 or (spread == 0 and not differences.any()):
-        return 1.0
-    if spread == 0:
-        return 0.0
-    return float(2 * student.sf(abs(differences.mean()) / spread * amount**0.5, amount - 1))
+    known: Precision, rows: tuple[Row, Row], metric: str, label: str, k: int | None = None
+) -> Difference | None:
+    """Of two rows, each with the seeds that both have; None where one is undefined."""
+    found = known.pair(rows[0].name, rows[1].name, metric, k)
+    if found is None:
+        return None
+    means = [row.of_class(metric, k) if k is not None else row.stat(column(metric)) for row in rows]
+    if not (means[0] and means[1]):
+        return None
+    scale = 1 if k is None and column(metric).unit == "count" else 100
+    return Difference(metric, label, scale, means[0].mean, means[1].mean, found.interval, found.p)

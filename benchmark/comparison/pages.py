@@ -16,9 +16,9 @@ from ..boards.picture import STYLE, png
 from .differences import Comparison, Difference
 
 HOW = (
-    "Intervals of 95 %, not corrected: bootstrap over seeds and test groups (few-shot: episodes); "
-    "active: Student's t over seeds. Verdicts are about the first metric, by Holm's correction "
-    "over all comparisons shown."
+    "Intervals of 95 %, not corrected: the variance over test groups (few-shot: episodes; active: "
+    "none) and that between paired seeds, as on the boards. Verdicts are about the first metric, "
+    "by Holm's correction over all comparisons shown."
 )
 COLOURS = {"higher": "#1b7837", "lower": "#b2182b", "cannot tell": "0.45"}
 

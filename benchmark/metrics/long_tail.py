@@ -15,13 +15,14 @@ from medtail.datamodules.core.errors import MedtailError
 
 from ..evidence.predictions import Predictions
 from ..evidence.record import Metrics
+from . import operating_point
+from .calibration import calibration
 
 Prior = Literal["natural", "balanced"]
 Floats = NDArray[np.float64]
 
 HEAD_SHARE = 4 / 3
 TAIL_SHARE = 2 / 3
-BINS = 15  # Guo et al. 2017, https://arxiv.org/abs/1706.04599, section 3
 SPECIFICITY = 0.95
 
 
@@ -37,7 +38,7 @@ def score(
     Args:
         test: the predictions to score.
         val: validation predictions, which give the thresholds of ``sensitivity_at_95_specificity``;
-            without them it is undefined.
+            and the point of ``fitted_balanced_accuracy``; without them these are undefined.
         class_counts: K training counts, which decide on head, medium and tail.
         ordinal: whether the classes are ordered, so that the quadratic kappa has a meaning.
         prior: ``balanced`` weighs a sample by one over its class's test count.
@@ -58,8 +59,9 @@ def score(
         "macro_ap": _mean(ap),
         **_decisions(matrix, ordinal),
         **_groups(_divide(np.diag(matrix), matrix.sum(1)), class_counts),
-        **_calibration(test, probability, weight),
+        **calibration(test, probability, weight),
         **_sensitivity(test, val, weight, prior),
+        **_fitted(test, val),
         "auc": auc,
         "ap": ap,
     }
@@ -184,22 +186,6 @@ def _groups(recall: Floats, class_counts: Sequence[int]) -> dict[str, float]:
     return {**recalls, "head_cut": head, "tail_cut": tail}
 
 
-def _calibration(test: Predictions, probability: Floats, weight: Floats) -> dict[str, float]:
-    """ECE over 15 equal bins of confidence, negative log-likelihood, Brier score in its sum form.
-
-    The Brier score is that of Brier 1950, from 0 to 2.
-    """
-    share, rows = weight / weight.sum(), np.arange(len(weight))
-    confidence, right = probability.max(1), probability.argmax(1) == test.target
-    bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-    gap = np.bincount(bins, share * (right - confidence), BINS)
-    logits = test.logits.astype(np.float64)
-    nll = np.log(np.exp(logits).sum(1)) - logits[rows, test.target]
-    true = probability[rows, test.target]
-    brier = (probability**2).sum(1) - true**2 + (1 - true) ** 2
-    return {"ece": float(np.abs(gap).sum()), "nll": share @ nll, "brier": share @ brier}
-
-
 def _sensitivity(
     test: Predictions, val: Predictions | None, weight: Floats, prior: Prior
 ) -> dict[str, float | Floats]:
@@ -225,6 +211,16 @@ def _sensitivity(
         "achieved_specificity": _mean(specificity),
         "sensitivity_at_95_specificity_per_class": sensitivity,
     }
+
+
+def _fitted(test: Predictions, val: Predictions | None) -> dict[str, float | Floats]:
+    """Recalls at the operating point that validation gives; see ``statistics.operating_point``."""
+    recall = np.full(test.logits.shape[1], math.nan)
+    if val is not None:
+        _check(val, len(recall))
+        one = np.ones((1, len(test.id)), np.float32)
+        recall = operating_point.recalls(test, operating_point.fitted(val)[None], one)[0]
+    return {"fitted_balanced_accuracy": _mean(recall), "fitted_recall": recall}
 
 
 def _divide(part: Floats, whole: Floats) -> Floats:

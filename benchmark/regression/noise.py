@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma, polygamma
 from scipy.stats import norm
 from scipy.stats import t as student
 
@@ -17,9 +16,9 @@ from ..metrics.few_shot import episode_aucs
 from ..metrics.one_class import log_odds
 from ..statistics import intervals
 from ..statistics.intervals import LEVEL, Floats, Interval
+from ..statistics.variance import moderated
 
 REPLICATES = 1000  # of the samples, for a standard error
-SMALLEST = 1e-5  # of a row's variance over the table's median (limma's ``fitFDist``)
 
 
 @dataclass(frozen=True)
@@ -64,49 +63,6 @@ def between_seeds(rows: Sequence[Sequence[float]]) -> tuple[Floats, Floats]:
     freedom = np.array([max(len(row) - 1, 0) for row in rows], dtype=np.float64)
     variance = np.array([np.var(row, ddof=1) if len(row) > 1 else math.nan for row in rows])
     return moderated(variance, freedom)
-
-
-def moderated(variance: Floats, freedom: Floats) -> tuple[Floats, Floats]:
-    """Variances [R] of rows drawn together as far as they are alike, and degrees of freedom.
-
-    Smyth 2004 (https://doi.org/10.2202/1544-6115.1027), section 6.2: the true variances follow a
-    scaled inverse chi-squared law, whose centre and degrees of freedom are fitted to the observed
-    logarithms. Rows that differ no more than chance explains are pooled wholly; fewer than three
-    stay as they are.
-
-    Args:
-        variance: [..., R], NaN for a row without freedom.
-        freedom: [R].
-
-    Returns:
-        Both as [..., R].
-    """
-    known = freedom > 0
-    own, half = variance[..., known], freedom[known] / 2
-    if known.sum() < 3 or not own.any():
-        return variance, np.broadcast_to(freedom, variance.shape)
-    middle = np.nanmedian(np.where(own > 0, own, math.nan), -1, keepdims=True)
-    logs = np.log(np.maximum(own, SMALLEST * middle)) + np.log(half) - digamma(half)
-    excess = logs.var(-1, ddof=1, keepdims=True) - polygamma(1, half).mean()
-    unlike = excess > 0
-    prior = 2 * _inverse_trigamma(np.where(unlike, excess, 1.0))
-    centre = np.exp(logs.mean(-1, keepdims=True) + digamma(prior / 2) - np.log(prior / 2))
-    squares, total = np.where(known, variance, 0) * freedom, freedom.sum()
-    kept = (prior * centre + squares) / (prior + freedom)
-    pooled = squares.sum(-1, keepdims=True) / total
-    return np.where(unlike, kept, pooled), np.where(unlike, prior + freedom, total)
-
-
-def _inverse_trigamma(value: Floats) -> Floats:
-    """By Newton's method on 1 / trigamma, which is convex (Smyth 2004, appendix)."""
-    x = 0.5 + 1 / value
-    for _ in range(20):
-        trigamma = polygamma(1, x)
-        step = trigamma * (1 - trigamma / value) / polygamma(2, x)
-        x = x + step
-        if (np.abs(step) < 1e-9 * x).all():
-            break
-    return x
 
 
 def sample_error(base: Sequence[Predictions], new: Sequence[Predictions], track: Track) -> float:

@@ -23,10 +23,10 @@ from medtail.datamodules.core.splitting import regimes
 from ..boards.columns import column
 from ..boards.leaderboard import read_predictions
 from ..boards.outside import Place, place, row_of
-from ..boards.replicates import defined, replicates
+from ..boards.precision import Precision
+from ..boards.replicates import replicates
 from ..boards.row import Row
 from ..boards.section import Section, sections
-from ..boards.standing import estimate
 from ..evidence import outside
 from ..evidence.outside import Given, Submitted
 from ..evidence.predictions import Predictions
@@ -196,12 +196,13 @@ def score(truth: Truth, scores: Scores, entry: Submitted | None = None) -> Score
     """
     entry = entry or entry_of(truth, scores, UNNAMED)
     row, stored = row_of(truth.section, entry, given_of(truth, scores), truth.samples)
-    drawn = replicates(replace(truth.section, rows=(row,)), stored)[row.name]
-    view = truth.section.view
-    single = {n: v for n, v in drawn.items() if v.ndim == 2 and defined(v)}
-    intervals = {name: estimate(values, False) for name, values in single.items()}
-    each = np.moveaxis(drawn[next(iter(view.classes))], 2, 0)
-    classes = tuple(estimate(v, False) if defined(v) else None for v in each)
+    view, beside = truth.section.view, replace(truth.section, outside=(row,))
+    drawn = replicates(replace(truth.section, rows=(row,)), stored)
+    known, values = Precision(beside, drawn), drawn[row.name].values
+    found_all = {n: known.single(row.name, n) for n, v in values.items() if v.ndim == 2}
+    intervals = {name: found for name, found in found_all.items() if found}
+    metric = next(iter(view.classes))
+    classes = tuple(known.single(row.name, metric, k) for k in range(values[metric].shape[2]))
     found, mine = intervals[view.primary], row.stat(column(view.primary))
     rank = place(truth.section, mine.mean, found.low, found.high) if mine else None
     rank = rank if truth.section.rows else None

@@ -1,22 +1,15 @@
-"""How sure a number is: pure functions from predictions to intervals.
+"""Metrics on a test set drawn anew: pure functions from predictions to replicates.
 
-The bootstrap is hierarchical. A replicate draws the seeds of training with replacement, and the
-groups of the test set (patients or lesions) with replacement within each class, so that every class
-keeps its number of groups. Of S seeds it draws S - 1, as S draws of so few would have only
-(S - 1) / S of their variance (McCarthy and Snowden 1985, "The bootstrap and finite population
-sampling"). It treats the test set and the trainings as samples; it knows nothing of another split,
-another hospital or another budget.
+A replicate draws the groups of the test set (patients or lesions) with replacement within each
+class, so that every class keeps its number of groups. What other trainings would give is added in
+``variance``.
 """
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
-
-from medtail.datamodules.core.errors import MedtailError
 
 from ..evidence.predictions import Predictions
 
@@ -157,93 +150,3 @@ def macro_auc(predictions: Predictions, weights: NDArray[np.float32]) -> Floats:
 def _mean(values: Floats) -> Floats:
     mean: Floats = np.nanmean(values, axis=1)
     return mean
-
-
-Metric = Callable[[Predictions, NDArray[np.float32]], Floats]
-BySeed = Mapping[int, Predictions]
-
-
-def estimate(runs: BySeed, metric: Metric, replicates: int = REPLICATES, seed: int = 0) -> Interval:
-    """A metric of a method over its seeds, with a bootstrap interval.
-
-    Args:
-        runs: predictions of the same samples by training seed.
-        metric: such as ``balanced_accuracy``.
-        replicates: of the bootstrap.
-        seed: of the bootstrap.
-    """
-    return difference(runs, None, metric, replicates, seed)
-
-
-def difference(
-    new: BySeed, base: BySeed | None, metric: Metric, replicates: int = REPLICATES, seed: int = 0
-) -> Interval:
-    """``new`` minus ``base`` on the same samples, seed by seed, with a bootstrap interval.
-
-    Raises:
-        MedtailError: no seed that both have, or different samples.
-    """
-    seeds = sorted(new.keys() & base.keys() if base is not None else new.keys())
-    runs = [side[s] for side in (new, base) if side is not None for s in seeds]
-    if not runs:
-        raise MedtailError("comparison: there is no seed that both methods have")
-    first = runs[0]
-    if any(not np.array_equal(first.id, run.id) for run in runs):
-        raise MedtailError("comparison: the predictions are of different samples")
-    weights = group_weights(first.target, first.group, replicates, seed)
-    plain = np.ones((1, len(first.id)), np.float32)
-    weights = np.concatenate([plain, weights])
-    values = np.array(
-        [new_minus(new[s], base[s] if base is not None else None, metric, weights) for s in seeds]
-    )
-    return _over_replicates(values[:, 0], values[:, 1:], seed)
-
-
-def over_units(values: Floats, replicates: int = REPLICATES, seed: int = 0) -> Interval:
-    """Mean of [S, U] values of S seeds on U units (episodes, say), both drawn with replacement."""
-    units = values.shape[1]
-    rng = np.random.default_rng(seed)
-    weights = rng.multinomial(units, np.full(units, 1 / units), replicates)
-    return _over_replicates(values.mean(1), values @ weights.T / units, seed)
-
-
-def _over_replicates(plain: Floats, values: Floats, seed: int) -> Interval:
-    """From [S] values and their replicates [S, R]."""
-    return interval(float(plain.mean()), draw_seeds(values, seed))
-
-
-def draw_seeds(values: Floats, seed: int = 0) -> Floats:
-    """[R, ...] means over drawn seeds of replicates [S, R, ...]; see the module's first lines."""
-    seeds, replicates = values.shape[:2]
-    drawn = np.random.default_rng((seed, 1)).integers(0, seeds, (max(seeds - 1, 1), replicates))
-    means: Floats = values[drawn, np.arange(replicates)].mean(0)
-    return means
-
-
-def interval(estimate: float, replicates: Floats) -> Interval:
-    """The percentiles of replicates [R] about an estimate."""
-    edge = 100 * (1 - LEVEL) / 2
-    low, high = np.nanpercentile(replicates, [edge, 100 - edge])
-    return Interval(estimate, float(low), float(high))
-
-
-def new_minus(
-    new: Predictions, base: Predictions | None, metric: Metric, weights: NDArray[np.float32]
-) -> Floats:
-    """[R] metric of ``new``, less that of ``base`` where there is one."""
-    values = metric(new, weights)
-    return values if base is None else values - metric(base, weights)
-
-
-def over_seeds(values: NDArray[np.float64]) -> Interval:
-    """Mean of [S] values (differences of paired seeds, say) with Student's interval.
-
-    It assumes that seeds are drawn at random and about normal; with one seed the interval is
-    infinite.
-    """
-    amount = len(values)
-    mean = float(np.mean(values))
-    if amount < 2:
-        return Interval(mean, -math.inf, math.inf)
-    half = float(student.ppf((1 + LEVEL) / 2, amount - 1) * np.std(values, ddof=1)) / amount**0.5
-    return Interval(mean, mean - half, mean + half)

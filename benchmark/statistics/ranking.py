@@ -5,17 +5,16 @@ share its images, so that a test may count a source once only: average within it
 """
 
 import itertools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata, wilcoxon
 
 from .intervals import LEVEL
+from .variance import Estimate
 
 Floats = NDArray[np.float64]
-POWER = 0.8
-# Quantiles of the normal distribution: two-sided 5 %, and a power of 80 %.
-DETECTABLE = 1.959964 + 0.841621
 
 
 def ranks(scores: Floats) -> Floats:
@@ -24,20 +23,36 @@ def ranks(scores: Floats) -> Floats:
     return placed
 
 
-def rank_intervals(replicates: Floats) -> list[tuple[int, int]]:
-    """95 % interval of each of M methods' ranks over bootstrap replicates [R, M] of their scores.
+def by_duels(
+    names: Sequence[str], duels: Mapping[tuple[str, str], Estimate]
+) -> tuple[list[tuple[int, int]], list[float | None]]:
+    """Intervals of ranks, and chances to win, from the differences of all pairs of rows.
 
-    Its ends are ranks that occur (``inverted_cdf``), ties counting for the better at the lower end
-    and for the worse at the upper.
+    A row's rank lies between 1 + the number of rows that are surely above it and the number of rows
+    less those that are surely below: the pairwise form of Mogstad et al. (2024,
+    https://doi.org/10.1093/restud/rdad006) without their correction over pairs, which makes it
+    twice as wide and holds in 99.7 % where 95 % are asked for. docs/coverage.md has its own.
+
+    Args:
+        names: of M rows.
+        duels: the difference of the first less the second of each pair, in the order of ``names``.
+
+    Returns:
+        Of each row the 95 % interval of its rank, and its chance to be above another row drawn at
+        random, None for a single row.
     """
-    edge = (1 - LEVEL) / 2
-    low = np.quantile(
-        rankdata(-replicates, "min", axis=1), edge, axis=0, method="inverted_cdf"
-    ).astype(int)
-    high = np.quantile(
-        rankdata(-replicates, "max", axis=1), 1 - edge, axis=0, method="inverted_cdf"
-    ).astype(int)
-    return list(zip(low.tolist(), high.tolist(), strict=True))
+    at = {name: n for n, name in enumerate(names)}
+    amount = len(names)
+    above, chance = np.zeros((amount, amount), bool), np.zeros((amount, amount))
+    for (one, other), found in duels.items():
+        i, j = at[one], at[other]
+        above[i, j], above[j, i] = found.interval.low > 0, found.interval.high < 0
+        chance[i, j], chance[j, i] = 1 - found.negative, found.negative
+    ends = zip(1 + above.sum(0), amount - above.sum(1), strict=True)
+    ranks = [(int(low), int(high)) for low, high in ends]
+    if amount < 2:
+        return ranks, [None] * amount
+    return ranks, [round(float(w), 4) for w in chance.sum(1) / (amount - 1)]
 
 
 def win_rates(scores: Floats) -> Floats:
@@ -50,17 +65,6 @@ def win_rates(scores: Floats) -> Floats:
         return np.full(methods, np.nan)
     rates: Floats = ((methods - ranks(scores)) / (methods - 1)).mean(0)
     return rates
-
-
-def smallest_difference(replicates: Floats) -> float | None:
-    """The difference between two of M methods that a paired test at 5 % finds four times in five.
-
-    From bootstrap replicates [R, M] of their scores: (1.96 + 0.84) times the standard error of the
-    difference, the median over all pairs; None for a single method.
-    """
-    pairs = itertools.combinations(range(replicates.shape[1]), 2)
-    errors = [float((replicates[:, i] - replicates[:, j]).std(ddof=1)) for i, j in pairs]
-    return DETECTABLE * float(np.median(errors)) if errors else None
 
 
 def wilcoxon_holm(scores: Floats) -> Floats:

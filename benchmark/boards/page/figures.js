@@ -76,12 +76,13 @@ function placed(ahead, others, at, box) {
 }
 
 function ranksView(rows) {
-  const ranked = rows.filter((row) => row.rank);
+  const ranked = rows.filter((row) => row.ranks[metric().key]);
   const one = DATA.critical.find((found) => found.track === board().track);
+  const now = places(metric());
   return [
     h("h3", {}, `Ranks on ${board().data}`),
     ranked.length > 1
-      ? [h("p", {}, `By ${within(primary())}: the place of every row, and the ranks it takes in 95 % of bootstrap draws. Rows whose lines overlap far may well change places.`), rankFigure(ranked.map((row) => ({ name: row.name, at: row.place, low: row.rank[0], high: row.rank[1] })), table().rows.length, [])]
+      ? [h("p", {}, `By ${within(metric())}: the place of every row, and its ranks in 95 %: from below the rows that are surely better to above those that are surely worse. Rows whose lines overlap may well change places.`), rankFigure(ranked.map((row) => ({ name: row.name, at: now.get(row), low: row.ranks[metric().key][0], high: row.ranks[metric().key][1] })), table().rows.length, [])]
       : h("p", {}, "Fewer than two rows have ranks with intervals."),
     one && criticalPart(one, new Set(rows.map((row) => row.name))),
   ];

@@ -70,11 +70,11 @@ function drawControls() {
 function drawHead() {
   const one = table();
   document.title = `${board().data} · medtail leaderboards`;
-  const { smallest_difference: smallest } = one;
+  const smallest = Object.entries(one.smallest_difference);
   head.replaceChildren(
     h("h2", {}, board().data, h("small", {}, board().track_title)),
     h("p", { class: "terms" }, one.words),
-    ...(smallest === null ? [] : [h("p", {}, "This table can tell differences of about ", h("strong", {}, `${shown(smallest, primary().unit)} points`), ` of ${within(primary())}, not smaller ones.`)]),
+    ...(smallest.length ? [h("p", {}, "This table can tell differences of about ", smallest.flatMap(([key, value], n) => [n ? " and " : "", h("strong", {}, `${shown(value, primary().unit)} points`), ` of ${within(one.metrics.find((m) => m.key === key))}`]), ", not smaller ones.")] : []),
     ...(one.facts.length ? [h("details", {}, h("summary", {}, "What these numbers stand on"), h("ul", {}, one.facts.map((fact) => h("li", {}, inline(fact)))))] : []));
 }
 

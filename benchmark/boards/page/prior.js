@@ -1,5 +1,5 @@
 // Metrics under another class prior of the test set, from a seed's confusion matrix and its
-// pairwise AUCs: the formulas of benchmark/metrics.py, an image weighing prior / images of its class.
+// pairwise AUCs: the formulas of benchmark/metrics/long_tail.py, an image weighing prior / images of its class.
 
 const RECOMPUTED = ["accuracy", "balanced_accuracy", "macro_f1", "mcc", "macro_auc"];
 // Under any prior the same: what is asked of each class alone, what it cost, and fixed priors.

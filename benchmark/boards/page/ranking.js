@@ -45,7 +45,7 @@ function rankingView(rows) {
   const chosen = metric();
   const own = axis(rows, chosen.key, chosen.unit);
   const others = table().metrics.filter((one) => one.key !== chosen.key && usable(one.key) && (reweighed() ? RECOMPUTED.includes(one.key) : one.shown));
-  const ranks = chosen.key === table().primary && rows.some((row) => row.rank);
+  const ranks = rows.some((row) => row.ranks[chosen.key]);
   const now = places(chosen);
   const before = reweighed() ? placesBefore(chosen) : null;
   const best = bestOf([chosen, ...others]);
@@ -57,7 +57,7 @@ function rankingView(rows) {
       nameCell(row, open),
       numberCell(row, chosen, best),
       own && h("td", { class: "plot" }, intervalPlot(row, own, chosen.key, chosen.unit)),
-      ranks && h("td", { class: "ranks" }, row.rank ? interval(row.rank).replace(" to ", "–") : "–"),
+      ranks && h("td", { class: "ranks" }, row.ranks[chosen.key] ? interval(row.ranks[chosen.key]).replace(" to ", "–") : "–"),
       others.map((one) => numberCell(row, one, best)),
       h("td", {}, row.failures.length ? `✗ ${row.failures.length} of ${row.records.length + row.failures.length}` : row.complete || row.submitted ? row.records.length : `${row.records.length} of ${table().seeds.length}`));
     return open ? [line, h("tr", { class: "record", id: recordId(row) }, h("td", { colspan: columns }, openedRecord(row)))] : [line];

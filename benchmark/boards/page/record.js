@@ -43,7 +43,7 @@ function facts(row) {
     pair("Method", h("code", {}, row.method), row.status ? `, ${words[row.status]}` : ", no seed finished"),
     pair("Parameters", listed(row.params) || "none"),
     row.extras.length > 0 && pair("Beyond the terms (‡)", row.extras.join("; ")),
-    row.rank && pair("Rank, 95 %", interval(row.rank), row.wins === null ? "" : `; above a rival drawn at random with chance ${shown(row.wins, "percent")} %`),
+    Object.entries(row.ranks).map(([key, rank]) => pair(`Rank by ${within(table().metrics.find((m) => m.key === key))}, 95 %`, interval(rank), key in row.wins ? `; above a rival drawn at random with chance ${shown(row.wins[key], "percent")} %` : "")),
     where.map((one) => [
       pair("Images, split", `${one.source || "source not told"}; split lists ${one.split_digest}`),
       pair("Machine", [one.platform, devices.join(", ")].filter(Boolean).join("; ") || "not told"),

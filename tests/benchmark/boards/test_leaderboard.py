@@ -154,7 +154,7 @@ def test_a_row_with_fewer_seeds_is_not_ranked(tmp_path):
         assert [line["rank"] for line in csv.DictReader(file)] == ["1", "2", ""]
     console = Console(width=80, record=True, file=(tmp_path / "out").open("w"))
     console.print(leaderboard.terminal_tables([*steady, lucky])[0])
-    assert "1 of 3" in console.export_text()
+    assert "1/3" in console.export_text()
 
 
 def test_momentum_is_a_term_only_where_the_optimizer_has_one():

@@ -176,8 +176,8 @@ def test_active_by_hand(tmp_path):
     page = board(tmp_path, finished, ACTIVE.data)
     table = rows(page, "ranked by rare accuracy, area")
     place = table[0].index("Rare images found")
-    # Student's t of one degree of freedom: 12.71 times 14.14 / sqrt(2), and a rank that is sure.
-    assert table[1][1:4] == ["`badge`", "**40.0 ± 14.1**", "-87.1 to 167.1"]
+    # Student's t of one degree of freedom, 12.71 times 14.14 / sqrt(2): all that a share can be.
+    assert table[1][1:4] == ["`badge`", "**40.0 ± 14.1**", "0.0 to 100.0"]
     assert table[1][5] == "**55.0 ± 21.2**"
     assert [line[place] for line in table[1:]] == ["**6.0 ± 0.0**", "3.0 ± 0.0"]
     course = rows(page, "### Rare accuracy by labelled images")

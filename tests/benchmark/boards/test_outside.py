@@ -61,7 +61,7 @@ def test_a_page_shows_them_where_their_mean_falls_and_marks_them(boards):
     means = [float(line[head.index("Balanced accuracy")].strip("*").split()[0]) for line in lines]
     assert means == sorted(means, reverse=True)
     assert "◇ submitted predictions: training not seen by medtail." in page
-    told = "- `Best` ◇: would be 1 of 4 by balanced accuracy; added "
+    told = "- `Best` ◇: would be 1 of 4 by balanced accuracy (1 to 2 at the ends of its "
     assert told in page
     assert "their seeds 7, 8; <https://example.org/x_y>; " in page
     assert r"\<b\>\*ours\*\</b\> \| x" in page
@@ -93,7 +93,7 @@ def test_the_document_says_so_too(boards):
     table = json_form.document({SLUG: parts}, {SLUG: known})["boards"][0]["tables"][0]
     ours = {row["name"]: row for row in table["rows"] if row["status"] == "submitted"}
     best = ours["Best"]
-    assert (best["complete"], best["place"], best["rank"], best["again"]) == (False, None, None, "")
+    assert (best["complete"], best["place"], best["ranks"], best["again"]) == (False, None, {}, "")
     assert best["metrics"]["balanced_accuracy"][0] == 1
     assert best["submitted"]["place"]["place"] == 1
     assert best["submitted"]["seeds"] == ["7", "8"]

@@ -13,6 +13,8 @@ from medtail.benchmark.evidence.predictions import Predictions
 from medtail.benchmark.metrics.long_tail import score
 from tests.boards import COUNTS, TERMS, active, done, few_shot, one_class
 
+PRIMARY = "balanced_accuracy"
+
 
 def planted(skills, seeds=3, n=600, absent=()):
     """Rows ``m0``, ``m1``, ... of growing or falling skill, of real predictions."""
@@ -39,30 +41,28 @@ def planted(skills, seeds=3, n=600, absent=()):
 def test_clear_orders_are_sure_and_equals_are_not():
     table, stored = planted([2.0, 1.0, 0.3])
     found = compute(table, stored, "")
-    assert [found.rows[f"m{k}"].rank for k in range(3)] == [(1, 1), (2, 2), (3, 3)]
-    assert [found.rows[f"m{k}"].wins for k in range(3)] == [1, 0.5, 0]
+    assert [found.rows[f"m{k}"].ranks[PRIMARY] for k in range(3)] == [(1, 1), (2, 2), (3, 3)]
+    assert [found.rows[f"m{k}"].wins[PRIMARY] for k in range(3)] == [1, 0.5, 0]
     table, stored = planted([1.0, 1.0, 1.0])
     alike = compute(table, stored, "")
-    assert all(row.rank is not None and row.rank[1] >= 2 for row in alike.rows.values())
-    assert sum(row.wins or 0 for row in alike.rows.values()) == pytest.approx(1.5, abs=1e-3)
+    assert all(row.ranks[PRIMARY][1] >= 2 for row in alike.rows.values())
+    assert sum(row.wins[PRIMARY] for row in alike.rows.values()) == pytest.approx(1.5, abs=1e-3)
 
 
 def test_more_test_images_tell_smaller_differences():
-    few, many = (planted([1.0, 1.1], n=n) for n in (150, 2400))
-    small, large = (compute(*x, "").smallest_difference for x in (few, many))
-    assert small is not None
-    assert large is not None
-    assert small / large == pytest.approx(4, rel=0.5)
+    few, many = (planted([1.0, 1.05, 1.1, 1.15], n=n) for n in (150, 2400))
+    small, large = (compute(*x, "").smallest_difference[PRIMARY] for x in (few, many))
+    assert 2 < small / large < 5  # 4 by the images alone; what seeds vary by stays
 
 
 def test_a_row_without_all_seeds_has_intervals_and_no_rank():
     table, stored = planted([1.0, 0.5])
     part = sections([r for r in table.records if (r.cell.method, r.cell.seed) != ("m0", 2)])[0]
     found = compute(part, stored, "")
-    assert found.rows["m0"].rank is None
-    assert found.rows["m1"].rank == (1, 1)
+    assert found.rows["m0"].ranks == {}
+    assert found.rows["m1"].ranks[PRIMARY] == (1, 1)
     assert found.rows["m0"].intervals.keys() == found.rows["m1"].intervals.keys()
-    assert places(found.rows["m0"]) == "-"
+    assert places(found.rows["m0"], PRIMARY) == "-"
 
 
 def test_intervals_are_of_the_metrics_of_the_records():
@@ -125,11 +125,22 @@ def test_a_new_version_of_the_statistics_draws_again(tmp_path, monkeypatch):
 
 
 def test_active_learning_has_intervals_over_seeds_from_two():
-    one, two = (sections([active("a", s, 0.4 + s / 10)[0] for s in range(n)])[0] for n in (1, 2))
+    one, three = (sections([active("a", s, 0.4 + s / 10)[0] for s in range(n)])[0] for n in (1, 3))
     assert compute(one, {}, "").rows["a"].intervals == {}
-    mean, low, high = compute(two, {}, "").rows["a"].intervals["rare_accuracy"]
-    # Student's t of one degree of freedom, 12.706, times .0707 / sqrt(2).
-    assert (mean, low, high) == pytest.approx((0.45, 0.45 - 0.6353, 0.45 + 0.6353), abs=1e-4)
+    mean, low, high = compute(three, {}, "").rows["a"].intervals["rare_accuracy"]
+    # Student's t of two degrees of freedom, 4.303, times .1 / sqrt(3).
+    assert (mean, low, high) == pytest.approx((0.5, 0.5 - 0.2484, 0.5 + 0.2484), abs=1e-4)
+
+
+def test_one_seed_takes_the_spread_of_its_table_where_that_has_one():
+    """What a single training varies by is not nothing."""
+    table, stored = planted([1.0, 1.1, 1.2, 1.3])
+    part = sections([r for r in table.records if r.cell.method != "m0" or not r.cell.seed])[0]
+    alone = sections([r for r in part.records if not r.cell.seed])[0]
+    wide, narrow = (compute(t, stored, "").rows["m0"].intervals for t in (part, alone))
+    for name in ("balanced_accuracy", "macro_auc"):
+        assert wide[name][0] == narrow[name][0]
+        assert wide[name][2] - wide[name][1] > narrow[name][2] - narrow[name][1]
 
 
 @pytest.mark.parametrize("make", [few_shot, one_class])
@@ -145,6 +156,6 @@ def test_words():
     found = compute(table, stored, "")
     told = sure(table, found)
     assert "With one seed they know nothing of other trainings." in told
-    assert f"{100 * (found.smallest_difference or 0):.1f} points of balanced accuracy" in told
+    assert f"{100 * found.smallest_difference[PRIMARY]:.1f} points of balanced accuracy" in told
     assert ends((0.5, 0.41, 0.62)) == "41.0 to 62.0"
     assert ends(None) == "n/a"

@@ -79,7 +79,9 @@ def test_results_are_those_of_the_boards(tmp_path):
     assert ldam[:5] == ("fake@natural", 0, "ldam", "balanced accuracy", "60.0 ± 0.0")
     assert ldam.interval == f"{100 * low:.1f} to {100 * high:.1f}"
     assert ldam.rank == "1 of 2"
-    assert [int(n) for n in re.findall(r"\d+", ldam.ranks)] == sorted(set(standing.rank))
+    assert [int(n) for n in re.findall(r"\d+", ldam.ranks)] == sorted(
+        set(standing.ranks["balanced_accuracy"])
+    )
     assert found["erm"][0].rank == "2 of 2"
     assert (found["focal"][0].value, found["focal"][0].rank) == ("✗", "-")
     assert found["knn"][0].metric == "AUROC"

@@ -9,38 +9,9 @@ from sklearn.metrics import roc_auc_score
 from medtail.benchmark.evidence.predictions import Predictions
 from medtail.benchmark.metrics.few_shot import episode_aucs
 from medtail.benchmark.metrics.one_class import log_odds
-from medtail.benchmark.regression.noise import Noise, moderated, sample_error, training_error
+from medtail.benchmark.regression.noise import Noise, sample_error, training_error
 from tests.benchmark.regression.grids import scored
 from tests.boards import predictions
-
-
-def test_variances_alike_are_pooled_and_unlike_ones_keep_their_own():
-    even = np.array([1.0, 1.2, 0.9, 1.1])
-    pooled, freedom = moderated(even, np.full(4, 4.0))
-    assert pooled == pytest.approx(np.full(4, 1.05))
-    assert freedom == pytest.approx(np.full(4, 16))
-    apart = np.array([1e-4, 1e-2, 1.0, 100.0])
-    found, freedom = moderated(apart, np.full(4, 50.0))
-    assert found == pytest.approx(apart, rel=0.2)
-    assert (freedom < 53).all()
-
-
-def test_the_law_of_variances_is_found_again():
-    """Drawn from Smyth's law: its degrees of freedom and centre come back."""
-    rng = np.random.default_rng(0)
-    prior, centre, own = 6.0, 0.3, 4.0
-    true = prior * centre / rng.chisquare(prior, 20000)
-    observed = true * rng.chisquare(own, 20000) / own
-    found, freedom = moderated(observed, np.full(20000, own))
-    assert freedom[0] - own == pytest.approx(prior, rel=0.1)
-    expected = (prior * centre + own * observed) / (prior + own)
-    assert found == pytest.approx(expected, rel=0.05)
-
-
-def test_a_row_of_one_seed_takes_the_variance_of_its_table():
-    variance, freedom = moderated(np.array([1.0, 1.1, 0.9, math.nan]), np.array([4.0, 4, 4, 0]))
-    assert variance[3] == pytest.approx(1.0)
-    assert freedom[3] == 12
 
 
 def test_p_is_uniform_where_nothing_changed():

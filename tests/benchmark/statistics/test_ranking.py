@@ -4,9 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy.stats import wilcoxon
+from scipy.stats import norm, wilcoxon
 
 from medtail.benchmark.statistics import ranking
+from medtail.benchmark.statistics.variance import Estimate
 
 
 def table(sources=12, methods=4, seed=0):
@@ -29,18 +30,31 @@ def test_ranks_and_win_rates_are_those_counted_by_hand():
     assert np.isnan(ranking.win_rates(scores[:, :1])).all()
 
 
-def test_rank_intervals_hold_the_middle_95_percent():
-    clear = np.random.default_rng(1).normal(size=(4000, 3)) * 0.01 + np.array([3, 2, 1])
-    assert ranking.rank_intervals(clear) == [(1, 1), (2, 2), (3, 3)]
-    alike = np.random.default_rng(1).normal(size=(4000, 3))
-    assert ranking.rank_intervals(alike) == [(1, 3)] * 3
-    tied = np.ones((100, 3))
-    assert ranking.rank_intervals(tied) == [(1, 3)] * 3
-    # 2 % of the replicates are within the 2.5 % left out, 3 % are not.
-    for share, low in ((0.02, 2), (0.03, 1)):
-        two = np.tile([2.0, 1.0], (1000, 1))
-        two[: int(1000 * share)] = [1.0, 2.0]
-        assert ranking.rank_intervals(two)[1][0] == low
+def duels(*values, error=1.0, freedom=np.inf):
+    names = [f"m{n}" for n in range(len(values))]
+    pairs = itertools.combinations(range(len(values)), 2)
+    found = {
+        (names[i], names[j]): Estimate(values[i] - values[j], error, freedom) for i, j in pairs
+    }
+    return ranking.by_duels(names, found)
+
+
+def test_a_rank_is_between_those_surely_above_and_those_surely_below():
+    assert duels(9, 6, 3)[0] == [(1, 1), (2, 2), (3, 3)]
+    assert duels(0.2, 0.1, 0.0)[0] == [(1, 3)] * 3
+    assert duels(0, 0, 0, error=0.0)[0] == [(1, 3)] * 3  # equal for sure
+    # The middle one cannot be told from either; the ends can be told from each other.
+    assert duels(2.4, 1.2, 0.0)[0] == [(1, 2), (1, 3), (2, 3)]
+    assert duels(1, 1, 1.9, freedom=2)[0] == [(1, 3)] * 3
+    assert duels(5.0) == ([(1, 1)], [None])
+    assert duels(2.4, 1.2, 0.0, error=np.nan)[0] == [(1, 3)] * 3
+
+
+def test_the_chance_to_win_is_over_rivals():
+    wins = duels(1.0, 0.0, 0.0)[1]
+    assert wins[0] == pytest.approx(norm.cdf(1), abs=1e-4)
+    assert wins[1] == wins[2] == pytest.approx((0.5 + norm.cdf(-1)) / 2, abs=1e-4)
+    assert sum(wins) == pytest.approx(1.5, abs=2e-4)
 
 
 def test_holm_is_the_step_down_of_its_definition():
@@ -77,13 +91,3 @@ def test_cliques_are_the_longest_runs_without_a_difference():
     assert ranking.cliques(np.array([4.0, 3, 2, 1]), p) == [(3, 2, 1), (2, 1, 0)]
     assert ranking.cliques(np.array([1.0, 2, 3, 4]), np.ones((4, 4))) == [(0, 1, 2, 3)]
     assert ranking.cliques(np.array([1.0, 2, 3, 4]), np.zeros((4, 4))) == []
-
-
-def test_the_smallest_difference_is_found_four_times_in_five():
-    rng = np.random.default_rng(0)
-    error = 0.5
-    replicates = np.stack([rng.normal(0, error, 4000), np.zeros(4000)], 1)
-    smallest = ranking.smallest_difference(replicates)
-    trials = rng.normal(smallest, error, 20_000)
-    assert (np.abs(trials) > 1.96 * error).mean() == pytest.approx(0.8, abs=0.02)
-    assert ranking.smallest_difference(replicates[:, :1]) is None
