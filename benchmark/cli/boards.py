@@ -28,6 +28,12 @@ def compare(
         str, typer.Option("--data", help="Only these boards: names or globs, comma-separated.")
     ] = "*",
     suite: Annotated[str, typer.Option("--suite", help="Only the boards of this suite.")] = "",
+    alike: Annotated[
+        float | None,
+        typer.Option(
+            "--alike", min=0, help="Points within which rows are alike: how sure each case is."
+        ),
+    ] = None,
     png: Annotated[Path | None, typer.Option("--png", help="Draw the differences, too.")] = None,
     folder: KnownBoards = None,
 ) -> None:
@@ -47,7 +53,7 @@ def compare(
             raise MedtailError(f"suite {suite}: none of its boards is in {folder}")
     found = differences.compare(folder, names, new, base)
     for one in found:
-        console.print(pages.table(one))
+        console.print(pages.table(one, alike))
     console.print(pages.HOW, highlight=False)
     for line in pages.verdict(found):
         console.print(line, highlight=False, markup=False)

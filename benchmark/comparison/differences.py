@@ -5,7 +5,7 @@ boards, as regimes of one dataset share its images.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import cache, partial
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from medtail.datamodules.core.contract import Track
 from medtail.datamodules.core.errors import MedtailError, unknown
 
-from ..boards.columns import column
+from ..boards.columns import VIEWS, column
 from ..boards.leaderboard import VALIDATION, read_predictions
 from ..boards.outside import attach
 from ..boards.precision import Precision
@@ -26,6 +26,7 @@ from ..evidence.predictions import Predictions
 from ..evidence.record import read_lines
 from ..statistics.intervals import Interval
 from ..statistics.ranking import holm
+from ..statistics.variance import Estimate
 
 LEVEL = 0.05  # of the verdict, over all comparisons of a call
 
@@ -40,8 +41,7 @@ class Difference:
         scale: 100 for a share, which is shown in %; 1 for a count.
         new: mean of the one over the seeds that both have.
         base: mean of the other.
-        difference: new minus base, with an interval of 95 %.
-        p: two-sided, of no difference.
+        estimate: new minus base, with its error.
     """
 
     metric: str
@@ -49,8 +49,12 @@ class Difference:
     scale: int
     new: float
     base: float
-    difference: Interval
-    p: float
+    estimate: Estimate
+
+    @property
+    def difference(self) -> Interval:
+        """New minus base, with its interval of 95 %."""
+        return self.estimate.interval
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Comparison:
         seeds: that both have.
         metrics: differences, the primary metric first.
         classes: differences of every class.
-        p: of the primary metric, corrected for all comparisons of the call (Holm).
+        p: of each metric that ranks, corrected for all of these of the call (Holm).
         submitted: those of the two names that are of predictions somebody handed in.
     """
 
@@ -76,15 +80,28 @@ class Comparison:
     seeds: tuple[int, ...]
     metrics: tuple[Difference, ...]
     classes: tuple[Difference, ...]
-    p: float = 1.0
+    p: Mapping[str, float] = field(default_factory=dict)
     submitted: tuple[str, ...] = ()
 
     @property
+    def primary(self) -> str:
+        """The metric that orders the board."""
+        return self.metrics[0].metric
+
+    @property
     def verdict(self) -> str:
-        """``higher``, ``lower`` or ``cannot tell``: of the primary metric, by the corrected p."""
-        if self.p >= LEVEL:
+        """Of the primary metric, see ``verdict_by``."""
+        return self.verdict_by(self.primary)
+
+    def verdict_by(self, metric: str) -> str:
+        """``higher``, ``lower`` or ``cannot tell`` by a metric that ranks and its corrected p."""
+        if self.p.get(metric, 1.0) >= LEVEL:
             return "cannot tell"
-        return "higher" if self.metrics[0].difference.mean > 0 else "lower"
+        return "higher" if self.by(metric).estimate.value > 0 else "lower"
+
+    def by(self, metric: str) -> Difference:
+        """The difference by a metric."""
+        return next(line for line in self.metrics if line.metric == metric)
 
 
 def boards(root: Path, data: str = "*") -> list[str]:
@@ -145,8 +162,17 @@ def compare(
     for base in bases:
         if base not in {c.base for c in found}:
             raise MedtailError(f"{new} and {base} {_never_meet(known[new], new, base)}")
-    corrected = holm(np.array([c.metrics[0].p for c in found])).tolist()
-    return [replace(c, p=p) for c, p in zip(found, corrected, strict=True)]
+    asked = [
+        (n, line.metric, line.estimate.p)
+        for n, one in enumerate(found)
+        for line in one.metrics
+        if line.metric in VIEWS[one.track].ranking
+    ]
+    corrected = holm(np.array([p for *_, p in asked])).tolist()
+    each: list[dict[str, float]] = [{} for _ in found]
+    for (n, metric, _), p in zip(asked, corrected, strict=True):
+        each[n][metric] = p
+    return [replace(one, p=p) for one, p in zip(found, each, strict=True)]
 
 
 def _never_meet(tables: list[Section], new: str, base: str) -> str:
@@ -193,7 +219,7 @@ def _pair(data: str, table: Section, known: Precision, new: Row, base: Row) -> C
         replace(row, done=tuple(r for r in row.done if r.cell.seed in seeds)) for row in (new, base)
     )
     view, names = table.view, table.names
-    order = [view.primary, *(n for n in view.page if n != view.primary)]
+    order = [*view.ranking, *(n for n in view.page if n not in view.ranking)]
     metrics = [_difference(known, (one, other), n, column(n).title) for n in order]
     entry = next(iter(view.classes))
     classes = [_difference(known, (one, other), entry, names[k], k) for k in table.by_count]
@@ -217,4 +243,4 @@ def _difference(
     if not (means[0] and means[1]):
         return None
     scale = 1 if k is None and column(metric).unit == "count" else 100
-    return Difference(metric, label, scale, means[0].mean, means[1].mean, found.interval, found.p)
+    return Difference(metric, label, scale, means[0].mean, means[1].mean, found)

@@ -17,44 +17,62 @@ from .differences import Comparison, Difference
 
 HOW = (
     "Intervals of 95 %, not corrected: the variance over test groups (few-shot: episodes; active: "
-    "none) and that between paired seeds, as on the boards. Verdicts are about the first metric, "
-    "by Holm's correction over all comparisons shown."
+    "none) and that between paired seeds, as on the boards. Doubt: how sure it is, as far as the "
+    "interval goes, that the true difference has the other sign. Verdicts are about the metrics "
+    "that order a board, by Holm's correction over all of these that are shown."
 )
 COLOURS = {"higher": "#1b7837", "lower": "#b2182b", "cannot tell": "0.45"}
+POINTS = 100  # of a share
 
 
-def table(one: Comparison) -> Table:
-    """A comparison for the terminal, metrics then classes."""
+def table(one: Comparison, alike: float | None = None) -> Table:
+    """A comparison for the terminal, metrics then classes.
+
+    Args:
+        one: the comparison.
+        alike: points within which two rows are as good as alike; None to ask nothing about it.
+    """
     names = [f"{n} {SUBMITTED}" if n in one.submitted else n for n in (one.new, one.base)]
     title = f"{names[0]} against {names[1]} on {one.data}"
-    seeds = f"{len(one.seeds)} seed{'s' if len(one.seeds) > 1 else ''}: {one.verdict}"
+    told = [one.verdict_by(m) + f" by {column(m).words}" * (n > 0) for n, m in enumerate(one.p)]
+    seeds = f"{len(one.seeds)} seed{'s' if len(one.seeds) > 1 else ''}: {', '.join(told)}"
     shown = Table(
-        title=title, caption=seeds, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False
+        title=title,
+        caption=seeds,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=0,
     )
-    for head in ("%", "this", "that", "differ by", "95 % interval"):
-        shown.add_column(head, no_wrap=True)
+    sure = ["doubt %"] if alike is None else ["lower %", "alike %", "higher %"]
+    for head in ["%", "this", "that", "differ by", "95 % interval", *sure]:
+        shown.add_column(head, no_wrap=True, justify="left" if head == "%" else "right")
     for line in one.metrics:
-        shown.add_row(line.label, *_values(line))
+        shown.add_row(line.label, *_values(line, alike))
     shown.add_section()
     for line in one.classes:
-        shown.add_row(line.label, *_values(line))
+        shown.add_row(line.label, *_values(line, alike))
     return shown
 
 
 def verdict(found: Sequence[Comparison]) -> list[str]:
-    """A sentence per rival: on how many boards, of how many datasets, it can be told from it."""
+    """A sentence per rival and metric that ranks: on how many boards it can be told from it."""
     said = []
     for base in dict.fromkeys(c.base for c in found):
         mine = [c for c in found if c.base == base]
-        sources = {DataName.parse(c.data).dataset for c in mine}
-        parts = [
-            f"{word} on {len(named)}: {', '.join(map(_by, named))}"
-            for word in COLOURS
-            if (named := [c for c in mine if c.verdict == word])
-        ]
-        amount = f"{len(mine)} board{'s' * (len(mine) > 1)}"
-        origin = f"{len(sources)} dataset{'s' * (len(sources) > 1)}"
-        said.append(f"{mine[0].new} against {base}, {amount} of {origin}: {'; '.join(parts)}.")
+        for metric in dict.fromkeys(m for c in mine for m in c.p):
+            some = [c for c in mine if metric in c.p]
+            sources = {DataName.parse(c.data).dataset for c in some}
+            parts = [
+                f"{word} on {len(named)}: {', '.join(_by(c, metric) for c in named)}"
+                for word in COLOURS
+                if (named := [c for c in some if c.verdict_by(metric) == word])
+            ]
+            amount = f"{len(some)} board{'s' * (len(some) > 1)}"
+            origin = f"{len(sources)} dataset{'s' * (len(sources) > 1)}"
+            by = f" by {column(metric).words}" * (metric != mine[0].primary)
+            head = f"{mine[0].new} against {base}{by}, {amount} of {origin}"
+            said.append(f"{head}: {'; '.join(parts)}.")
     if beside := dict.fromkeys(name for c in found for name in c.submitted):
         said.append(f"{SUBMITTED} {', '.join(beside)}: {SAID}.")
     return said
@@ -118,14 +136,22 @@ def _ends(line: Difference) -> tuple[float, float]:
     return found.low, found.high
 
 
-def _by(one: Comparison) -> str:
-    found = one.metrics[0].difference
-    return f"{one.data} {100 * found.mean:+.1f} ({_interval(one.metrics[0])})"
+def _by(one: Comparison, metric: str) -> str:
+    line = one.by(metric)
+    return f"{one.data} {POINTS * line.estimate.value:+.1f} ({_interval(line)})"
 
 
-def _values(line: Difference) -> list[str]:
+def _values(line: Difference, alike: float | None) -> list[str]:
     means = [f"{line.scale * line.new:.1f}", f"{line.scale * line.base:.1f}"]
-    return [*means, f"{line.scale * line.difference.mean:+.1f}", _interval(line)]
+    differ = [f"{line.scale * line.estimate.value:+.1f}", _interval(line)]
+    known = line.estimate
+    sure = (known.doubt,) if alike is None else known.chances(alike / line.scale)
+    return [*means, *differ, *map(_chance, sure)]
+
+
+def _chance(value: float) -> str:
+    """In %, never surer than a tenth of it."""
+    return "<0.1" if value < 0.001 else ">99.9" if value > 0.999 else f"{100 * value:.1f}"
 
 
 def _interval(line: Difference) -> str:

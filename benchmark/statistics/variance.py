@@ -73,6 +73,20 @@ class Estimate:
         return float(student.sf(distance / self.error, self.freedom))
 
     @property
+    def doubt(self) -> float:
+        """How sure it is that the true number has the other sign; 0 to a half."""
+        return self.p / 2
+
+    def chances(self, alike: float) -> tuple[float, float, float]:
+        """How sure it is that the true number is below, within and above so much of zero.
+
+        A region of practical equivalence (Kruschke 2018, https://doi.org/10.1177/2515245918771304),
+        with the t distribution of the estimate in the place of a posterior.
+        """
+        below, above = self._beyond(self.value + alike), self._beyond(alike - self.value)
+        return below, max(0.0, 1 - below - above), above
+
+    @property
     def detectable(self) -> float:
         """The true difference that a test at 5 % would find four times in five."""
         beyond = float(student.ppf(POWER, self.freedom))

@@ -53,7 +53,7 @@ def test_the_difference_is_that_of_the_board():
     estimate = Precision(table, drawn).pair("balanced_softmax", "erm", "balanced_accuracy")
     (found,) = natural("balanced_softmax", "erm")
     assert found.metrics[0].difference == estimate.interval
-    assert found.metrics[0].p == estimate.p
+    assert found.metrics[0].estimate == estimate
 
 
 def test_its_error_adds_two_variances():
@@ -79,19 +79,21 @@ def test_the_verdict_follows_the_p_value_and_turns_with_the_sides():
     there, back = natural("balanced_softmax", "erm")[0], natural("erm", "balanced_softmax")[0]
     assert (there.verdict, back.verdict) == ("higher", "lower")
     assert natural("balanced_softmax", "crt")[0].verdict == "cannot tell"
-    assert there.p == pytest.approx(back.p)
-    assert there.p < 0.001
+    assert there.p == pytest.approx(dict(back.p))
+    assert there.p["balanced_accuracy"] < 0.001
 
 
 def test_verdicts_are_corrected_for_their_number():
     alone = [natural("crt", base)[0] for base in ("erm", "tau_norm", "balanced_softmax")]
     together = natural("crt", "erm", "tau_norm", "balanced_softmax")
-    order = sorted(range(3), key=lambda k: alone[k].p)
+    tests = [
+        (line.estimate.p, k, m) for k, c in enumerate(alone) for m in c.p for line in [c.by(m)]
+    ]
     largest = 0.0
-    for steps, k in enumerate(order):
-        largest = max(largest, min(1, alone[k].p * (3 - steps)))
-        assert together[k].p == pytest.approx(largest)
-    assert sum(c.p for c in together) > sum(c.p for c in alone)
+    for steps, (p, k, metric) in enumerate(sorted(tests)):
+        largest = max(largest, min(1, p * (len(tests) - steps)))
+        assert together[k].p[metric] == pytest.approx(largest)
+    assert sum(sum(c.p.values()) for c in together) > sum(p for p, *_ in tests)
 
 
 def test_what_is_shown_says_it(tmp_path):
@@ -102,7 +104,7 @@ def test_what_is_shown_says_it(tmp_path):
     assert "Balanced accuracy" in said
     assert "3 seeds: higher" in said
     assert "…" not in said
-    higher, unclear = pages.verdict(found)
+    higher, unclear = (line for line in pages.verdict(found) if " by " not in line)
     assert higher.startswith("balanced_softmax against erm, 1 board of 1 dataset: higher on 1: ")
     assert "cannot tell on 1: isic2018@natural +0.6 (" in unclear
     path = tmp_path / "differences.png"
@@ -183,3 +185,30 @@ def test_active_boards_are_compared_over_seeds(tmp_path):
     (found,) = differences.compare(tmp_path, ["phantom@active"], "badge", ["erm"])
     assert found.metrics[0].difference.mean == pytest.approx(0.1005)
     assert found.verdict == "higher"
+
+
+def test_doubt_and_equivalence_follow_from_the_estimate():
+    from scipy.stats import t as student
+
+    from medtail.benchmark.statistics.variance import Estimate
+
+    found = Estimate(0.02, 0.01, 7.0)
+    assert found.doubt == pytest.approx(student.sf(2, 7)) == pytest.approx(found.p / 2)
+    assert Estimate(-0.02, 0.01, 7.0).doubt == found.doubt
+    lower, alike, higher = found.chances(0.01)
+    assert lower == pytest.approx(student.cdf(-3, 7))
+    assert higher == pytest.approx(student.sf(-1, 7))
+    assert lower + alike + higher == pytest.approx(1)
+    lower, alike, higher = found.chances(0)
+    assert (lower, higher) == pytest.approx((found.negative, 1 - found.negative))
+    assert alike == pytest.approx(0, abs=1e-12)
+    assert Estimate(0.0, 1e-6, 7.0).chances(0.01)[1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("alike", [None, 1.0])
+def test_the_table_fits_eighty_columns(alike):
+    console = Console(record=True, width=80)
+    console.print(pages.table(natural("crt", "erm")[0], alike))
+    said = console.export_text()
+    assert "…" not in said
+    assert ("alike %" in said) == (alike is not None)
