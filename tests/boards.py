@@ -56,6 +56,7 @@ def failed(method="erm", seed=0, terms=TERMS, reason="loss is nan"):
 def with_value(value, method="erm", seed=0, **changes):
     record, _ = done(method, seed, **changes)
     values = {"balanced_accuracy": value, "recall": [value, 0.5, None], "macro_auc": None}
+    values["fitted_balanced_accuracy"] = 1 - value
     return record.model_copy(update={"metrics": record.metrics | values})
 
 

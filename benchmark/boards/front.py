@@ -33,15 +33,17 @@ fractions, empty where undefined; `balanced_prior_<metric>` weighs every class o
 same; `recall[<class>]` and its like are per class.
 - `records/` holds every cell with its provenance, `predictions/` the scores of every test image; \
 the pages follow from the records by `medtail leaderboards`.
-- Sensitivity at 95 % specificity (and F1 of one-class) uses thresholds taken from validation \
-predictions, which stay in `runs/` and are not published; every other metric of the last training \
-follows from `predictions/`.
+- Sensitivity at 95 % specificity, fitted numbers (and F1 of one-class) use thresholds from \
+validation predictions, which are in `validation/` where a board has them; every other metric of \
+the last training follows from `predictions/`.
 """
 READING: dict[Track, str] = {
     "long_tail": "- **Balanced accuracy** is the mean recall of the classes; it orders the tables. "
-    "**AUC** is the mean one-vs-rest area under the ROC curve on softmax probabilities; a class "
-    "without test images is left out and counted. **Macro F1** is the mean F1 of the classes "
-    "present in the test set.\n"
+    "**Balanced accuracy, fitted** is the same after one scale and an offset for each class, "
+    "fitted to validation for every row alike: it compares networks, the plain number compares "
+    "decision thresholds, too. **AUC** is the mean one-vs-rest area under the ROC curve on "
+    "softmax probabilities; a class without test images is left out and counted. **Macro F1** is "
+    "the mean F1 of the classes present in the test set.\n"
     "- **Head, medium and tail** are classes with more than 4/3, between, and fewer than 2/3 of "
     "the mean *training* count of a class. A group without classes is n/a.",
     "few_shot": "- **Few-shot**: common classes are trained on, rare ones tested, in episodes of a "
@@ -88,7 +90,7 @@ def _track(track: Track, boards: Mapping[str, list[Section]]) -> str:
         for number, part in enumerate(parts, 1):
             title = f"[{slug}]({slug}.md)" + (f", table {number}" if len(parts) > 1 else "")
             lines.append([title, *_summary(part)])
-    best = [f"Best {column(key).words}, %" for key in (view.primary, view.second)]
+    best = [f"Best {column(key).words}, %" for key in (*view.ranking, view.second)]
     head = ["Board", *HEADS[track], "Methods", "Seeds", *best]
     largest = {}
     for slug, parts in boards.items():
@@ -128,12 +130,14 @@ def _overall(boards: Mapping[str, Section], primary: Column) -> str:
     every = dict.fromkeys(name for part in rows.values() for name in sorted(part))
     methods = [n for n in every if any(n in part and part[n].done for part in rows.values())]
     ranks, over = mean_ranks(boards, methods, primary)
+    others = [column(key) for key in next(iter(boards.values())).view.ranks_too]
+    too = {c: found for c in others if (found := mean_ranks(boards, methods, c)[0])}
     best = {slug: part.best(primary) for slug, part in boards.items()}
-    lines = [["Method", *boards, "Mean rank"]]
+    lines = [["Method", *boards, "Mean rank", *(f"Mean rank by {c.words}" for c in too)]]
     for name in sorted(methods, key=lambda n: (ranks.get(n, math.inf), n)):
         cells = [_cell(part.get(name), primary, best[slug]) for slug, part in rows.items()]
         rank = f"{ranks[name]:.1f}" if ranks else "n/a"
-        lines.append([code(name), *cells, rank])
+        lines.append([code(name), *cells, rank, *(f"{found[name]:.1f}" for found in too.values())])
     on = f"the {over} board{'s' if over != 1 else ''}" if over else "no board: there is none"
     notes = [
         f"Mean {primary.words} in %, of each board's largest table; the best of a board is "
@@ -177,14 +181,16 @@ def _size(section: Section) -> list[str]:
 def _summary(section: Section) -> list[str]:
     """Cells of a board: its data, methods, seeds, the leaders."""
     if section.example is None:
-        return [*_size(section), f"{len(section.rows)}, all failed"] + ["n/a"] * 3
+        return [*_size(section), f"{len(section.rows)}, all failed"] + ["n/a"] * (
+            2 + len(section.view.ranking)
+        )
     failed = sum(bool(row.failed) for row in section.rows)
     cells = [
         *_size(section),
         f"{len(section.rows)}" + (f", ✗ {failed}" if failed else ""),
         str(len(section.seeds)),
     ]
-    for key in (section.view.primary, section.view.second):
+    for key in (*section.view.ranking, section.view.second):
         stats = [(row, row.stat(column(key))) for row in section.rows if row.complete]
         known = [(s.mean, row, s) for row, s in stats if s]
         first = max(known, key=lambda entry: entry[0], default=None)

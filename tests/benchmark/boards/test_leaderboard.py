@@ -148,7 +148,7 @@ def test_a_row_with_fewer_seeds_is_not_ranked(tmp_path):
     assert "**90.0" not in page
     assert "n of m: only n of the table's m seeds were run" in page
     front = (tmp_path / "README.md").read_text()
-    assert rows(front, "| Board")[1][-2] == "41.0 ± 1.0 `a`"
+    assert rows(front, "| Board")[1][-3] == "41.0 ± 1.0 `a`"
     assert rows(front, "## Overall")[-1] == ["`lucky`", "90.0 (1 of 3)", "n/a"]
     with (tmp_path / "fake@natural.csv").open() as file:
         assert [line["rank"] for line in csv.DictReader(file)] == ["1", "2", ""]

@@ -249,7 +249,7 @@ def test_tracks_never_share_a_table(tmp_path):
     slugs = ["fake@natural", FEW.data, ONE.data, ACTIVE.data]
     for part, mine in zip(parts, slugs, strict=False):
         assert re.findall(r"\]\((\S+)\.md\)", part) == [mine]
-        assert rows(part, "### Overall")[0] == ["Method", mine, "Mean rank"]
+        assert rows(part, "### Overall")[0][:3] == ["Method", mine, "Mean rank"]
     assert parts[4].count("**Few-shot**") == parts[4].count("**Active**") == 1
     for name, slug in zip(VIEWS, slugs, strict=True):
         wanted = [c.key for c in COLUMNS if name in c.tracks]
