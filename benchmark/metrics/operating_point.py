@@ -28,7 +28,7 @@ BLOCK = 50  # draws at a time, to keep memory small
 def fitted(validation: Predictions, ridge: float = RIDGE) -> Floats:
     """[1 + K] scale and offsets.
 
-    A class without validation images keeps the mean offset of the others.
+    The offsets sum to 0, as the ridge is the same for all; a class without validation images has 0.
     """
     z, own = _logits(validation), _present(validation)
     weight = _balanced(np.ones((1, len(z))), validation.target, own)[0]
@@ -104,7 +104,7 @@ def _start(classes: int) -> Floats:
 
 def _whole(point: Floats, own: NDArray[np.int64], classes: int) -> Floats:
     """A point of some classes for all."""
-    whole = np.full(1 + classes, point[1:].mean())
+    whole = np.zeros(1 + classes)
     whole[0], whole[1 + own] = point[0], point[1:]
     return whole
 
