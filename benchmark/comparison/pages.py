@@ -46,7 +46,8 @@ def table(one: Comparison, alike: float | None = None) -> Table:
     )
     sure = ["doubt %"] if alike is None else ["lower %", "alike %", "higher %"]
     for head in ["%", "this", "that", "differ by", "95 % interval", *sure]:
-        shown.add_column(head, no_wrap=True, justify="left" if head == "%" else "right")
+        first = head == "%"  # the only one that may take two lines
+        shown.add_column(head, no_wrap=not first, justify="left" if first else "right")
     for line in one.metrics:
         shown.add_row(line.label, *_values(line, alike))
     shown.add_section()
