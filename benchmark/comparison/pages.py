@@ -22,7 +22,6 @@ HOW = (
     "that order a board, by Holm's correction over all of these that are shown."
 )
 COLOURS = {"higher": "#1b7837", "lower": "#b2182b", "cannot tell": "0.45"}
-POINTS = 100  # of a share
 
 
 def table(one: Comparison, alike: float | None = None) -> Table:
@@ -139,7 +138,7 @@ def _ends(line: Difference) -> tuple[float, float]:
 
 def _by(one: Comparison, metric: str) -> str:
     line = one.by(metric)
-    return f"{one.data} {POINTS * line.estimate.value:+.1f} ({_interval(line)})"
+    return f"{one.data} {line.scale * line.estimate.value:+.1f} ({_interval(line)})"
 
 
 def _values(line: Difference, alike: float | None) -> list[str]:

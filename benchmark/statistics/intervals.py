@@ -26,11 +26,6 @@ class Interval:
     low: float
     high: float
 
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether a difference has a sign that the interval agrees with."""
-        return self.low > 0 or self.high < 0
-
 
 def group_weights(
     target: NDArray[np.int64], group: NDArray[np.str_], replicates: int, seed: int
