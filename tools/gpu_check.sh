@@ -4,13 +4,14 @@
 #   tools/gpu_check.sh           on the machine: results into $OUT/gpu.json (default .gpu/out), each as it comes
 #   tools/gpu_check.sh --tiny    anywhere: the same in small, seconds a part
 #   tools/gpu_check.sh --parts tests,learning --seconds 300    some parts, another length
+#   tools/gpu_check.sh --medtail bench SUITE ...               a command of medtail in that environment
 # PYTHON names the interpreter; WORK the folder for links, caches and runs (default: a new one).
 set -euo pipefail
 started=$(date +%s)
 cd "$(dirname "$0")/.."
 root=$PWD
 PYTHON=${PYTHON:-python3}
-WHEELS='pydantic|pydantic_core|annotated-types|typing-inspection|typing_extensions|albumentations|albucore|stringzilla|simsimd|ImageHash|rich'
+WHEELS='pydantic|pydantic_core|annotated-types|typing-inspection|typing_extensions|albumentations|albucore|stringzilla|simsimd|ImageHash|rich|pebble'
 LIMIT_MB=60
 
 pack() {
@@ -49,5 +50,6 @@ OUT=${OUT:-$root/.gpu/out}
 mkdir -p "$OUT"
 OUT=$(cd "$OUT" && pwd)
 commit=$(cat .gpu/commit 2>/dev/null || true)
+if [ "${1:-}" = --medtail ]; then cd "$OUT" && exec "$PYTHON" -m medtail "${@:2}"; fi
 cd "$work/links"
 exec "$PYTHON" "$root/tools/gpu_check/check.py" --out "$OUT" --work "$work" --started "$started" --commit "$commit" "$@"

@@ -1,6 +1,7 @@
 """The command that runs a suite: ``medtail bench``."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,10 +27,19 @@ def bench(
     seed: SeedFilter = "",
     settings: Settings = [],  # noqa: B006 (typer reads the default)
     launcher: Annotated[
-        str, typer.Option(help="inline, ray, or auto: ray for several cells.")
+        str,
+        typer.Option(
+            help="inline (one cell after the other, here), processes (this machine's cores and "
+            "GPUs), ray (a cluster, too), or auto: processes for several cells."
+        ),
     ] = "auto",
     workers: Annotated[int, typer.Option(help="Cells at a time; 0 for one per core.", min=0)] = 0,
-    cells_per_gpu: Annotated[int, typer.Option(help="Small cells that share a GPU.", min=1)] = 4,
+    cells_per_gpu: Annotated[
+        int,
+        typer.Option(
+            help="Small cells that share a GPU.", min=0, show_default="as many as fit, by a trial"
+        ),
+    ] = 0,
     ray_address: Annotated[
         str, typer.Option(help="A running Ray cluster; empty for this machine.")
     ] = "",
@@ -61,16 +71,15 @@ def bench(
     A second call does only what is missing, or was of other data or another method's code. What is
     published counts as done. Ctrl-C loses at most the cells that are running.
     """
-    from ..execution import driver, estimate, preflight, renewal, surroundings
-    from ..execution.launch import inline, ray
+    from ..execution import driver, estimate, packing, preflight, renewal, surroundings
+    from ..execution.launch import check, choose
     from ..execution.store import Store
     from ..execution.tracking import mode_of
     from ..grid.files import load
     from ..grid.suite import select
     from ..networks.keeping import KEEP
 
-    if launcher not in ("auto", "inline", "ray"):
-        raise MedtailError(f"--launcher {launcher}: write auto, inline or ray")
+    check(launcher, ray_address)
     mode = mode_of(wandb)
     if keep not in KEEP:
         raise MedtailError(f"--keep {keep}: write {', '.join(KEEP)}")
@@ -90,16 +99,15 @@ def bench(
     if dry_run:
         estimate.show(cells, missing, workers, console)
         return
-    many = len(missing) > 1 or bool(ray_address)
-    several = launcher == "ray" or (launcher == "auto" and many)
-    start = ray.launcher(workers, cells_per_gpu, ray_address) if several else inline.launch
+    start = choose(launcher, len(missing), workers, ray_address)
     for line in (surroundings.shorten_temporary_folder(), surroundings.of_a_sweep()):
         if line and missing:
             console.print(line)
     with store.owned():
-        preflight.check(missing, console, devices)
+        step_mib = preflight.check(missing, console, devices)
+        launch = partial(start, cells_per_gpu=cells_per_gpu or packing.cells_per_gpu(step_mib))
         try:
-            failures = driver.run_missing(missing, store, start, devices, mode, console, keep)
+            failures = driver.run_missing(missing, store, launch, devices, mode, console, keep)
         except KeyboardInterrupt:
             over = f"{sum(store.done(cell) for cell in cells)} of {len(cells)} cells"
             console.print(f"interrupted: {over} are done and kept; the same command does the rest")

@@ -45,8 +45,11 @@ def _spec(terms: Terms) -> DataSpec:
         return DataSpec(terms.data, ("", ""), (1, 1), terms.image_size, track=track(terms.data))
 
 
-def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> None:
+def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> float:
     """Prepare every dataset and build every method once; print the training counts.
+
+    Returns:
+        GPU memory of the largest training step, MiB; 0 where there is no GPU.
 
     Raises:
         MedtailError: wrong data, an unknown backbone, optimiser or parameter, a budget too small
@@ -64,6 +67,7 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> None:
             _choosable(terms, data, console)
     tried: set[tuple[object, ...]] = set()
     crowded: set[str] = set()
+    memory = 0.0
     for cell in {(c.row, c.terms): c for c in cells}.values():
         data, terms = prepared(cell.terms), cell.terms
         if data.spec.track == "one_class" and cell.terms.selection != "last":
@@ -81,10 +85,11 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> None:
         budget = terms.budget
         step = (terms.backbone, data.image_size, data.in_channels, budget.precision)
         if (*step, budget.batch_size) not in tried:
-            try_step(method, terms)
+            memory = max(memory, try_step(method, terms))
         tried.add((*step, budget.batch_size))
     for line in sorted(crowded):
         console.print(line, markup=False, highlight=False)
+    return memory
 
 
 def _crowded(cell: Cell, method: Method, data: ImageDataModule, devices: int) -> set[str]:

@@ -9,8 +9,11 @@ from ..grid.cell import Precision, Terms
 from .estimate import computing
 
 
-def try_step(method: Method, terms: Terms) -> None:
+def try_step(method: Method, terms: Terms) -> float:
     """Take a training step with the backbone of a method that is not needed any more.
+
+    Returns:
+        GPU memory that the step of a whole batch took, MiB; 0 where there is no GPU.
 
     Raises:
         MedtailError: it cannot be trained on such images, or not in this precision.
@@ -18,7 +21,7 @@ def try_step(method: Method, terms: Terms) -> None:
     precision = terms.budget.precision
     reason = _failure(method, terms.budget.batch_size, precision)
     if not reason:
-        return
+        return torch.cuda.max_memory_reserved() / 2**20 if torch.cuda.is_available() else 0.0
     text = f"backbone '{terms.backbone}' cannot be trained in {precision} ({reason}): "
     exact: Precision = "32-true"
     if precision != exact and not _failure(method, terms.budget.batch_size, exact):
@@ -28,10 +31,12 @@ def try_step(method: Method, terms: Terms) -> None:
 
 def _failure(method: Method, batch_size: int, precision: Precision) -> str:
     """Why a step of a network fails; empty where it does not."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    on_gpu = torch.cuda.is_available()
+    device = "cuda" if on_gpu else "cpu"
     spec = method.spec
     weights = [p for p in method.train().to(device).parameters() if p.requires_grad]
-    image = torch.zeros(min(2, batch_size), spec.in_channels, *spec.image_size)
+    images = batch_size if on_gpu else min(2, batch_size)  # a GPU's memory is measured, too
+    image = torch.zeros(images, spec.in_channels, *spec.image_size)
     try:
         with computing(precision):
             features = method.features(image.to(device))

@@ -161,7 +161,7 @@ def run(job: Job) -> Outcome:
     try:
         tell("preparing")
         return _run(job, time.perf_counter(), tell)
-    except Exception as error:  # every failure of a method is recorded, whatever it is
+    except (Exception, SystemExit) as error:  # every failure of a method, whatever it is
         return failed(job.cell, error)
     finally:
         job.progress.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from ..job import Job, Outcome
 from ..worker import run
 
 
-def launch(jobs: Sequence[Job]) -> Iterator[Outcome]:
-    """Run ``jobs`` in order."""
+def launch(jobs: Sequence[Job], *, cells_per_gpu: int = 1) -> Iterator[Outcome]:
+    """Run ``jobs`` in order; nothing shares a GPU."""
     for job in jobs:
         yield run(job)

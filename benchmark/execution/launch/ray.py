@@ -7,19 +7,20 @@ from functools import partial
 from medtail.datamodules.core.errors import MedtailError
 
 from ..job import Job, Outcome
+from ..packing import cores
 from ..surroundings import check_cluster
 from ..worker import failed, run, worker_environment
 
 
 def launch(
-    jobs: Sequence[Job], workers: int = 0, cells_per_gpu: int = 4, address: str = ""
+    jobs: Sequence[Job], *, cells_per_gpu: int = 1, workers: int = 0, address: str = ""
 ) -> Iterator[Outcome]:
     """Run ``jobs`` as Ray tasks; Ray keeps the worker processes from one cell to the next.
 
     Args:
         jobs: to run.
-        workers: cells at a time; 0 for as many as there are cores (or places on the GPUs).
         cells_per_gpu: small cells that share a GPU; a cell of several devices has its own.
+        workers: cells at a time; 0 for as many as there are cores (or places on the GPUs).
         address: of a running Ray cluster; it must see the same folders. Empty starts Ray here.
 
     Raises:
@@ -29,7 +30,7 @@ def launch(
     import ray
 
     environment = {"env_vars": worker_environment()}
-    local = workers or len(os.sched_getaffinity(0))
+    local = workers or cores()
     here = {
         "num_cpus": max([local, *(job.devices for job in jobs)]),
         "include_dashboard": False,
@@ -48,15 +49,15 @@ def launch(
         resources = ray.cluster_resources()
         gpus = int(resources.get("GPU", 0))
         most = max(job.devices for job in jobs)
-        cores = int(resources.get("CPU", 1)) if address else os.cpu_count() or 1
-        if most > (gpus or cores):
-            there = f"{gpus} GPUs" if gpus else f"{cores} cores"
+        places = int(resources.get("CPU", 1)) if address else os.cpu_count() or 1
+        if most > (gpus or places):
+            there = f"{gpus} GPUs" if gpus else f"{places} cores"
             raise MedtailError(f"--devices {most}: there are {there}")
 
         def remote(job: Job) -> ray.ObjectRef:
             share = (job.devices if job.devices > 1 else 1 / cells_per_gpu) if gpus else 0
-            places = 1 if gpus else job.devices
-            task = ray.remote(run).options(num_cpus=places, num_gpus=share, max_retries=1)
+            of_cores = 1 if gpus else job.devices
+            task = ray.remote(run).options(num_cpus=of_cores, num_gpus=share, max_retries=1)
             return task.remote(job)
 
         pending = {remote(job): job for job in jobs}
@@ -73,8 +74,8 @@ def launch(
         ray.shutdown()
 
 
-def launcher(workers: int, cells_per_gpu: int = 4, address: str = "") -> partial[Iterator[Outcome]]:
+def launcher(workers: int, address: str = "") -> partial[Iterator[Outcome]]:
     """``launch`` with its settings; ``MedtailError`` where no cluster answers at the address."""
     if address:
         check_cluster(address)
-    return partial(launch, workers=workers, cells_per_gpu=cells_per_gpu, address=address)
+    return partial(launch, workers=workers, address=address)

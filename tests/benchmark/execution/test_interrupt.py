@@ -24,7 +24,7 @@ def test_an_interrupt_keeps_what_is_done(store):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["inline", "ray"])
+@pytest.mark.parametrize("launcher", ["inline", "processes", "ray"])
 def test_ctrl_c_ends_with_130_and_keeps_what_is_done(tmp_path, launcher):
     suite = tmp_path / "long.yaml"
     suite.write_text(

@@ -109,7 +109,7 @@ def test_a_cluster_that_never_answers_is_given_up(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["ray", "inline"])
+@pytest.mark.parametrize("launcher", ["ray", "processes", "inline"])
 def test_a_bench_in_odd_surroundings(launcher, tmp_path):
     """ASCII, 40 columns, no home, a long TMPDIR, a sweep's variables: lines, and a result."""
     long = tmp_path / ("y" * 110)

@@ -1,0 +1,26 @@
+"""How many cells a machine runs side by side."""
+
+import os
+
+import torch
+
+RESERVE_MIB = 800  # of a GPU for each process: CUDA's own context and cuDNN's plans
+MARGIN = 2.0  # over one measured step: second views, auxiliary networks, the allocator's holes
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cells_per_gpu(step_mib: float) -> int:
+    """As many as a GPU's free memory holds, and no more than it has cores; 1 without a GPU.
+
+    Args:
+        step_mib: GPU memory of one measured training step, MiB.
+    """
+    if not torch.cuda.is_available():
+        return 1
+    free = torch.cuda.mem_get_info()[0] / 2**20
+    room = int(free / (RESERVE_MIB + MARGIN * step_mib))
+    return max(1, min(room, cores() // torch.cuda.device_count()))
