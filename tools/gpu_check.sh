@@ -16,6 +16,7 @@ LIMIT_MB=60
 
 pack() {
     local data=${MEDTAIL_DATA:?name the folder that holds ham10000/}
+    rm -rf .gpu/data
     mkdir -p .gpu/data/ham10000 .gpu/wheels
     cp -f "$data"/ham10000/HAM10000_metadata.csv .gpu/data/ham10000/
     $PYTHON -m medtail data prepare isic2018 --to .gpu/data
