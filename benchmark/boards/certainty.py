@@ -22,7 +22,12 @@ def sure(section: Section, standing: Standing) -> str:
     """How the intervals came about, and what difference the table could tell."""
     if not standing.rows:
         return ""
-    if section.track == "active":
+    if section.resplit:
+        how = (
+            f"The 95 % interval of a row is Student's t with the variance {SEEDS}, of which each "
+            f"has its own split: see above. {RANK}"
+        )
+    elif section.track == "active":
         how = (
             f"The 95 % interval of a row is Student's t with the variance {SEEDS}: other first "
             f"labels and trainings, the same test images. {RANK}"

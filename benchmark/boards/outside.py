@@ -17,7 +17,7 @@ from ..evidence.outside import Given, Submitted
 from ..evidence.predictions import Predictions
 from ..evidence.record import Record
 from ..grid.cell import Cell
-from ..metrics import long_tail, one_class
+from ..metrics.rescoring import rescored
 from ..statistics.intervals import Floats
 from .columns import column
 from .formatting import SAID, SUBMITTED, code
@@ -117,7 +117,9 @@ def _fits(section: Section, truth: Predictions, entry: Submitted) -> bool:
 
 
 def _truth(section: Section, stored: Stored) -> Predictions | None:
-    """The samples that a table was scored on, as far as its predictions are there."""
+    """The samples that a table was scored on, where they are one set and its predictions there."""
+    if section.resplit:
+        return None
     return next((stored[r.cell_id] for r in section.records if r.cell_id in stored), None)
 
 
@@ -169,22 +171,7 @@ def _record(
         "scored_names": example.scored_names,
         "support": example.support,
     }
-    return Record(**facts, **_metrics(section, example, scores))
-
-
-def _metrics(section: Section, example: Record, scores: Predictions) -> dict[str, object]:
-    if section.track == "one_class":
-        source = scores.source_class
-        assert source is not None  # a one-class test has them
-        given = len(np.unique(source[scores.target == 0]))
-        names: Sequence[str] = [""] * (given + len(example.scored_names))
-        return {"metrics": one_class.score(scores, None, names)}
-    ordinal = example.metrics.get("quadratic_kappa") is not None
-    counts = example.class_counts
-    return {
-        "metrics": long_tail.score(scores, None, counts, ordinal),
-        "balanced": long_tail.score(scores, None, counts, ordinal, "balanced"),
-    }
+    return Record(**facts, **rescored(example, scores))
 
 
 def place_of(section: Section, standing: Standing, row: Row) -> Place | None:

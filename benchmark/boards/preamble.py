@@ -11,6 +11,7 @@ from medtail.datamodules.core.splitting import plans, regimes
 from ..evidence.record import Record
 from ..grid.cell import Budget, Channels, Terms
 from ..metrics.long_tail import group_cuts
+from . import replication
 from .columns import column, track
 from .formatting import plain
 from .section import Section
@@ -57,6 +58,7 @@ def describe(terms: Terms) -> list[str]:
                 f"{terms.backbone} {'pretrained' if terms.pretrained else 'from scratch'}",
                 f"{budget.epochs} epochs x batch {budget.batch_size}{each}",
                 *(["last batch kept"] if budget.last_batch == "keep" else []),
+                *replication.words(terms),
                 *special.get(track(terms.data), []),
             ]
         ),
@@ -94,7 +96,8 @@ def facts(section: Section) -> str:
     source = record.provenance.source if record.provenance else ""
     first, *rest = FACTS[section.track](section, record)
     origin = [f"Images from: {inert(source)}."] if source else []
-    return "\n".join(f"- {fact}" for fact in [first, *origin, *rest, PLUS_MINUS] if fact)
+    told = [first, *origin, *rest, *replication.known(section), PLUS_MINUS]
+    return "\n".join(f"- {fact}" for fact in told if fact)
 
 
 def _seeds(section: Section) -> str:

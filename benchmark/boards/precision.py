@@ -56,7 +56,8 @@ class Precision:
 
     def __init__(self, section: Section, drawn: Mapping[str, Drawn]) -> None:
         self._drawn = drawn
-        self._alone = section.track == "active"  # of seeds: the draws say nothing
+        self._alone = section.track == "active" or section.resplit  # of seeds: draws say nothing
+        self._shared = _shared_share(section)
         self._rows = {row.name: row for row in (*section.rows, *section.outside) if row.done}
         self._known: dict[tuple[str, Key], Spread] = {}
 
@@ -97,10 +98,15 @@ class Precision:
         return combined(mean, samples, training)
 
     def _training(self, kind: str, names: tuple[str, ...], key: Key, seeds: int) -> Variance:
-        """Of a mean over so many seeds."""
+        """Of a mean over so many seeds.
+
+        Seeds with splits of their own share images: what they have in common does not fall with
+        their number (Nadeau and Bengio 2003, https://doi.org/10.1023/A:1024068626366, eq. 9).
+        """
         found = self._spread(kind, key)
         names = names if names in found.variance else names[::-1]
-        return Variance(found.variance[names] / seeds, found.freedom[names])
+        variance = found.variance[names]
+        return Variance(variance / seeds + variance * self._shared, found.freedom[names])
 
     def _of(self, name: str, key: Key) -> Floats | None:
         """[S, 1 + R] values of a row; None where one is undefined."""
@@ -146,6 +152,14 @@ class Precision:
             for record in row.done:
                 found[place, self._every_seed.index(record.cell.seed)] = _entry(record, key)
         return found
+
+
+def _shared_share(section: Section) -> float:
+    """Tested images over the others, where seeds have splits of their own; else 0."""
+    content = section.example.content if section.example else None
+    if not section.resplit or content is None:
+        return 0.0
+    return content.test_share / (1 - content.test_share)
 
 
 def _over_samples(values: Floats, units: tuple[int, ...]) -> Variance:

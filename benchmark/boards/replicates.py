@@ -4,7 +4,7 @@ All rows of a table are scored on the same draws, so that replicates of two rows
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -19,7 +19,6 @@ from ..metrics.few_shot import episode_aucs
 from ..metrics.one_class import log_odds
 from ..statistics import intervals
 from ..statistics.intervals import REPLICATES, Floats
-from .columns import VIEWS
 from .row import Row
 from .section import Section
 
@@ -59,6 +58,8 @@ def replicates(section: Section, stored: Stored, held: Stored = NONE) -> dict[st
         stored: predictions of the test by cell id.
         held: those of validation, where a row has them.
     """
+    if section.resplit:
+        return _recorded(section, section.class_metrics)
     if section.track == "long_tail":
         return _long_tail(section, stored, held)
     return OF_TRACK[section.track](section, stored)
@@ -182,16 +183,24 @@ def _sources(given: Predictions) -> NDArray[np.int64]:
 
 
 def _active(section: Section, stored: Stored) -> dict[str, Drawn]:
-    """Values of the records: only the last round's predictions are kept, so seeds alone vary."""
+    """Of the last round alone predictions are kept, so that seeds alone vary."""
+    return _recorded(section, ["recall"])
+
+
+def _recorded(section: Section, classes: Sequence[str]) -> dict[str, Drawn]:
+    """Values of the records, where seeds alone vary: of each row, and of each class."""
     found = {}
+    view = section.view
     for row in section.rows:
-        names = [c.name for c in section.columns(VIEWS["active"].page) if row.stat(c)]
+        wanted = section.columns((*view.page, *view.ranking))
+        names = [c.name for c in wanted if c.source == "metrics" and row.stat(c)]
         values = {n: np.array([float(str(r.metrics[n])) for r in row.done]) for n in names}
-        recall = [r.metrics["recall"] for r in row.done]
-        if values and all(isinstance(seed, list) for seed in recall):
-            values["recall"] = np.array(recall, dtype=np.float64)
-            drawn = {n: v[:, None] for n, v in values.items()}
-            found[row.name] = Drawn(drawn, ())
+        for name in classes:
+            each = [r.metrics.get(name) for r in row.done]
+            if values and all(isinstance(seed, list) for seed in each):
+                values[name] = np.array(each, dtype=np.float64)
+        if values:
+            found[row.name] = Drawn({n: v[:, None] for n, v in values.items()}, ())
     return found
 
 

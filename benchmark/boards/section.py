@@ -71,6 +71,13 @@ class Section:
         return VIEWS[self.track]
 
     @property
+    def resplit(self) -> bool:
+        """Whether seeds are tested on splits of their own."""
+        if self.terms.draws == 1 or self.terms.folds:
+            return False
+        return len({r.provenance.split_digest for r in self.records if r.provenance}) > 1
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the classes that per-class metrics are about."""
         record = self.example
@@ -132,6 +139,7 @@ def sections(records: Sequence[Record]) -> list[Section]:
     """
     parts: dict[str, list[Record]] = defaultdict(list)
     home: dict[str, str] = {}
+    records = _rows_alone(records)
     for record in (r for r in records if r.status == "ok"):
         parts[_comparable(record)].append(record)
     for key, part in sorted(parts.items(), key=lambda kv: (-len(kv[1]), kv[0])):
@@ -140,6 +148,19 @@ def sections(records: Sequence[Record]) -> list[Section]:
         parts[home.get(_terms(record), _terms(record))].append(record)
     made = [(-len(part), key, _section(part)) for key, part in parts.items()]
     return [section for *_, section in sorted(made, key=lambda m: m[:2])]
+
+
+def _rows_alone(records: Sequence[Record]) -> list[Record]:
+    """Without folds, whose results stand together in one of the seed; failures where none does."""
+
+    def seed(record: Record) -> str:
+        terms = record.cell.terms.table
+        return record.cell.model_copy(update={"terms": terms, "label": ""}).id
+
+    there = {seed(r) for r in records if r.status == "ok" and not r.cell.terms.fold}
+    failed = (r for r in records if r.status == "failed" and r.cell.terms.fold)
+    lost = {key: r for r in failed if (key := seed(r)) not in there}
+    return [*(r for r in records if not r.cell.terms.fold), *lost.values()]
 
 
 def _section(records: list[Record]) -> Section:
@@ -165,7 +186,7 @@ def _section(records: list[Record]) -> Section:
         return (0 if row.complete else 1 if row.done else 2, -value.mean if value else 0, row.name)
 
     example = next((r for r in records if r.status == "ok"), None)
-    return Section(records[0].cell.terms, tuple(sorted(rows, key=place)), example)
+    return Section(records[0].cell.terms.table, tuple(sorted(rows, key=place)), example)
 
 
 def _row_name(cell: Cell, cells: list[Cell]) -> str:
@@ -180,7 +201,7 @@ def _row_name(cell: Cell, cells: list[Cell]) -> str:
 
 
 def _terms(record: Record) -> str:
-    return digest(record.cell.terms.model_dump(mode="json"))
+    return digest(record.cell.terms.table.model_dump(mode="json"))
 
 
 def apart(one: Section, other: Section) -> str:
@@ -201,8 +222,10 @@ def _comparable(record: Record) -> str:
     content, origin = record.content, record.provenance
     files = [origin.split_digest, origin.source] if origin else ["", ""]
     if content:
-        files = [content.data, content.pixels]
-    facts: list[object] = [record.class_names, record.class_counts, record.support]
+        files = [content.samples or content.data, content.pixels]
+    facts: list[object] = [record.class_names]
+    if record.cell.terms.draws == 1:  # which each draw has of its own
+        facts += [record.class_counts, record.support]
     # Absent in the long tail, whose digests stay as they were.
     facts += [f for f in (record.scored_names, record.metrics.get("episode_list")) if f]
     return digest([_terms(record), *facts, *files])

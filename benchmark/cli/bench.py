@@ -130,8 +130,8 @@ def _publish(store: "Store", cells: "list[Cell]", leaderboards: Path) -> None:
     """Write the leaderboards; print their tables in short, and where they are in full."""
     from ..boards import leaderboard
 
-    finished = store.finished(cells)
-    leaderboard.publish(leaderboards, finished)
+    finished, held = store.evidence(cells)
+    leaderboard.publish(leaderboards, finished, held)
     leaderboard.render(leaderboards)
     records = [record for record, _ in finished]
     for name in sorted({cell.terms.data for cell in cells}):

@@ -43,8 +43,7 @@ def publish(
     known = published.Published(to)
     old = {cell.id: known.record(cell) for cell in done}
     new = {cell.id: record for cell in done if (record := store.read(cell))}
-    validation = {c.id: found for c in done if (found := store.validation(c))}
-    published.publish(to, [(new[c.id], store.predictions(c)) for c in done], validation)
+    published.publish(to, *store.evidence(done))
     same = sum(old[i] == record for i, record in new.items())
     replaced = sum(r is not None for r in old.values()) - same
     console.print(

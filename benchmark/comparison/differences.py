@@ -156,9 +156,8 @@ def compare(
                 drawn = _drawn(root, name, table, [rows[new], *rivals], stored() | given, held)
                 found += [_pair(name, table, drawn, rows[new], rival) for rival in rivals]
     where = data[0] if len(data) == 1 else f"these {len(data)} boards"
-    for name in (new, *bases):
-        if name not in known:
-            raise unknown(f"method on {where}", name, known)
+    for name in (n for n in (new, *bases) if n not in known):
+        raise unknown(f"method on {where}", name, known)
     for base in bases:
         if base not in {c.base for c in found}:
             raise MedtailError(f"{new} and {base} {_never_meet(known[new], new, base)}")
@@ -196,11 +195,12 @@ def _drawn(
 ) -> Precision:
     """What rows of a table vary by, once they are known to be of one test."""
     new, *rivals = rows
-    truths = {
-        row.name: {known[r.cell_id].truth for r in row.done if r.cell_id in known} for row in rows
-    }
+    mine = _truths(new, known)
     for rival in rivals:
-        if len(truths[new.name] | truths[rival.name]) > 1:
+        theirs = _truths(rival, known)
+        seeds = mine.keys() & theirs.keys()
+        whole = len({*mine.values(), *theirs.values()}) == 1
+        if not (all(mine[s] == theirs[s] for s in seeds) if table.resplit else whole):
             raise MedtailError(
                 f"{data}: {new.name} and {rival.name} were scored on other ids or targets: run or "
                 "score one of them again on the data of the other"
@@ -209,6 +209,11 @@ def _drawn(
     if missing := [row.name for row in rows if row.name not in drawn]:
         raise MedtailError(f"{data}: the predictions of {missing[0]} are not in {root}/predictions")
     return Precision(table, drawn)
+
+
+def _truths(row: Row, known: Mapping[str, Predictions]) -> dict[int, str]:
+    """What each seed was asked."""
+    return {r.cell.seed: known[r.cell_id].truth for r in row.done if r.cell_id in known}
 
 
 def _pair(data: str, table: Section, known: Precision, new: Row, base: Row) -> Comparison:

@@ -95,6 +95,9 @@ class Content(Frozen):
         method: digest of the method's own code, see ``medtail.benchmark.tracks.code``.
         shared: digest of the code that all methods share.
         recipe: how the pixels were made, in words.
+        samples: of a cell with a draw of its own: digest of ids, labels and groups, whatever their
+            split; else empty.
+        test_share: of the same: the share of the images that are tested; else 0.
     """
 
     data: str
@@ -102,6 +105,8 @@ class Content(Frozen):
     method: str
     shared: str
     recipe: str
+    samples: str = ""
+    test_share: float = 0.0
 
 
 class Provenance(Frozen):

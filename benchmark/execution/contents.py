@@ -1,6 +1,7 @@
 """What a result would be computed from here and now, and whether a kept one still is."""
 
 from functools import cache
+from typing import Any
 
 from medtail import datamodules
 from medtail.datamodules.core.content import Content as DataContent
@@ -13,12 +14,15 @@ from ..tracks import code
 
 def of(cell: Cell, data: DataContent) -> Content:
     """The content of a cell on some data."""
+    several = cell.terms.draws > 1
+    drawn: Any = {"samples": data.samples, "test_share": data.test_share} if several else {}
     return Content(
         data=data.data,
         pixels=data.pixels,
         method=code.method_digest(cell.method, cell.params),
         shared=code.shared_digest(),
         recipe=data.recipe,
+        **drawn,
     )
 
 

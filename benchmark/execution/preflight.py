@@ -62,13 +62,13 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> float:
         data = prepared(terms)
         pairs = zip(data.spec.class_names, data.spec.class_counts, strict=True)
         counts = ", ".join(f"{name} {count}" for name, count in pairs)
-        console.print(f"{terms.data}: train {counts}", markup=False, highlight=False)
+        console.print(f"{terms.name}: train {counts}", markup=False, highlight=False)
         if data.spec.track != "one_class":
             _choosable(terms, data, console)
     tried: set[tuple[object, ...]] = set()
     crowded: set[str] = set()
     memory = 0.0
-    for cell in {(c.row, c.terms): c for c in cells}.values():
+    for cell in {(c.row, c.terms.table): c for c in cells}.values():
         data, terms = prepared(cell.terms), cell.terms
         if data.spec.track == "one_class" and cell.terms.selection != "last":
             raise MedtailError(
@@ -114,7 +114,7 @@ def _choosable(terms: Terms, data: ImageDataModule, console: Console) -> None:
     present = np.unique(data.target[data.rows("val")])
     if terms.selection == "last" or len(present) > 1 or data.spec.track == "few_shot":
         return
-    alone = f"{terms.data}: the validation split has images of one class only"
+    alone = f"{terms.name}: the validation split has images of one class only"
     if terms.selection == "best_macro_auc":
         raise MedtailError(
             f"{alone}, of which there is no AUC: write `selection: last`, or mend the split"

@@ -15,6 +15,8 @@ from ..evidence.published import VALIDATION, Published
 from ..evidence.record import Record
 from ..grid.cell import Cell
 from ..networks import keeping
+from ..tracks import folds
+from ..tracks.folds import Result
 from . import contents
 from .job import Job, Outcome
 
@@ -108,10 +110,21 @@ class Store:
         number = sum(1 for _ in aside.glob(f"{folder.name}-*"))
         folder.rename(aside / f"{folder.name}-{number}")
 
-    def finished(self, cells: Sequence[Cell]) -> list[tuple[Record, Predictions | None]]:
+    def finished(self, cells: Sequence[Cell]) -> list[Result]:
         """Records of the cells that failed, or whose result stands, with their predictions."""
         found = [(cell, self.read(cell)) for cell in cells if not self.changed(cell)]
         return [(r, self.predictions(c) if r.status == "ok" else None) for c, r in found if r]
+
+    def evidence(self, cells: Sequence[Cell]) -> tuple[list[Result], dict[str, Predictions]]:
+        """What boards are made from: ``finished``, and folds that are all there as one more result.
+
+        The second are predictions of validation by cell id.
+        """
+        each = self.finished(cells)
+        good = [record.cell for record, _ in each if record.status == "ok"]
+        held = {c.id: found for c in good if (found := self.validation(c))}
+        together, more = folds.pooled(each, held)
+        return each + together, held | more
 
     def handed(self, cell: Cell) -> Path:
         """Where a worker leaves the trained network of a cell."""

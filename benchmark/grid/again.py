@@ -7,7 +7,7 @@ from medtail.datamodules.core.yaml_values import write
 from .cell import Cell, Terms
 
 # What only one track looks at, or few suites change: named where it differs from the default.
-SELDOM = ("normalisation", "test_episodes", "acquire", "rounds")
+SELDOM = ("normalisation", "draws", "folds", "validation", "test_episodes", "acquire", "rounds")
 SELDOM_OF_BUDGET = ("last_batch", "schedule", "milestones", "gamma")
 
 
@@ -18,7 +18,7 @@ def suite_text(cells: Sequence[Cell]) -> str:
         cells: of a method with its parameters on the terms of a table; at least one.
     """
     cell = cells[0]
-    terms = cell.terms.model_dump(mode="json")
+    terms = cell.terms.model_dump(mode="json", exclude={"draw", "fold"})
     usual = Terms(data=cell.terms.data).model_dump(mode="json")
     for known, given, names in (
         (usual, terms, SELDOM),

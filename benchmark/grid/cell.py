@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -16,11 +16,18 @@ from pydantic import (
 )
 
 from medtail.datamodules.core.arguments import wrong_constants
-from medtail.datamodules.core.contract import Augmentation, Constants, LastBatch, Normalisation
+from medtail.datamodules.core.contract import (
+    Augmentation,
+    Constants,
+    LastBatch,
+    Normalisation,
+    Validation,
+)
 from medtail.methods.core.stages import Schedule
 
 Selection = Literal["best_balanced_accuracy", "best_macro_auc", "last"]
 Precision = Literal["64-true", "32-true", "bf16-mixed", "16-mixed"]
+Folds = Annotated[int, Field(ge=0)]
 
 
 class Frozen(BaseModel):
@@ -148,6 +155,12 @@ class Terms(Frozen):
         pretrained: whether timm's weights are the start.
         budget: epochs and optimiser.
         selection: which epoch of every stage is kept, by validation, or the last.
+        draws: of the split and of the regime's cut: the seeds take them in turn, so that a row's
+            numbers vary by them, too. A split that the data brings stays as it is.
+        draw: which of them a cell is on, from 0; set by the suite.
+        folds: of a cross-validation by groups, whose predictions make one row; 0 for one split.
+        fold: which of them is the test of a cell, from 1; 0 of a whole row; set by the suite.
+        validation: ``whole``, or ``like_train``: cut by the regime as training is.
         test_episodes: few-shot: how many make the test.
         acquire: active: images that are labelled in a round.
         rounds: active: trainings, the first of them on what is labelled at the start.
@@ -163,6 +176,11 @@ class Terms(Frozen):
     pretrained: bool = False
     budget: Budget = Budget()
     selection: Selection = "best_balanced_accuracy"
+    draws: PositiveInt = 1
+    draw: int = Field(0, ge=0)
+    folds: Folds = 0
+    fold: int = Field(0, ge=0)
+    validation: Validation = "whole"
     test_episodes: PositiveInt = 600
     acquire: PositiveInt = 20
     rounds: PositiveInt = 10
@@ -174,6 +192,19 @@ class Terms(Frozen):
         return self
 
     @property
+    def table(self) -> Self:
+        """What all cells of a table share: neither a draw nor a fold of their own."""
+        return self.model_copy(update={"draw": 0, "fold": 0})
+
+    @property
+    def name(self) -> str:
+        """The data, and which draw and fold of it."""
+        more = [f"draw {self.draw + 1}"] * (self.draws > 1) + [f"fold {self.fold}"] * (
+            self.fold > 0
+        )
+        return ", ".join([self.data, *more])
+
+    @property
     def constants(self) -> Normalisation | Constants:
         """The normalisation as data modules take it."""
         given = self.normalisation
@@ -182,7 +213,14 @@ class Terms(Frozen):
     @property
     def arguments(self) -> dict[str, Any]:
         """Every further argument of the data module on this machine."""
-        return self.data_params | self.local
+        drawn: dict[str, Any] = {}
+        if self.draw:
+            drawn["split_seed"] = self.data_params.get("split_seed", 0) + self.draw
+        if self.fold:
+            drawn |= {"folds": self.folds, "fold": self.fold}
+        if self.validation != "whole":
+            drawn["validation"] = self.validation
+        return self.data_params | drawn | self.local
 
     def __hash__(self) -> int:
         return hash(digest(self.model_dump(mode="json")))
@@ -219,7 +257,7 @@ class Cell(Frozen):
         return self.label or self.method
 
     def __str__(self) -> str:
-        return f"{self.row} on {self.terms.data}, seed {self.seed}"
+        return f"{self.row} on {self.terms.name}, seed {self.seed}"
 
     def __hash__(self) -> int:
         return hash(self.id)

@@ -8,11 +8,12 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from medtail import datamodules, methods
-from medtail.datamodules.core.contract import Augmentation, Normalisation
+from medtail.datamodules.core.contract import Augmentation, Normalisation, Validation
 from medtail.datamodules.core.errors import MedtailError, unknown
 from medtail.datamodules.core.names import DataName
+from medtail.datamodules.core.splitting.regimes import track
 
-from .cell import Budget, Cell, Channels, Frozen, Selection, Terms
+from .cell import Budget, Cell, Channels, Folds, Frozen, Selection, Terms
 
 
 class MethodEntry(Frozen):
@@ -49,6 +50,9 @@ class DataEntry(Frozen):
     backbone: str | None = None
     pretrained: bool | None = None
     selection: Selection | None = None
+    draws: PositiveInt | None = None
+    folds: Folds | None = None
+    validation: Validation | None = None
     test_episodes: PositiveInt | None = None
     acquire: PositiveInt | None = None
     rounds: PositiveInt | None = None
@@ -66,7 +70,12 @@ class DataEntry(Frozen):
 
 # What a table may have of its own, besides its budget.
 TERMS = tuple(f for f in DataEntry.model_fields if f in Terms.model_fields and f != "budget")
+NO_FOLDS = {
+    "few_shot": "its test has the rare images of all splits already",
+    "active": "its rounds are scored one by one, which no pooled row can be",
+}
 TERM = "write it beside params, or for the whole suite"
+HOW = {"batch_size": "write it into its budget", "fold": "write folds beside params"}
 
 
 def _wrong(text: str, *place: str | int) -> PydanticCustomError:
@@ -112,6 +121,9 @@ class Suite(Frozen):
     pretrained: bool = False
     budget: Budget = Budget()
     selection: Selection = "best_balanced_accuracy"
+    draws: PositiveInt = 1
+    folds: Folds = 0
+    validation: Validation = "whole"
     test_episodes: PositiveInt = 600
     acquire: PositiveInt = 20
     rounds: PositiveInt = 10
@@ -159,8 +171,8 @@ class Suite(Frozen):
         """
         size = self.image_size if isinstance(self.image_size, tuple) else (self.image_size,) * 2
         for entry in self.data:
-            for key in {*TERMS, "batch_size"} & set(entry.params):
-                how = "write it into its budget" if key == "batch_size" else TERM
+            for key in {*TERMS, "batch_size", "fold"} & set(entry.params):
+                how = HOW.get(key, TERM)
                 raise MedtailError(f"{entry.name}: {key} is a term of a table, no argument: {how}")
             datamodules.build(entry.name, size, **entry.params)
         files: dict[Terms, dict[str, Any]] = {}
@@ -182,12 +194,31 @@ class Suite(Frozen):
                     f"{', '.join(map(str, local.values()))}; rename one, or give each its own "
                     "name by 'medtail data add'"
                 )
+            seeds = entry.seeds or self.seeds
+            parts = list(_parts(terms, seeds))
             for method in self.methods_of(entry):
                 params, label = _resolved(method)
-                for seed in entry.seeds or self.seeds:
+                for seed, part in parts:
                     yield Cell(
-                        method=method.name, params=params, label=label, seed=seed, terms=terms
+                        method=method.name, params=params, label=label, seed=seed, terms=part
                     )
+
+
+def _parts(terms: Terms, seeds: tuple[int, ...]) -> Iterator[tuple[int, Terms]]:
+    """Every seed with the draw that is its own, fold after fold."""
+    data, draws, folds = terms.data, terms.draws, terms.folds
+    if len(seeds) % draws:
+        raise MedtailError(
+            f"{data}: draws: {draws} does not divide {len(seeds)} seeds, which take the draws in "
+            "turn: give each draw as many seeds"
+        )
+    kind = track(DataName.parse(data).regime)
+    if folds == 1 or (folds and kind in NO_FOLDS):
+        why = NO_FOLDS[kind] if folds > 1 else "of one fold nothing is left to train on"
+        raise MedtailError(f"{data}: folds: {folds}: {why}: leave folds out")
+    for number, seed in enumerate(seeds):
+        for fold in range(1, folds + 1) if folds else (0,):
+            yield seed, terms.model_copy(update={"draw": number % draws, "fold": fold})
 
 
 def _resolved(entry: MethodEntry) -> tuple[dict[str, Any], str]:

@@ -155,7 +155,7 @@ def module_of(data: str, about: "Description") -> "ImageDataModule":
     """
     name, terms = DataName.parse(data), about.cell.terms
     mine = name.dataset == DataName.parse(terms.data).dataset
-    module = datamodules.build(data, about.spec.image_size, **(terms.data_params if mine else {}))
+    module = datamodules.build(data, about.spec.image_size, **(terms.arguments if mine else {}))
     module.prepare()
     if module.in_channels != about.spec.in_channels:
         raise MedtailError(

@@ -75,8 +75,8 @@ def remove(folder: Path) -> None:
 
 
 def row_of(cell: Cell) -> str:
-    """What cells share that differ in their seed alone."""
-    return cell.model_copy(update={"seed": 0}).id
+    """What cells share that differ in their seed, draw and fold alone."""
+    return cell.model_copy(update={"seed": 0, "terms": cell.terms.table}).id
 
 
 def rank(about: Description) -> tuple[float, int]:

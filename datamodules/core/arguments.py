@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from .contract import Augmentation, Constants, Normalisation
+from .contract import Augmentation, Constants, Normalisation, Validation
 from .errors import MedtailError, unknown
 
 Copies = Literal["refuse", "exclude"]
@@ -64,6 +64,30 @@ def treatment_of_copies(owner: str, value: str) -> Copies:
             found: Copies = known
             return found
     raise MedtailError(f"{owner}: copies={value!r}: write {' or '.join(get_args(Copies))}")
+
+
+def which_fold(owner: str, folds: Any, fold: Any) -> tuple[int, int]:  # noqa: ANN401
+    """(folds, fold), where the one is one of the others; (0, 0) for no cross-validation.
+
+    Raises:
+        MedtailError: one fold alone, or a number that is no fold's.
+    """
+    folds, fold = (whole_number(owner, n, v) for n, v in (("folds", folds), ("fold", fold)))
+    if folds == 1 or not (1 <= fold <= folds or folds == fold == 0):
+        raise MedtailError(
+            f"{owner}: folds={folds}, fold={fold}: give 2 folds or more, and one of them from 1"
+        )
+    return folds, fold
+
+
+def treatment_of_validation(owner: str, value: str) -> Validation:
+    """``value``, where it says what a regime makes of validation; else raises ``MedtailError``."""
+    for known in get_args(Validation):
+        if value == known:
+            found: Validation = known
+            return found
+    choices = " or ".join(get_args(Validation))
+    raise MedtailError(f"{owner}: validation={value!r}: write {choices}")
 
 
 def given_normalisation(owner: str, value: Any) -> Normalisation | Constants:  # noqa: ANN401

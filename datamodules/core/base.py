@@ -13,10 +13,12 @@ from .arguments import (
     given_path,
     height_width,
     treatment_of_copies,
+    treatment_of_validation,
+    which_fold,
     whole_number,
 )
-from .content import Content, data_digest, pixels_digest
-from .contract import Augmentation, Constants, DataSpec, Normalisation
+from .content import Content, data_digest, pixels_digest, samples_digest
+from .contract import Augmentation, Constants, DataSpec, Normalisation, Validation
 from .errors import DataError, unknown
 from .names import DataName
 from .pixels.cache import ImageStore, open_store, store_path
@@ -47,7 +49,10 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         augment: what an augmented training image goes through, see ``transforms.compose``.
         normalisation: ``imagenet``, ``half`` (pixels from -1 to 1), ``dataset`` (mean and standard
             deviation of the training images), or the numbers: (means, deviations) of the channels.
-        split_seed: of the split and the regime's cut.
+        split_seed: of the split, the folds and the regime's cut.
+        folds: of a grouped cross-validation; 0 for one split.
+        fold: which of them is the test, from 1.
+        validation: ``whole``, or ``like_train``: cut by the regime as training is.
         copies: ``refuse`` images that stand in several splits, or ``exclude`` them from train (and
             from val those of test); by default as the dataset says.
         workers: loader processes; 0 reads in the training process. Never changes a number.
@@ -64,6 +69,9 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         augment: Augmentation = "symmetries",
         normalisation: Normalisation | Constants = "imagenet",
         split_seed: int = 0,
+        folds: int = 0,
+        fold: int = 0,
+        validation: Validation = "whole",
         copies: Copies | None = None,
         workers: int = 0,
         batch_size: int = 128,
@@ -79,6 +87,8 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         self.root = given_path(self.name.source, "root", root or data_root())
         self.cache = given_path(self.name.source, "cache", cache or cache_root())
         self.split_seed = whole_number(self.name.source, "split_seed", split_seed)
+        self.folds, self.fold = which_fold(self.name.source, folds, fold)
+        self.validation = treatment_of_validation(self.name.source, validation)
         self.workers = whole_number(self.name.source, "workers", workers)
         if copies is not None:
             self.copies = treatment_of_copies(self.name.source, copies)
@@ -124,7 +134,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         self.table = self.load_table()
         source = self.name.source
         self.table.check(source, self.class_names)
-        self.split = self._split()
+        self.split = splits.split_of(source, self.table, self.split_seed, self.folds, self.fold)
         self.check_files()
         splits.check_split(source, self.table, self.split, self.class_names)
         if not self.leaks_allowed:
@@ -150,6 +160,8 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
             data_digest(self.table, self.class_names, self.split, self.plan),
             pixels_digest(each, (height, width, self.in_channels)),
             self.recipe,
+            samples_digest(self.table, self.class_names),
+            float((self.split == "test").mean()),
         )
 
     @property
@@ -184,16 +196,8 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         table = self.table
         group = table.group if table.group is not None else table.id
         facts = (self.class_names, self.ordinal, table.target, group, self.split, self.split_seed)
-        self.plan = plans.plan(Facts(self.name, *facts, self.rare_names))
+        self.plan = plans.plan(Facts(self.name, *facts, self.rare_names, self.validation))
         self.target, self.kept = self.plan.target, self.plan.train
-
-    def _split(self) -> NDArray[np.str_]:
-        if self.table.split is None:
-            group = self.table.group if self.table.group is not None else self.table.id
-            return splits.group_split(self.table.target, group, self.split_seed)
-        if not (self.table.split == "val").any():
-            return splits.carve_validation(self.table, self.table.split, self.split_seed)
-        return self.table.split
 
     @property
     def spec(self) -> DataSpec:

@@ -24,11 +24,15 @@ class Content:
         data: digest of ids, labels, groups and splits, and of what the regime makes of them.
         pixels: digest of the images as a network sees them, before augmentation.
         recipe: how the pixels were made, in words.
+        samples: digest of ids, labels and groups alone, which draws of a split share.
+        test_share: share of the images that are tested.
     """
 
     data: str
     pixels: str
     recipe: str
+    samples: str = ""
+    test_share: float = 0.0
 
 
 def data_digest(
@@ -42,6 +46,15 @@ def data_digest(
         sha.update("\t".join(map(str, row)).encode() + b"\n")
     for role in ROLES:
         sha.update(f"{role} {getattr(plan, role).tolist()}\n".encode())
+    return sha.hexdigest()[:16]
+
+
+def samples_digest(table: SampleTable, class_names: tuple[str, ...]) -> str:
+    """The same over classes, ids, labels and groups, whatever their split."""
+    sha = hashlib.sha256(json.dumps(class_names, ensure_ascii=False).encode())
+    group = table.group if table.group is not None else table.id
+    for row in zip(table.id, table.target, group, strict=True):
+        sha.update("\t".join(map(str, row)).encode() + b"\n")
     return sha.hexdigest()[:16]
 
 

@@ -12,6 +12,7 @@ SamplerName = Literal["instance", "class_balanced", "square_root", "progressive"
 Track = Literal["long_tail", "few_shot", "one_class", "active"]
 Augmentation = Literal["none", "symmetries", "standard", "contrastive"]
 LastBatch = Literal["drop", "keep"]
+Validation = Literal["whole", "like_train"]
 Normalisation = Literal["imagenet", "half", "dataset"]
 Constants = tuple[tuple[float, ...], tuple[float, ...]]  # means and deviations of the channels
 

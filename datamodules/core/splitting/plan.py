@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contract import EpisodeShape, Track
+from ..contract import EpisodeShape, Track, Validation
 from ..names import DataName
 from . import regimes
 
@@ -26,6 +26,7 @@ class Facts:
         seed: of whatever is drawn.
         rare_names: classes that the dataset's protocol calls rare; empty for those with the fewest
             training images.
+        validation: whether the regime cuts validation as it cuts training.
     """
 
     name: DataName
@@ -36,6 +37,7 @@ class Facts:
     split: NDArray[np.str_]
     seed: int = 0
     rare_names: tuple[str, ...] = ()
+    validation: Validation = "whole"
 
     def rows(self, split: str) -> Rows:
         """Rows of a split."""

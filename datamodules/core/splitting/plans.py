@@ -30,6 +30,11 @@ def plan(facts: Facts) -> Plan:
         DataError: the dataset has too few classes or images for it.
     """
     kind, _ = regimes.parse(facts.name.dataset, facts.name.regime)
+    if facts.validation != "whole" and regimes.track(facts.name.regime) != "long_tail":
+        raise DataError(
+            f"{facts.name}: validation: {facts.validation} is for regimes of the long tail: write "
+            "validation: whole"
+        )
     special: dict[str, Callable[[Facts], Plan]] = {
         "oneclass": one_class,
         "binary": one_class,
@@ -57,11 +62,21 @@ def long_tail(facts: Facts) -> Plan:
         facts.class_names,
         facts.target,
         kept,
-        facts.rows("val"),
+        _validation(facts, wanted),
         facts.rows("test"),
         wanted,
         facts.ordinal,
     )
+
+
+def _validation(facts: Facts, wanted: regimes.Counts) -> Rows:
+    """Validation as it is, or with the share of each class that training keeps, one at least."""
+    rows = facts.rows("val")
+    if facts.validation == "whole" or facts.name.regime == "natural":
+        return rows
+    there = np.bincount(facts.target[rows], minlength=len(wanted))
+    share = np.rint(there * wanted / facts.counts).astype(np.int64)
+    return _cut(facts, rows, facts.target, np.minimum(there, np.maximum(share, 1)))
 
 
 def one_class(facts: Facts) -> Plan:

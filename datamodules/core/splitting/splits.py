@@ -107,6 +107,44 @@ def carve_validation(table: SampleTable, split: NDArray[np.str_], seed: int) -> 
     return carved
 
 
+def split_of(
+    name: str, table: SampleTable, seed: int, folds: int = 0, fold: int = 0
+) -> NDArray[np.str_]:
+    """The split that a table brings, with ``val`` carved out where it has none; else one by group.
+
+    Of a cross-validation ``test`` is one of some folds, which are made as ``group_split`` makes
+    splits, with equal shares; one eighth of the other groups is ``val``.
+
+    Args:
+        name: of the data, for messages.
+        table: of the samples.
+        seed: of what is drawn.
+        folds: how many; 0 for one split.
+        fold: which of them, from 1.
+
+    Returns:
+        [N] name of the split of each image.
+
+    Raises:
+        DataError: folds of a table with a split of its own, or of fewer groups.
+    """
+    group = table.group if table.group is not None else table.id
+    if not folds:
+        if table.split is None:
+            return group_split(table.target, group, seed)
+        whole = (table.split == "val").any()
+        return table.split if whole else carve_validation(table, table.split, seed)
+    if table.split is not None:
+        raise DataError(
+            f"{name} comes with a split of its own, which folds would tear apart: leave folds out"
+        )
+    if (amount := len(np.unique(group))) < folds:
+        raise DataError(f"{name}: {amount} groups are too few for {folds} folds: take fewer")
+    names = tuple(map(str, range(1, folds + 1)))
+    part = group_split(table.target, group, seed, (1 / folds,) * folds, names)
+    return carve_validation(table, np.where(part == str(fold), "test", "train"), seed)
+
+
 def split_digest(table: SampleTable, split: NDArray[np.str_]) -> str:
     """First 16 hex digits of the SHA-256 over the sorted lines ``id split``."""
     lines = sorted(f"{i} {s}" for i, s in zip(table.id, split, strict=True))
