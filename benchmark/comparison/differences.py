@@ -198,9 +198,8 @@ def _drawn(
     mine = _truths(new, known)
     for rival in rivals:
         theirs = _truths(rival, known)
-        seeds = mine.keys() & theirs.keys()
-        whole = len({*mine.values(), *theirs.values()}) == 1
-        if not (all(mine[s] == theirs[s] for s in seeds) if table.resplit else whole):
+        several = len({*mine.values(), *theirs.values()}) > 1 and not table.resplit
+        if several or any(mine.get(seed, truth) != truth for seed, truth in theirs.items()):
             raise MedtailError(
                 f"{data}: {new.name} and {rival.name} were scored on other ids or targets: run or "
                 "score one of them again on the data of the other"

@@ -11,9 +11,9 @@ from medtail import datamodules, methods
 from medtail.datamodules.core.contract import Augmentation, Normalisation, Validation
 from medtail.datamodules.core.errors import MedtailError, unknown
 from medtail.datamodules.core.names import DataName
-from medtail.datamodules.core.splitting.regimes import track
 
 from .cell import Budget, Cell, Channels, Folds, Frozen, Selection, Terms
+from .draws import with_draws
 
 
 class MethodEntry(Frozen):
@@ -70,10 +70,6 @@ class DataEntry(Frozen):
 
 # What a table may have of its own, besides its budget.
 TERMS = tuple(f for f in DataEntry.model_fields if f in Terms.model_fields and f != "budget")
-NO_FOLDS = {
-    "few_shot": "its test has the rare images of all splits already",
-    "active": "its rounds are scored one by one, which no pooled row can be",
-}
 TERM = "write it beside params, or for the whole suite"
 HOW = {"batch_size": "write it into its budget", "fold": "write folds beside params"}
 
@@ -195,30 +191,13 @@ class Suite(Frozen):
                     "name by 'medtail data add'"
                 )
             seeds = entry.seeds or self.seeds
-            parts = list(_parts(terms, seeds))
+            parts = list(with_draws(terms, seeds))
             for method in self.methods_of(entry):
                 params, label = _resolved(method)
                 for seed, part in parts:
                     yield Cell(
                         method=method.name, params=params, label=label, seed=seed, terms=part
                     )
-
-
-def _parts(terms: Terms, seeds: tuple[int, ...]) -> Iterator[tuple[int, Terms]]:
-    """Every seed with the draw that is its own, fold after fold."""
-    data, draws, folds = terms.data, terms.draws, terms.folds
-    if len(seeds) % draws:
-        raise MedtailError(
-            f"{data}: draws: {draws} does not divide {len(seeds)} seeds, which take the draws in "
-            "turn: give each draw as many seeds"
-        )
-    kind = track(DataName.parse(data).regime)
-    if folds == 1 or (folds and kind in NO_FOLDS):
-        why = NO_FOLDS[kind] if folds > 1 else "of one fold nothing is left to train on"
-        raise MedtailError(f"{data}: folds: {folds}: {why}: leave folds out")
-    for number, seed in enumerate(seeds):
-        for fold in range(1, folds + 1) if folds else (0,):
-            yield seed, terms.model_copy(update={"draw": number % draws, "fold": fold})
 
 
 def _resolved(entry: MethodEntry) -> tuple[dict[str, Any], str]:

@@ -17,7 +17,7 @@ from .arguments import (
     which_fold,
     whole_number,
 )
-from .content import Content, data_digest, pixels_digest, samples_digest
+from .content import Content, pixels_digest
 from .contract import Augmentation, Constants, DataSpec, Normalisation, Validation
 from .errors import DataError, unknown
 from .names import DataName
@@ -154,15 +154,9 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
     @property
     def content(self) -> Content:
         """Digests of labels and pixels, which say whether two results are of the same data."""
-        each = leaks.pixel_digests(self.store)
-        height, width = self.image_size
-        return Content(
-            data_digest(self.table, self.class_names, self.split, self.plan),
-            pixels_digest(each, (height, width, self.in_channels)),
-            self.recipe,
-            samples_digest(self.table, self.class_names),
-            float((self.split == "test").mean()),
-        )
+        shape = (*self.image_size, self.in_channels)
+        pixels = pixels_digest(leaks.pixel_digests(self.store), shape)
+        return Content.of(self.table, self.class_names, self.split, self.plan, pixels, self.recipe)
 
     @property
     def leaks_allowed(self) -> bool:

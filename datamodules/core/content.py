@@ -31,8 +31,23 @@ class Content:
     data: str
     pixels: str
     recipe: str
-    samples: str = ""
-    test_share: float = 0.0
+    samples: str
+    test_share: float
+
+    @classmethod
+    def of(
+        cls,
+        table: SampleTable,
+        class_names: tuple[str, ...],
+        split: NDArray[np.str_],
+        plan: "Plan",
+        pixels: str,
+        recipe: str,
+    ) -> "Content":
+        """Of labels, what is made of them, and pixels."""
+        data = data_digest(table, class_names, split, plan)
+        share = float((split == "test").mean())
+        return cls(data, pixels, recipe, samples_digest(table, class_names), share)
 
 
 def data_digest(
