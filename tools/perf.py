@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from medtail.benchmark.execution import worker
 from medtail.benchmark.execution.store import Store
 from medtail.benchmark.grid.cell import Budget, Cell, Terms
-from medtail.benchmark.tracks import stages, supervised
+from medtail.benchmark.tracks import contexts, stages, supervised
 from medtail.datamodules.core.base import ImageDataModule, data_root
 from medtail.datamodules.core.contract import DataRequest
 from medtail.datamodules.core.pixels.transforms import compose
@@ -54,7 +54,7 @@ def through_medtail(terms: Terms, data: ImageDataModule) -> float:
     method = supervised.make("erm", {}, terms, 0, data)
     data.connect(DataRequest(), terms.budget.batch_size, 0, 1)
     clock = Clock()
-    with stages.quiet(), stages.detached(data):
+    with contexts.quiet(), contexts.detached(data):
         trainer = stages.trainer(terms, 1, 1, [clock])
         trainer.limit_val_batches = 0
         trainer.fit(method, data)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..grid.cell import Cell
 
 console = terminal.console()
-EXIT_FAILED_CELLS, EXIT_INTERRUPTED = 1, 130
+EXIT_FAILED_CELLS = 1
 
 
 def bench(
@@ -69,9 +69,10 @@ def bench(
     """Run what is missing of a suite and write the leaderboards.
 
     A second call does only what is missing, or was of other data or another method's code. What is
-    published counts as done. Ctrl-C loses at most the cells that are running.
+    published counts as done. Ctrl-C, SIGTERM and SIGHUP write the boards of what is done; a cell
+    that was training goes on where it was, to within a minute.
     """
-    from ..execution import driver, estimate, packing, preflight, renewal, surroundings
+    from ..execution import driver, ending, estimate, packing, preflight, renewal, surroundings
     from ..execution.launch import check, choose
     from ..execution.store import Store
     from ..execution.tracking import mode_of
@@ -106,14 +107,24 @@ def bench(
     with store.owned():
         step_mib = preflight.check(missing, console, devices)
         launch = partial(start, cells_per_gpu=cells_per_gpu or packing.cells_per_gpu(step_mib))
-        try:
-            failures = driver.run_missing(missing, store, launch, devices, mode, console, keep)
-        except KeyboardInterrupt:
-            over = f"{sum(store.done(cell) for cell in cells)} of {len(cells)} cells"
-            console.print(f"interrupted: {over} are done and kept; the same command does the rest")
-            raise typer.Exit(EXIT_INTERRUPTED) from None
-        _publish(store, cells, leaderboards or out / "leaderboards")
+        boards = leaderboards or out / "leaderboards"
+        with ending.noticed() as ended:
+            try:
+                failures = driver.run_missing(missing, store, launch, devices, mode, console, keep)
+            except KeyboardInterrupt:
+                _interrupted(store, cells, boards)
+                raise typer.Exit(ended.status) from None
+        _publish(store, cells, boards)
     _complain(failures, len(cells), out)
+
+
+def _interrupted(store: "Store", cells: "list[Cell]", boards: Path) -> None:
+    """Say what is kept, and write the boards of it."""
+    done = sum(store.done(cell) for cell in cells)
+    over = f"{done} of {len(cells)} cells"
+    console.print(f"interrupted: {over} are done and kept; the same command does the rest")
+    if done:
+        _publish(store, cells, boards)
 
 
 def _complain(failures: list[str], total: int, out: Path) -> None:

@@ -21,7 +21,8 @@ from medtail.methods.core.base import Method, Stage
 
 from ..grid.cell import Cell, Precision, Terms, digest
 from ..tracks import supervised
-from ..tracks.stages import quiet, trainer
+from ..tracks.contexts import quiet
+from ..tracks.stages import trainer
 from .driver import clock
 from .worker import prepared
 

@@ -27,6 +27,7 @@ from .. import tracks
 from ..evidence.record import Cost, Provenance, Record
 from ..grid.cell import Cell, Terms
 from ..networks import keeping
+from ..tracks import checkpoints
 from ..tracks.outcome import Scored, Tell
 from . import contents
 from .job import Job, Outcome
@@ -160,12 +161,14 @@ def run(job: Job) -> Outcome:
     tell = Note(job.progress, str(job.cell))
     try:
         tell("preparing")
-        return _run(job, time.perf_counter(), tell)
+        outcome = _run(job, time.perf_counter(), tell)
     except (Exception, SystemExit) as error:  # every failure of a method, whatever it is
-        return failed(job.cell, error)
+        outcome = failed(job.cell, error)
     finally:
         job.progress.unlink(missing_ok=True)
         give_memory_back()
+    checkpoints.forget(checkpoints.folder_of(job.store, job.cell.id))
+    return outcome
 
 
 def _run(job: Job, started: float, tell: Tell) -> Outcome:

@@ -22,7 +22,7 @@ from ..evidence.predictions import Predictions
 from ..grid.cell import Cell, digest
 from ..metrics.active import CURVES, rare_accuracy, summary
 from ..metrics.long_tail import score
-from . import code, supervised
+from . import checkpoints, code, supervised
 from .outcome import Kept, Scored, Tell, validation
 from .supervised import Trained
 
@@ -60,8 +60,11 @@ def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
         data.keep(np.union1d(data.kept, chosen))
         pool = np.setdiff1d(pool, chosen)
         told = InRound(tell, f"round {number + 1}/{terms.rounds}")
-        train = start if number == 0 else _anew
-        trained = train(learner, data, store, devices, told)
+        under_way = checkpoints.folder_of(store, cell.id)
+        if number == 0:
+            trained = start(learner, data, store, devices, told)
+        else:
+            trained = _anew(learner, data, store, devices, told, under_way)
         seconds, images = seconds + trained.seconds, images + trained.images
         over = number + 1 == terms.rounds or not len(pool)
         picked = np.bincount(data.target[chosen], minlength=spec.num_classes)
@@ -126,7 +129,8 @@ def start(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
     store.mkdir(parents=True, exist_ok=True)  # the lock needs it
     with FileLock(path.with_suffix(".lock")):
         if not path.exists():
-            trained = supervised.train(cell, data, store, devices, tell)
+            folder = checkpoints.folder_of(store, path.stem)
+            trained = supervised.train(cell, data, store, devices, tell, folder)
             kept = {
                 "state": {k: v.cpu() for k, v in trained.method.state_dict().items()},
                 "stages": [stage.model_dump() for stage in trained.stages],
@@ -136,6 +140,7 @@ def start(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
             part = path.with_suffix(f".{os.getpid()}.part")
             torch.save(kept, part)
             part.replace(path)
+            checkpoints.forget(folder)
             return trained
     kept = torch.load(path, weights_only=True)
     method.load_state_dict(kept["state"])
@@ -145,10 +150,12 @@ def start(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
     return Trained(method.eval(), stages, kept["seconds"], kept["images"])
 
 
-def _anew(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell) -> Trained:
+def _anew(
+    cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell, under_way: Path
+) -> Trained:
     """A learner trained on what is labelled now, which no other cell will ask for again."""
     with tempfile.TemporaryDirectory(dir=store, prefix=".round-") as private:
-        return supervised.train(cell, data, Path(private), devices, tell)
+        return supervised.train(cell, data, Path(private), devices, tell, under_way)
 
 
 def look(learner: Method, data: ImageDataModule, split: str) -> Seen:

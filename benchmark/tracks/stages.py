@@ -1,21 +1,17 @@
 """One stage of a method through Lightning: the only place that makes a Trainer."""
 
-import logging
 import math
 import os
-import signal
 import tempfile
-import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.strategies import DDPStrategy
 
 from medtail.datamodules.core.base import ImageDataModule
@@ -25,8 +21,14 @@ from medtail.methods.core.base import Method
 from ..grid.cell import Terms
 from .amounts import images_of_epoch
 from .batchnorm import GlooBatchNorm
+from .checkpoints import Place, Saver
+from .contexts import detached, hush, interruptible, quiet
 
 MONITORS = {"best_balanced_accuracy": "val/balanced_accuracy", "best_macro_auc": "val/macro_auc"}
+
+
+# What a `Keeper` knows of the epochs so far.
+GOES_ON = ("history", "values", "best", "selected", "state")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,16 @@ class Keeper(L.Callback):
         self.values: dict[str, float] = {}
         self.best, self.selected = -math.inf, 0
         self.state: dict[str, Any] = {}
+        self.before, self.started = 0.0, time.perf_counter()
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a training that is gone on with."""
+        spent = self.before + time.perf_counter() - self.started
+        return {n: getattr(self, n) for n in GOES_ON} | {"before": spent}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The epochs before the training was killed."""
+        vars(self).update(state_dict)
 
     def setup(
         self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str | None = None
@@ -100,59 +112,8 @@ class Keeper(L.Callback):
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Hand the result over by file: a spawned process shares no memory with its parent."""
         if trainer.is_global_zero:
-            result = {"state": self.state, "history": self.history, "selected": self.selected}
-            torch.save(result, self.path)
-
-
-LOGGERS = [logging.getLogger(n) for n in ("lightning.pytorch", "lightning.fabric", "lightning")]
-
-
-def hush() -> None:
-    """Silence Lightning's advice about loaders and loggers, which is not for our users."""
-    for logger in LOGGERS:
-        logger.setLevel(logging.ERROR)
-    warnings.simplefilter("ignore")
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Within, ``hush``."""
-    levels = [logger.level for logger in LOGGERS]
-    try:
-        with warnings.catch_warnings():
-            hush()
-            yield
-    finally:
-        for logger, level in zip(LOGGERS, levels, strict=True):
-            logger.setLevel(level)
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Ctrl-C is a KeyboardInterrupt again: Lightning makes it a SystemExit and goes deaf to it."""
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit as error:
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from error
-        raise
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, handler)
-
-
-@contextmanager
-def detached(data: ImageDataModule) -> Iterator[None]:
-    """Let go of the Trainer and the method's request at the end.
-
-    Data sent to processes must not bring the one along, nor data fit elsewhere obey the other.
-    """
-    try:
-        yield
-    finally:
-        data.trainer = None
-        data.disconnect()
+            names = ("state", "history", "selected", "before")
+            torch.save({name: getattr(self, name) for name in names}, self.path)
 
 
 def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]) -> L.Trainer:
@@ -186,7 +147,7 @@ def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]
         precision=terms.budget.precision,
         callbacks=callbacks,
         logger=False,
-        enable_checkpointing=False,
+        enable_checkpointing=any(isinstance(one, Checkpoint) for one in callbacks),
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
@@ -205,6 +166,7 @@ def fit(
     devices: int,
     folder: Path,
     tell: Callable[[str], None],
+    place: Place | None = None,
 ) -> Fitted:
     """Train the stage the method is in, and reload the epoch that the selection rule keeps.
 
@@ -217,7 +179,12 @@ def fit(
         devices: processes that train together; the batch size is over all of them.
         folder: for the file in which the result is handed over.
         tell: called with a line after each epoch.
+        place: of its checkpoints, from which it goes on; None for none.
     """
+    if place and (known := place.result()):
+        fitted = Fitted(**known)
+        method.to(data.dtype).load_state_dict(fitted.state)
+        return fitted
     L.seed_everything(seed, workers=True, verbose=False)
     request = method.request(method.stage)
     data.connect(request, terms.budget.batch_size, seed, epochs, terms.budget.last_batch)
@@ -226,9 +193,17 @@ def fit(
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fit-") as private:
         path = Path(private) / "result.pt"
         with quiet(), detached(data), interruptible():
-            trainer(terms, epochs, devices, [Keeper(path, terms.selection, tell)]).fit(method, data)
+            callbacks: list[L.Callback] = [Keeper(path, terms.selection, tell)]
+            callbacks += [Saver(place)] if place else []
+            goes_on = place.resumable(tell) if place else None
+            trainer(terms, epochs, devices, callbacks).fit(
+                method, data, ckpt_path=goes_on, weights_only=False
+            )
         result = torch.load(path, weights_only=True)
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - started + result["before"]
     method.to(data.dtype).load_state_dict(result["state"])  # a spawned process had its own copy
     images = epochs * images_of_epoch(request, data, terms.budget)
-    return Fitted(result["state"], tuple(result["history"]), result["selected"], seconds, images)
+    fitted = Fitted(result["state"], tuple(result["history"]), result["selected"], seconds, images)
+    if place:
+        place.keep(vars(fitted), seconds)
+    return fitted

@@ -21,8 +21,8 @@ from ..evidence import record
 from ..evidence.predictions import Predictions
 from ..grid.cell import Cell, Terms, digest
 from ..metrics.long_tail import score
+from . import checkpoints, judging
 from . import code as code_of
-from . import judging
 from .outcome import Kept, Scored, Tell, validation
 from .stages import Fitted, fit
 
@@ -109,15 +109,21 @@ def shared_slugs() -> set[str]:
 
 
 def _shared(
-    slug: str, epochs: int, cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
+    slug: str,
+    epochs: int,
+    cell: Cell,
+    data: ImageDataModule,
+    store: Path,
+    devices: int,
+    tell: Tell,
+    under_way: Path | None = None,
 ) -> tuple[Fitted, bool]:
-    """A whole training of ``slug`` for some epochs, from the store or into it."""
+    """A whole training of ``slug`` for some epochs, from the store or into it.
+
+    Its checkpoints are its own, and go when it ends, unless they have a folder.
+    """
     terms = cell.terms
-    content = [data.content.data, data.kept.tolist(), data.target[data.kept].tolist()]
-    settings = terms.model_dump(mode="json")
-    pixels = data.content.pixels
-    code = [code_of.shared_digest(), code_of.digest_of((slug,))]
-    key = digest([slug, epochs, cell.seed, settings, content, pixels, *code])
+    key = _key([slug, epochs, cell.seed], terms, data, code_of.digest_of((slug,)))
     path = store / f"{slug}-{key}.pt"
     store.mkdir(parents=True, exist_ok=True)  # the lock needs it
     with FileLock(path.with_suffix(".lock")):
@@ -126,14 +132,31 @@ def _shared(
         method = make(slug, {}, terms, cell.seed, data)
         method.begin(method.stages[0])
         seed = stage_seed(cell.seed, 0)
-        fitted = fit(method, data, terms, epochs, seed, devices, store, tell)
+        own = checkpoints.folder_of(store, path.stem)
+        place = checkpoints.place(under_way or own, f"{slug}-{key}")
+        fitted = fit(method, data, terms, epochs, seed, devices, store, tell, place)
         part = path.with_suffix(f".{os.getpid()}.part")
         torch.save(vars(fitted), part)
         part.replace(path)
+        checkpoints.forget(own)
         return fitted, False
 
 
-def train(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell) -> Trained:
+def _key(what: list[object], terms: Terms, data: ImageDataModule, code: str) -> str:
+    """Stands for all that a training depends on."""
+    content = [data.content.data, data.kept.tolist(), data.target[data.kept].tolist()]
+    settings, pixels = terms.model_dump(mode="json"), data.content.pixels
+    return digest([*what, settings, content, pixels, code_of.shared_digest(), code])
+
+
+def train(
+    cell: Cell,
+    data: ImageDataModule,
+    store: Path,
+    devices: int,
+    tell: Tell,
+    under_way: Path | None = None,
+) -> Trained:
     """Train a cell's method.
 
     Args:
@@ -142,6 +165,7 @@ def train(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
         store: folder of shared stages.
         devices: processes that train together.
         tell: called with a line after each epoch.
+        under_way: folder of its checkpoints; by default the cell's below ``store``.
     """
     terms = cell.terms
     method = make(cell.method, cell.params, terms, cell.seed, data)
@@ -152,13 +176,19 @@ def train(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
         method.stage = stage
         by = stage.by or (cell.method if _is_shared(cell) else None)
         if by:
-            fitted, loaded = _shared(by, epochs[number], cell, data, store, devices, tell)
+            fitted, loaded = _shared(
+                by, epochs[number], cell, data, store, devices, tell, under_way
+            )
             _take_over(method, fitted.state, by)
         else:
             method.begin(stage)
             seed = stage_seed(cell.seed, number)
             loaded = False
-            fitted = fit(method, data, terms, epochs[number], seed, devices, store, tell)
+            code = code_of.method_digest(cell.method, cell.params)
+            what = [cell.method, cell.params, number, epochs[number], cell.seed, devices]
+            folder = under_way or checkpoints.folder_of(store, cell.id)
+            place = checkpoints.place(folder, _key(what, terms, data, code))
+            fitted = fit(method, data, terms, epochs[number], seed, devices, store, tell, place)
         seconds, images = seconds + fitted.seconds, images + fitted.images
         stages.append(
             record.Stage(

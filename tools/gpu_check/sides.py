@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from medtail.benchmark.grid.cell import Budget, Terms
-from medtail.benchmark.tracks import stages, supervised
+from medtail.benchmark.tracks import contexts, stages, supervised
 from medtail.datamodules.core.base import ImageDataModule, data_root
 from medtail.datamodules.core.contract import DataRequest
 from medtail.datamodules.core.pixels.transforms import compose
@@ -100,7 +100,7 @@ def through_medtail(terms: Terms, data: ImageDataModule, window: Window) -> None
     """The fit of the long-tail track until the window closes."""
     method = supervised.make("erm", {}, terms, 0, data)
     data.connect(DataRequest(), terms.budget.batch_size, 0, 1000)
-    with stages.quiet(), stages.detached(data):
+    with contexts.quiet(), contexts.detached(data):
         trainer = stages.trainer(terms, 1000, 1, [window])
         trainer.limit_val_batches = 0
         trainer.fit(method, data)

@@ -24,12 +24,22 @@ def test_an_interrupt_keeps_what_is_done(store):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["inline", "processes", "ray"])
-def test_ctrl_c_ends_with_130_and_keeps_what_is_done(tmp_path, launcher):
+@pytest.mark.parametrize(
+    ("launcher", "number", "status"),
+    [
+        *((launcher, signal.SIGINT, 130) for launcher in ("inline", "processes", "ray")),
+        *((launcher, signal.SIGTERM, 143) for launcher in ("inline", "processes")),
+        ("processes", signal.SIGHUP, 129),
+    ],
+)
+def test_an_end_keeps_what_is_done_writes_its_boards_and_has_its_status(
+    tmp_path, launcher, number, status
+):
     suite = tmp_path / "long.yaml"
     suite.write_text(
-        "methods: [erm, focal]\nimage_size: 16\ndata: [{name: phantom, params: {count: 400}}]\n"
-        "budget: {epochs: 5000, lr: 0.01}\n"
+        "methods: [erm]\nimage_size: 16\nbudget: {epochs: 1, lr: 0.01}\ndata:\n"
+        "  - {name: phantom@natural, params: {count: 400}}\n"
+        "  - {name: phantom@lt10, params: {count: 400}, budget: {epochs: 50000}}\n"
     )
     words = ["bench", str(suite), "--launcher", launcher, "--workers", "1"]
     process = subprocess.Popen(
@@ -44,15 +54,43 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_done(tmp_path, launcher):
     )
     try:
         deadline = time.monotonic() + 120
-        while not any("epoch" in p.read_text() for p in (tmp_path / "runs/progress").glob("*")):
+        runs = tmp_path / "runs"
+        while not (
+            any("lt10" in t and "epoch" in t for t in map(read, (runs / "progress").glob("*")))
+            and list(runs.glob("cells/phantom@natural/*/record.json"))
+        ):
             assert process.poll() is None, process.stdout.read()
             assert time.monotonic() < deadline
             time.sleep(0.2)
-        os.killpg(process.pid, signal.SIGINT)
+        if number == signal.SIGINT:  # which a terminal sends to all
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
         out, _ = process.communicate(timeout=60)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-    assert process.returncode == 130, out
-    assert "interrupted: 0 of 2 cells are done and kept" in out
+    assert process.returncode == status, out
+    assert "interrupted: 1 of 2 cells are done and kept" in out
     assert "Traceback" not in out
+    boards = tmp_path / "runs/leaderboards"
+    assert [p.name for p in boards.glob("*@*.md")] == ["phantom@natural.md"]
+    left = time.monotonic() + 20
+    while alive(process.pid):
+        assert time.monotonic() < left, "nothing of it is left"
+        time.sleep(0.1)
+
+
+def alive(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def read(path):
+    try:
+        return path.read_text()
+    except FileNotFoundError:  # the cell has just ended
+        return ""

@@ -1,0 +1,185 @@
+"""A cell that is killed goes on from its last epoch, and gives what it would have given."""
+
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from medtail.benchmark.execution import worker
+from medtail.benchmark.tracks import checkpoints, stages
+from tests.benchmark.cells import cell
+
+USUAL = {"epochs": 4, "batch_size": 64, "lr": 0.01}
+ADAM = USUAL | {"optimizer": "adam", "lr": 0.001, "precision": "32-true"}
+FEW = {"data": "phantom@shot1", "data_params": {"count": 700}, "test_episodes": 5}
+POOL = {"data": "phantom@active", "data_params": {"count": 700}, "rounds": 3}
+# One method of each track at least. Mixing draws from NumPy and torch, the 8 epochs of cRT are 6
+# and 2 of two stages.
+CELLS = {
+    "mixup": cell("mixup", selection="last", budget=USUAL),
+    "selected": cell("ldam", selection="best_balanced_accuracy", budget=USUAL),
+    "contrast": cell("proco", selection="last", budget=USUAL | {"optimizer": "adamw"}),
+    "two stages": cell("crt", selection="last", budget=USUAL | {"epochs": 8}),
+    "episodes": cell("protonet", backbone="conv4", selection="last", budget=ADAM, **FEW),
+    "one class": cell("deep_svdd", data="phantom@oneclass", selection="last", budget=USUAL),
+    "active": cell("entropy_sampling", selection="last", budget=USUAL, **POOL),
+}
+AFTER = [*((name, after) for name in CELLS for after in (1, 3)), ("two stages", 7), ("active", 6)]
+
+
+class Killed(BaseException):
+    """As SIGKILL: nothing of the worker's own handling sees it."""
+
+
+@pytest.fixture
+def every_epoch(monkeypatch):
+    monkeypatch.setattr(checkpoints, "EVERY", 0.0)
+
+
+def killed_after(monkeypatch, epochs):
+    """The process ends after so many checkpoints, all stages and rounds counted."""
+    saved = {"amount": 0}
+    write = checkpoints.Saver.on_train_epoch_end
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        write(self, trainer, pl_module)
+        saved["amount"] += 1
+        if saved["amount"] == epochs:
+            raise Killed
+
+    monkeypatch.setattr(checkpoints.Saver, "on_train_epoch_end", on_train_epoch_end)
+
+
+def epochs_trained(monkeypatch):
+    """Counts what is trained from now on."""
+    seen = []
+    note = stages.Keeper.on_train_epoch_end
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        note(self, trainer, pl_module)
+        seen.append(trainer.current_epoch)
+
+    monkeypatch.setattr(stages.Keeper, "on_train_epoch_end", on_train_epoch_end)
+    return seen
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "after"), AFTER)
+def test_what_is_gone_on_with_is_what_would_have_been(name, after, store, monkeypatch, every_epoch):
+    mine = CELLS[name]
+    whole = worker.run(store.job(mine, 1, keep=False))
+    assert whole.record.status == "ok", whole.traceback
+    checkpoints.forget(store.root / "stages")
+    with monkeypatch.context() as patched:
+        killed_after(patched, after)
+        with pytest.raises(Killed):
+            worker.run(store.job(mine, 1, keep=False))
+    assert list((store.root / "stages").rglob("*.ckpt")), "what it goes on from"
+    for draw in (random.random, np.random.rand, lambda: torch.rand(3)):
+        draw()  # another process draws otherwise
+    seen = epochs_trained(monkeypatch)
+    again = worker.run(store.job(mine, 1, keep=False))
+    assert again.record.status == "ok", again.traceback
+    assert again.record.predictions == whole.record.predictions, "to the last bit"
+    assert again.val is None or again.val.digest == whole.val.digest
+    for one, other in zip(again.record.stages, whole.record.stages, strict=True):
+        assert one.history == other.history
+        assert one.selected == other.selected
+    assert again.record.rounds == whole.record.rounds
+    rounds = len(whole.record.rounds) or 1
+    assert len(seen) == rounds * mine.terms.budget.epochs - after, "and no epoch is trained twice"
+    assert not list((store.root / "stages").rglob("under_way/*/*")), "nothing is left behind"
+
+
+def place(tmp_path, every=0.0):
+    return checkpoints.Place(tmp_path / "cell", "key", every)
+
+
+def test_a_damaged_checkpoint_is_told_and_the_training_begins_anew(tmp_path):
+    made = place(tmp_path)
+    made.folder.mkdir()
+    made.under_way.write_bytes(b"PK no checkpoint")
+    told = []
+    assert made.resumable(told.append) is None
+    assert told == ["its checkpoint cannot be read: from the start"]
+    assert not made.under_way.exists()
+    (made.folder / "key.done").write_bytes(b"")
+    assert made.result() is None
+    assert place(tmp_path / "none").resumable(told.append) is None
+    assert len(told) == 1, "an absent one is no trouble"
+
+
+def test_a_short_training_leaves_nothing(tmp_path):
+    place(tmp_path, every=60).keep({"state": {}}, 59)
+    assert not (tmp_path / "cell").exists()
+    place(tmp_path, every=60).keep({"state": {"w": torch.ones(2)}}, 61)
+    assert place(tmp_path).result()["state"]["w"].tolist() == [1, 1]
+
+
+def test_other_data_code_or_terms_are_another_checkpoint(store, monkeypatch, every_epoch):
+    keys = []
+
+    def fit(method, data, terms, epochs, seed, devices, folder, tell, place):
+        keys.append(place.key)
+        raise Killed
+
+    monkeypatch.setattr("medtail.benchmark.tracks.supervised.fit", fit)
+    usual = {"epochs": 2, "batch_size": 64}
+    others = [
+        cell("ldam", budget=usual),
+        cell("ldam", budget=usual | {"lr": 0.2}),
+        cell("ldam", budget=usual, seed=1),
+        cell("focal", budget=usual),
+        cell("ldam", budget=usual, data_params={"count": 401}),
+        cell("ldam", budget=usual, image_size=(20, 20)),
+    ]
+    for mine in (*others, others[0]):
+        with pytest.raises(Killed):
+            worker.run(store.job(mine, 1))
+    assert keys[-1] == keys[0]
+    assert len(set(keys)) == len(others)
+
+
+@pytest.mark.slow
+def test_a_killed_process_goes_on_where_it_was(tmp_path):
+    """SIGKILL in the middle of an epoch; a fresh process does the rest."""
+    suite = tmp_path / "mine.yaml"
+    suite.write_text(
+        "methods: [mixup]\nimage_size: 16\ndata: [{name: phantom@natural, params: {count: 400}}]\n"
+        "budget: {epochs: 6, batch_size: 64, lr: 0.01}\n"
+    )
+    program = (
+        "import os, sys\n"
+        "from medtail.benchmark.tracks import checkpoints\n"
+        "from medtail.benchmark.cli.main import app\n"
+        "from medtail.methods.core.base import Method\n"
+        "checkpoints.EVERY = 0.0\n"
+        "if sys.argv.pop() == 'die':\n"
+        "    step = Method.training_step\n"
+        "    def training_step(self, batch, *more):\n"
+        "        if self.current_epoch == 3:\n"
+        "            os.kill(os.getpid(), 9)\n"
+        "        return step(self, batch, *more)\n"
+        "    Method.training_step = training_step\n"
+        "app()\n"
+    )
+    words = ["bench", str(suite), "--launcher", "inline", "--wandb", "disabled", "--out"]
+
+    def run(out, how):
+        return subprocess.run(
+            [sys.executable, "-c", program, *words, str(tmp_path / out), how],
+            capture_output=True, text=True, check=False, cwd=tmp_path,
+        )  # fmt: skip
+
+    assert run("whole", "live").returncode == 0
+    assert run("cut", "die").returncode == -9
+    assert len(list((tmp_path / "cut/stages/under_way").rglob("*.ckpt"))) == 1
+    done = run("cut", "live")
+    assert done.returncode == 0, done.stdout + done.stderr
+    one, other = (
+        next((tmp_path / out).rglob("predictions.parquet")).read_bytes() for out in ("whole", "cut")
+    )
+    assert one == other
