@@ -1,6 +1,9 @@
 """The commands that show what there is and how far it is: ``medtail list``, ``medtail status``."""
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from . import terminal
 from .options import Out, Settings, SuiteName, published
@@ -8,13 +11,28 @@ from .options import Out, Settings, SuiteName, published
 console = terminal.console()
 
 
-def status(suite: SuiteName = "quick", settings: Settings = [], out: Out = Path("runs")) -> None:  # noqa: B006
-    """Show what of a suite is done, failed or missing."""
-    from ..execution import overview
+def status(
+    suite: SuiteName = "quick",
+    settings: Settings = [],  # noqa: B006 (typer reads the default)
+    out: Out = Path("runs"),
+    cells: Annotated[bool, typer.Option("--cells", help="A line for each cell, too.")] = False,
+    state: Annotated[
+        str,
+        typer.Option(
+            help="Only the cells that are done, running, failed, runs again, missing or n/a."
+        ),
+    ] = "",
+) -> None:
+    """Show how far a suite is: cells by state, pace and time left, what failed and why."""
+    from ..execution import standing
     from ..execution.store import Store
     from ..grid.files import load
 
-    console.print(overview.status(load(suite, tuple(settings)), Store(out, published())))
+    asked, store = load(suite, tuple(settings)), Store(out, published())
+    for part in standing.summary(asked, store):
+        console.print(part)
+    if cells or state:
+        console.print(standing.every_cell(asked, store, state))
 
 
 def list_all() -> None:

@@ -1,4 +1,4 @@
-"""What there is and how far it is: the tables of ``medtail list`` and ``medtail status``."""
+"""What there is: the tables of ``medtail list``."""
 
 from collections.abc import Iterator
 
@@ -8,31 +8,8 @@ from rich.text import Text
 from medtail import datamodules, methods
 from medtail.datamodules.core.splitting.regimes import KINDS
 
-from ..boards.columns import VIEWS, headline, track
-from ..grid.cell import Cell
+from ..boards.columns import VIEWS
 from ..grid.files import FOLDER, load, suite_names
-from ..grid.suite import Suite
-from .store import Store
-
-
-def status(suite: Suite, store: Store) -> Table:
-    """A line per cell of a suite: done with its scores, failed, missing, or n/a."""
-    table = Table("data", "method", "seed", "state", "scores")
-    for cell in suite.cells():
-        table.add_row(cell.terms.data, cell.row, str(cell.seed), *_state(cell, store))
-    return table
-
-
-def _state(cell: Cell, store: Store) -> tuple[str, str]:
-    record = store.read(cell)
-    if record is None:
-        fits = track(cell.terms.data) in methods.describe(cell.method).tracks
-        return ("missing" if fits else "n/a: not a method of this track"), ""
-    if why := store.changed(cell):
-        return f"runs again: {why}", headline(record)
-    if record.status == "ok":
-        return "ok", headline(record)
-    return f"✗ {record.reason}", ""
 
 
 def tables() -> Iterator[Table]:

@@ -146,13 +146,17 @@ class Store:
 
     def running(self) -> list[str]:
         """What the workers say of the cells they are at."""
-        lines = []
-        for path in sorted((self.root / "progress").glob("*")):
-            try:
-                lines.append(path.read_text())
-            except FileNotFoundError:  # the cell has just ended
-                continue
-        return lines
+        notes = sorted((self.root / "progress").glob("*"))
+        return [text for path in notes if (text := _text(path))]
+
+    def at_work(self) -> dict[str, str]:
+        """What the workers say of the cells they are at, by cell id; nothing where no driver is."""
+        try:
+            with self.locked():
+                return {}
+        except MedtailError:
+            notes = sorted((self.root / "progress").glob("*"))
+            return {p.name: text for p in notes if (text := _text(p))}
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -180,3 +184,11 @@ class Store:
             for left in ("progress", "handed"):
                 shutil.rmtree(self.root / left, ignore_errors=True)
             yield
+
+
+def _text(path: Path) -> str:
+    """Of a note; empty where its cell has just ended."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""

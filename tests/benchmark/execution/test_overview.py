@@ -7,7 +7,6 @@ from medtail.benchmark.execution import overview
 from medtail.benchmark.execution.driver import Board
 from medtail.benchmark.execution.store import Store
 from medtail.benchmark.execution.worker import Outcome
-from medtail.benchmark.grid.suite import Suite
 from tests.boards import COST, active, done, failed, few_shot
 
 
@@ -32,26 +31,6 @@ def test_a_finished_cell_is_told_by_its_tracks_numbers(made, words, tmp_path):
     assert words in line
     assert "✗ erm on fake@natural, seed 0: loss is nan" in board.add(Outcome(failed()[0]))
     assert len(board.failures) == 1
-
-
-def test_status_knows_done_failed_missing_and_what_makes_no_sense(tmp_path):
-    suite = Suite.model_validate(
-        {"methods": ["erm", "entropy_sampling"], "data": ["isic2018@natural", "isic2018@active"]}
-    )
-    cells, store = list(suite.cells()), Store(tmp_path)
-    first, second = (c for c in cells if c.method == "erm")
-    scored = active()[0].metrics
-    for cell, status, reason in ((first, "failed", "no luck"), (second, "ok", "")):
-        record = failed()[0].model_copy(
-            update={"cell": cell, "cell_id": cell.id, "status": status, "reason": reason}
-        )
-        store.write(Outcome(record.model_copy(update={"metrics": scored}), traceback="..."))
-    lines = [line for line in printed(overview.status(suite, store)).splitlines() if "isic" in line]
-    told = {tuple(w.strip() for w in line.split("│")[1:3]): line for line in lines}
-    assert "✗ no luck" in told["isic2018@natural", "erm"]
-    assert "rare accuracy, area 0.367" in told["isic2018@active", "erm"]
-    assert "n/a" in told["isic2018@natural", "entropy_sampling"]
-    assert "missing" in told["isic2018@active", "entropy_sampling"]
 
 
 def test_the_list_names_methods_with_their_tracks():
