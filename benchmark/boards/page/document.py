@@ -8,7 +8,11 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 # In this order: each uses what stands before it.
-SCRIPTS = ("dom", "prior", "state", "rows", "record", "ranking", "classes", "figures", "main")
+SCRIPTS = (
+    *("dom", "prior", "state", "rows", "differences", "record", "prior_panel", "ranking"),
+    *("classes", "figures", "labels", "cost", "learning", "course", "two", "operating", "export"),
+    "main",
+)
 
 
 def html(document: dict[str, Any]) -> str:
