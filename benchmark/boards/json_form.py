@@ -36,14 +36,13 @@ ABOUT = (
     "after it. curves: in thousandths, means over seeds, at curve_places; confusion: sums over "
     "seeds. rounds: as a number of a row, after each training."
 )
-Links = Mapping[str, Sequence[tuple[str, str]]]  # of boards: titles and addresses
 
 
 def document(
     boards: dict[str, list[Section]],
     standings: dict[str, list[Standing]],
     curves: Mapping[str, Sequence[Mapping[str, Json]]] = {},
-    notes: Links = {},
+    notes: Mapping[str, Sequence[tuple[str, str]]] = {},
     cards: Mapping[str, str] = {},
 ) -> dict[str, Json]:
     """Everything about some boards.
@@ -52,7 +51,7 @@ def document(
         boards: tables by ``data@regime``.
         standings: of these tables.
         curves: of these tables, see ``row_curves``.
-        notes: pages about a board, as its own page links them.
+        notes: titles and addresses of pages about a board.
         cards: addresses of the cards of methods, as far as there are any.
     """
     compared = [c.model_dump(mode="json") for c in critical(boards)]

@@ -18,7 +18,7 @@ TITLE = re.compile(r'"(.+?)"')
 
 @cache
 def paper(name: str) -> tuple[str, str]:
-    """The reference of a method in words, and an address: of the paper, or of a search for its title.
+    """The reference of a method in words, and the address of its paper or of a search for it.
 
     Both are empty for a method of another package, and the address where no paper is named.
     """

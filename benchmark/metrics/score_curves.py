@@ -1,7 +1,7 @@
 """ROC and precision-recall curves of a score, read at fixed places: pure functions.
 
 Curves of several seeds are averaged at the same places (vertical averaging, Fawcett 2006,
-https://doi.org/10.1016/j.patrec.2005.10.010, algorithm 3), which needs no threshold that they share.
+https://doi.org/10.1016/j.patrec.2005.10.010, algorithm 3): they share no threshold.
 """
 
 import numpy as np

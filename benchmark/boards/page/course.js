@@ -32,7 +32,7 @@ function courseFigure(row, name) {
   const [x0, x1] = extent(points.map(([epoch]) => epoch));
   const [y0, y1] = extent(points.map(([, number]) => number));
   const x = { at: linear(x0, x1, box.left, box.right), lines: ticks(x0, x1, 4).filter(Number.isInteger), words: (line) => line };
-  const y = { at: linear(y0, y1, box.bottom, box.top), lines: ticks(y0 * scale(unit), y1 * scale(unit), 3).map((t) => t / scale(unit)), words: (line) => +(scale(unit) * line).toPrecision(4) };
+  const y = { at: linear(y0, y1, box.bottom, box.top), lines: ticks(y0 * scale(unit), y1 * scale(unit), 5).map((t) => t / scale(unit)), words: (line) => +(scale(unit) * line).toPrecision(4) };
   const starts = row.records[0].stages.slice(0, -1).reduce((found, stage) => [...found, (found.at(-1) ?? 0.5) + stage.epochs], []);
   return s("svg", { width, height: box.bottom + 36, role: "img", "aria-label": `${title}: ${lines.filter((line) => line.length).map((line) => `${shown(line[0][1], unit)} to ${shown(line.at(-1)[1], unit)}`).join("; ")}` },
     frame(x, y, box, ["Epoch", title]),

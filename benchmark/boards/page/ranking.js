@@ -1,7 +1,7 @@
 // The table of rows: ranks, intervals drawn, numbers or their differences from a row.
 
 const PLOT = { height: 30, edge: 10 };
-const plotWidth = () => (innerWidth < 500 ? 170 : 230);
+const plotWidth = () => (innerWidth < 500 ? 170 : innerWidth < 1500 ? 196 : 230);
 
 /** The metric's axis over some rows: from values to pixels, and where its lines are. */
 function axis(rows, key, unit) {

@@ -45,7 +45,7 @@ function numbersOfTwo(first, second) {
 /** Both rows' values of every class, with their intervals. */
 function classesOfTwo(first, second) {
   const one = classMetric();
-  const at = { at: linear(0, 1, 8, 192), lines: [0, 0.25, 0.5, 0.75, 1], width: 200 };
+  const at = { at: linear(0, 1, 10, 186), lines: [0, 0.25, 0.5, 0.75, 1], width: 200 };
   const mark = (row, k, n) => {
     const stat = classValue(row, one.key, k);
     const y = 9 + 12 * n;
