@@ -5,6 +5,7 @@ A pure function of records and statistics: six digits, sorted keys, a row of a t
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from medtail.datamodules.core.names import DataName
@@ -13,36 +14,60 @@ from ..evidence.record import Record
 from .certainty import sure
 from .columns import COLUMNS
 from .critical_difference import critical
-from .json_rows import row_form, submitted_form, values_of
+from .json_rows import Beside, row_form, submitted_form, values_of
 from .outside import unmatched
+from .papers import paper
 from .preamble import describe, facts
+from .rounds import rounds
+from .row_curves import places
 from .section import Section
 from .standing import Standing
 
 Json = Any
-SCHEMA = 2  # of the document
+SCHEMA = 3  # of the document
 DIGITS = 6
 PLAIN = ("nll", "brier")  # no shares of 1: not to be shown in %
 DEPTH = 6  # document, boards, board, tables, table, rows: below it all is one line
 ABOUT = (
     "Leaderboards of medtail, derived from records/ and statistics/. A number of a row is [mean, "
     "sd over seeds, low, high]: the ends of a 95 % interval, null where it has none; values holds "
-    "the same metric seed by seed, in the order of its records. Shares are 0 to 1."
+    "the same metric seed by seed, in the order of its records. Shares are 0 to 1. pairs: how far "
+    "95 % intervals of paired differences reach to either side: of each named row, to the rows "
+    "after it. curves: in thousandths, means over seeds, at curve_places; confusion: sums over "
+    "seeds. rounds: as a number of a row, after each training."
 )
 
 
 def document(
-    boards: dict[str, list[Section]], standings: dict[str, list[Standing]]
+    boards: dict[str, list[Section]],
+    standings: dict[str, list[Standing]],
+    curves: Mapping[str, Sequence[Mapping[str, Json]]] = {},
+    notes: Mapping[str, Sequence[tuple[str, str]]] = {},
+    cards: Mapping[str, str] = {},
 ) -> dict[str, Json]:
     """Everything about some boards.
 
     Args:
         boards: tables by ``data@regime``.
         standings: of these tables.
+        curves: of these tables, see ``row_curves``.
+        notes: titles and addresses of pages about a board.
+        cards: addresses of the cards of methods, as far as there are any.
     """
     compared = [c.model_dump(mode="json") for c in critical(boards)]
-    made = [_board(slug, boards[slug], standings[slug]) for slug in sorted(boards)]
-    whole = {"schema": SCHEMA, "about": ABOUT, "boards": made, "critical": compared}
+    made = [
+        _board(slug, boards[slug], standings[slug], curves.get(slug, ()), notes.get(slug, ()))
+        for slug in sorted(boards)
+    ]
+    used = sorted({r.cell.method for parts in boards.values() for p in parts for r in p.records})
+    whole = {
+        "schema": SCHEMA,
+        "about": ABOUT,
+        "boards": made,
+        "critical": compared,
+        "curve_places": places(),
+        "methods": {name: _method(name, cards) for name in used},
+    }
     rounded: dict[str, Json] = _rounded(whole)
     return rounded
 
@@ -52,30 +77,44 @@ def text(whole: dict[str, Json]) -> str:
     return _lay(whole, DEPTH) + "\n"
 
 
-def _board(slug: str, sections: list[Section], standings: list[Standing]) -> Json:
+def _method(name: str, cards: Mapping[str, str]) -> Json:
+    reference, address = paper(name)
+    return {"paper": reference, "address": address, "card": cards.get(name, "")}
+
+
+def _board(
+    slug: str,
+    sections: list[Section],
+    standings: list[Standing],
+    curves: Sequence[Mapping[str, Json]],
+    notes: Sequence[tuple[str, str]],
+) -> Json:
     name = DataName.parse(slug)
+    drawn = curves or [{}] * len(sections)
     return {
         "data": slug,
         "dataset": name.source,
         "regime": name.regime,
         "track": sections[0].track,
         "track_title": sections[0].view.title,
-        "tables": [_table(*pair) for pair in zip(sections, standings, strict=True)],
+        "notes": [{"title": title, "address": address} for title, address in notes],
+        "tables": [_table(*part) for part in zip(sections, standings, drawn, strict=True)],
     }
 
 
-def _table(section: Section, standing: Standing) -> Json:
+def _table(section: Section, standing: Standing, curves: Mapping[str, Json]) -> Json:
     view, example = section.view, section.example
     columns = section.columns([c.key for c in section.every_column])
     columns = [
         c for c in columns if any(v is not None for r in section.rows for v in values_of(r, c))
     ]
     environments: list[Json] = []
+    beside = Beside(curves, rounds(section) if section.rounds else {})
     rows = [
-        row_form(number, row, section, columns, standing.of(row), environments)
+        row_form(number, row, section, columns, standing.of(row), environments, beside)
         for number, row in enumerate(section.rows, 1)
     ]
-    rows += [submitted_form(row, section, columns, standing) for row in section.outside]
+    rows += [submitted_form(row, section, columns, standing, beside) for row in section.outside]
     told = sure(section, standing)
     said = [*facts(section).splitlines(), *([f"- {told}"] if told else [])] if example else []
     said += unmatched(section)
@@ -86,6 +125,7 @@ def _table(section: Section, standing: Standing) -> Json:
         "seeds": section.seeds,
         "primary": view.primary,
         "smallest_difference": standing.smallest_difference,
+        "pairs": standing.pairs.model_dump(mode="json"),
         "metrics": [
             {
                 "key": c.key,

@@ -1,16 +1,33 @@
 """Rows of a table as JSON: their numbers seed by seed, and what they follow from."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ..evidence.record import Record
+from ..evidence.record import Record, Stage
 from ..grid.again import suite_text
 from .columns import Column
 from .outside import place_of
+from .rounds import Course
 from .row import Row, Stat
 from .section import Section
 from .standing import Numbers, RowStanding, Standing
 
 Json = Any
+COURSE_DIGITS = 4  # of what a training logs after every epoch
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is told of rows beside their numbers, by name.
+
+    Attributes:
+        curves: see ``row_curves``.
+        rounds: see ``rounds``.
+    """
+
+    curves: Mapping[str, Json]
+    rounds: Mapping[str, Course]
 
 
 def row_form(
@@ -20,6 +37,7 @@ def row_form(
     columns: list[Column],
     known: RowStanding,
     environments: list[Json],
+    beside: Beside,
 ) -> Json:
     """A row.
 
@@ -30,6 +48,7 @@ def row_form(
         columns: whose values are told.
         known: how sure they are.
         environments: of the table's records; new ones are added.
+        beside: of the table's rows.
     """
     cells = [r.cell for r in row.done + row.failed]
     per_class = section.class_metrics
@@ -62,10 +81,16 @@ def row_form(
         "summaries": [s.model_dump(mode="json") for s in known.summaries],
         "again": suite_text(cells),
     }
-    return made | (_course(row, section) if section.rounds and row.done else {})
+    if row.name in beside.curves:
+        made["curves"] = beside.curves[row.name]
+    if row.name in beside.rounds:
+        made |= {"rounds": beside.rounds[row.name], "picked": _picked(row, section)}
+    return made
 
 
-def submitted_form(row: Row, section: Section, columns: list[Column], standing: Standing) -> Json:
+def submitted_form(
+    row: Row, section: Section, columns: list[Column], standing: Standing, beside: Beside
+) -> Json:
     """Predictions that were handed in, in the form of a row that is not ranked.
 
     Args:
@@ -73,12 +98,13 @@ def submitted_form(row: Row, section: Section, columns: list[Column], standing: 
         section: the table beside which they stand.
         columns: whose values are told.
         standing: of the table.
+        beside: of the table's rows.
     """
     entry, found = row.submitted, place_of(section, standing, row)
     assert entry is not None  # or it would stand in the table
     facts = entry.model_dump(mode="json", include={"url", "note", "added", "form", "seeds"})
     would_be = None if found is None else vars(found)
-    made: dict[str, Json] = row_form(0, row, section, columns, standing.of(row), [])
+    made: dict[str, Json] = row_form(0, row, section, columns, standing.of(row), [], beside)
     own = {"method": "", "complete": False, "place": None, "again": ""}
     return made | own | {"submitted": facts | {"place": would_be}}
 
@@ -100,23 +126,27 @@ def _numbers(value: Stat | None, drawn: Numbers | None) -> Json:
     return [value.mean, value.sd, *(drawn[1:] if drawn else (None, None))] if value else None
 
 
-def _course(row: Row, section: Section) -> Json:
-    """Active: metrics after every training, and the images of each class that were chosen."""
-    trained = [t.metrics for r in row.done for t in r.rounds]
-    names = sorted({k for m in trained for k, v in m.items() if isinstance(v, int | float)})
-    found = {n: [row.of_round(n, k) for k in range(section.rounds)] for n in names}
-    return {
-        "rounds": {n: [[s.mean, s.sd] if s else None for s in ss] for n, ss in found.items()},
-        "picked": [
-            s.mean if (s := row.picked([k], section.rounds)) else None
-            for k in range(len(section.names))
-        ],
+def _picked(row: Row, section: Section) -> Json:
+    """Active: images of each class that were chosen in all rounds, over seeds."""
+    stats = [row.picked([k], section.rounds) for k in range(len(section.names))]
+    return [s.mean if s else None for s in stats]
+
+
+def _stage(stage: Stage) -> Json:
+    """What became of it, its history turned from a line per epoch to a list per metric."""
+    names = sorted({name for epoch in stage.history for name in epoch})
+    values = {name: [epoch.get(name) for epoch in stage.history] for name in names}
+    made: Json = stage.model_dump(mode="json", exclude={"history"})
+    made["history"] = {
+        name: [None if v is None else round(v, COURSE_DIGITS) for v in line]
+        for name, line in values.items()
     }
+    return made
 
 
 def _record(record: Record, environments: list[Json]) -> Json:
     """Its provenance in short; what many share stands once, in ``environments``."""
-    stages = [s.model_dump(mode="json", exclude={"history"}) for s in record.stages]
+    stages = [_stage(stage) for stage in record.stages]
     made: Json = {"seed": record.cell.seed, "cell": record.cell_id, "stages": stages}
     if origin := record.provenance:
         shared = origin.model_dump(mode="json", exclude={"commit", "finished"})

@@ -7,8 +7,9 @@ gives the same bytes. (Links to notes in ``../docs/`` appear where there are any
 
 import os
 import re
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
@@ -24,6 +25,7 @@ from .outside import attach
 from .page import document
 from .picture import picture
 from .preamble import describe
+from .row_curves import row_curves
 from .section import Section, sections
 from .standing import Standing, standings
 
@@ -45,7 +47,8 @@ def _held(root: Path, slug: str) -> dict[str, Predictions]:
 def render(root: Path) -> list[Path]:
     """Write every page, CSV and picture from ``records/``, ``predictions/`` and ``outside/`` alone.
 
-    Beside them only one thing counts: which notes on a board lie in ``../docs/``.
+    Beside them only two things count: what ``../docs/`` has of notes on a board and of cards, and
+    which papers the files of methods name.
 
     Pages of boards that have no records any more are removed; files that this function did not
     write, records and predictions stay.
@@ -56,16 +59,20 @@ def render(root: Path) -> list[Path]:
     written: list[Path] = []
     boards: dict[str, list[Section]] = {}
     known: dict[str, list[Standing]] = {}
+    curves: dict[str, list[dict[str, Any]]] = {}
+    notes: dict[str, list[tuple[str, str]]] = {}
     slugs = sorted(p.stem for p in (root / "records").glob("*.jsonl"))
     for slug in slugs:
         parts = sections(read_lines(root / "records" / f"{slug}.jsonl"))
         if not parts:
             continue
         parts, given = attach(root, slug, parts, partial(read_predictions, root, slug))
-        scores, held = partial(_scores, root, slug, given), partial(_held, root, slug)
+        scores, held = cache(partial(_scores, root, slug, given)), partial(_held, root, slug)
         known[slug] = standings(root, slug, parts, scores, held)
+        curves[slug] = [row_curves(part, scores()) for part in parts]
+        notes[slug] = _notes(root, slug)
         image = picture(slug, parts, [describe(s.terms) for s in parts])
-        markdown = pages.board(slug, parts, known[slug], image is not None, _notes(root, slug))
+        markdown = pages.board(slug, parts, known[slug], image is not None, notes[slug])
         files = {"md": markdown, "csv": pages.table(parts, known[slug])}
         for suffix, text in files.items():
             write(root / f"{slug}.{suffix}", text)
@@ -76,7 +83,7 @@ def render(root: Path) -> list[Path]:
         else:
             (root / f"{slug}.png").unlink(missing_ok=True)
         boards[slug] = parts
-    whole = json_form.document(boards, known)
+    whole = json_form.document(boards, known, curves, notes, _cards(root))
     front_files = {
         "README.md": front(boards),
         "leaderboards.json": json_form.text(whole),
@@ -114,6 +121,12 @@ def _notes(root: Path, slug: str) -> list[tuple[str, str]]:
         elif named and slug in named[1].split():
             found.append((f"Notes: {path.stem}", f"../docs/{path.name}"))
     return found
+
+
+def _cards(root: Path) -> dict[str, str]:
+    """Addresses of the cards of methods that ``../docs/`` has, seen from a board's page."""
+    paths = (root / "../docs/cards/methods").glob("*.md")
+    return {path.stem: f"../docs/cards/methods/{path.name}" for path in paths}
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

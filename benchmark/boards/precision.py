@@ -75,7 +75,7 @@ class Precision:
             training = UNKNOWN  # nothing here saw how else it could have been
         if self._alone:
             estimate = combined(mean, None, training)
-            return None if np.isnan(estimate.error) else _clipped(estimate.interval, metric)
+            return None if np.isnan(estimate.error) else clipped(estimate.interval, metric)
         units = self._drawn[name].units_of(k)
         return share(mean, _over_samples(values, units), training, sum(units))
 
@@ -127,14 +127,14 @@ class Precision:
         return self._known[kind, key]
 
     def _singles(self, key: Key) -> Spread:
-        return _moderated([(name,) for name in self._rows], self._trainings(key), self._own)
+        return between_seeds([(name,) for name in self._rows], self._trainings(key), self._own)
 
     def _pairs(self, key: Key) -> Spread:
         values, names = self._trainings(key), list(self._rows)
         first, second = np.triu_indices(len(names), 1)
         pairs = [(names[i], names[j]) for i, j in zip(first, second, strict=True)]
         own = self._own[first] & self._own[second]
-        return _moderated(pairs, values[first] - values[second], own)
+        return between_seeds(pairs, values[first] - values[second], own)
 
     @cached_property
     def _own(self) -> NDArray[np.bool_]:
@@ -174,9 +174,16 @@ def _entry(record: Record, key: Key) -> float:
     return float(value) if isinstance(value, int | float) else np.nan
 
 
-def _moderated(
+def between_seeds(
     names: Sequence[tuple[str, ...]], values: Floats, family: NDArray[np.bool_]
 ) -> Spread:
+    """Of one training's value of each name, from values [M, S], not a number where there is none.
+
+    Args:
+        names: of M rows, or of M pairs of rows.
+        values: of every seed.
+        family: [M] those that tell what is usual in the table.
+    """
     amount = np.isfinite(values).sum(1)
     freedom = np.maximum(amount - 1, 0).astype(np.float64)
     centred = values - np.nanmean(np.where(amount[:, None] > 0, values, 0.0), 1, keepdims=True)
@@ -188,7 +195,7 @@ def _moderated(
     )
 
 
-def _clipped(found: Interval, metric: str) -> Interval:
+def clipped(found: Interval, metric: str) -> Interval:
     """Within what a share can be."""
     if metric in COUNTS:
         return found

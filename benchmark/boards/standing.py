@@ -20,13 +20,14 @@ from ..evidence.record import write
 from ..grid.cell import Frozen, digest
 from ..statistics import ranking
 from ..statistics.intervals import Interval
+from .pairs import Pairs, pairs
 from .precision import Precision
 from .replicates import NONE, Drawn, replicates
 from .row import Row
 from .section import Section
 from .summary import Summary, summary
 
-VERSION = 2  # of the statistics: another one computes all again
+VERSION = 3  # of the statistics: another one computes all again
 Numbers = tuple[float, float, float]  # estimate, and the ends of its interval of 95 %
 
 
@@ -57,12 +58,14 @@ class Standing(Frozen):
         smallest_difference: of every metric that ranks, what a paired test would find four times
             in five; the median over pairs of ranked rows.
         outside: of predictions that were handed in, by name.
+        pairs: how far the paired differences of its rows reach, by the metrics of its page.
     """
 
     key: str
     rows: dict[str, RowStanding]
     smallest_difference: dict[str, float] = {}
     outside: dict[str, RowStanding] = {}
+    pairs: Pairs = Pairs()
 
     def of(self, row: Row) -> RowStanding:
         """What is known of a row, which may be nothing."""
@@ -145,7 +148,13 @@ def summed_up(
         name: row.model_copy(update={"ranks": ranks[name], "wins": wins[name]})
         for name, row in rows.items()
     }
-    return Standing(key=key, rows=rows, smallest_difference=smallest, outside=outside)
+    return Standing(
+        key=key,
+        rows=rows,
+        smallest_difference=smallest,
+        outside=outside,
+        pairs=pairs(section, known, [c.key for c in section.columns(section.view.page)]),
+    )
 
 
 Ranks = dict[str, dict[str, tuple[int, int]]]  # of a row, by every metric that ranks

@@ -3,12 +3,19 @@
 import base64
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
 # In this order: each uses what stands before it.
-SCRIPTS = ("dom", "prior", "state", "rows", "record", "ranking", "classes", "figures", "main")
+SCRIPTS = (
+    *("dom", "prior", "state", "rows", "differences", "record", "prior_panel", "ranking"),
+    *("classes", "figures", "labels", "cost", "learning", "course", "two", "operating", "export"),
+    "main",
+)
+# Lines that hold nothing else: the repository has them, the page does without.
+COMMENT = re.compile(r"^[ \t]*(?://[^\n]*|/\*\*(?:(?!\*/).)*\*/[ \t]*)\n", re.MULTILINE | re.DOTALL)
 
 
 def html(document: dict[str, Any]) -> str:
@@ -20,7 +27,7 @@ def html(document: dict[str, Any]) -> str:
     Args:
         document: of ``benchmark.board_json.document``.
     """
-    parts = [(FOLDER / f"{name}.js").read_text() for name in SCRIPTS]
+    parts = [COMMENT.sub("", (FOLDER / f"{name}.js").read_text()) for name in SCRIPTS]
     script = '\n(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
     style = "\n" + (FOLDER / "style.css").read_text()
     data = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -71,3 +71,33 @@ function overSeeds(values) {
   const squares = values.reduce((sum, value) => sum + (value - centre) ** 2, 0);
   return [centre, values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : null, null, null];
 }
+
+/** What is wider than its place scrolls sideways, and says so where it does (see drawView). */
+const scrolling = (label, ...children) => [
+  h("p", { class: "hint", "aria-hidden": "true", hidden: true }, "Wider than the screen: scroll it sideways →"),
+  h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": `${label}; scrolls sideways` }, children)];
+
+function tellScrolling() {
+  for (const hint of document.querySelectorAll("p.hint")) {
+    const box = hint.nextElementSibling;
+    hint.hidden = box.scrollWidth <= box.clientWidth + 1;
+  }
+}
+
+/** Offer a text as a file. */
+function save(text, name) {
+  const link = h("a", { href: URL.createObjectURL(new Blob([text])), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+/** Copy a text; where the browser does not allow it, select it in the element that shows it. */
+async function copy(text, element, status) {
+  const copied = await (navigator.clipboard?.writeText(text).then(() => true, () => false) ?? false);
+  if (!copied) {
+    element.hidden = false;
+    element.textContent = text;
+    getSelection().selectAllChildren(element);
+  }
+  status.textContent = copied ? "copied" : "selected: copy it with your keyboard";
+}

@@ -14,6 +14,7 @@ const VIEWS = {
   curves: ["Learning curves", curvesView, () => table().labelled.length > 0],
   cost: ["Cost", costView, () => table().metrics.some((one) => one.key === "train_seconds")],
   ranks: ["Ranks", ranksView, () => true],
+  two: ["Two rows", twoView, () => finished().length > 1],
 };
 const PARTS = { controls: drawControls, head: drawHead, prior: drawPrior, tabs: drawTabs, status: drawStatus, view: drawView };
 
@@ -75,6 +76,7 @@ function drawHead() {
     h("h2", {}, board().data, h("small", {}, board().track_title)),
     h("p", { class: "terms" }, one.words),
     ...(smallest.length ? [h("p", {}, "This table can tell differences of about ", smallest.flatMap(([key, value], n) => [n ? " and " : "", h("strong", {}, `${shown(value, primary().unit)} points`), ` of ${within(one.metrics.find((m) => m.key === key))}`]), ", not smaller ones.")] : []),
+    ...(board().notes.length ? [h("p", {}, board().notes.map((note, n) => [n ? " · " : "", h("a", { href: note.address }, note.title)]))] : []),
     ...(one.facts.length ? [h("details", {}, h("summary", {}, "What these numbers stand on"), h("ul", {}, one.facts.map((fact) => h("li", {}, inline(fact)))))] : []));
 }
 
@@ -101,6 +103,7 @@ function drawView() {
   const rows = visible();
   const made = rows.length ? VIEWS[currentView()][1](rows) : h("p", {}, "No row matches search and filter.");
   view.replaceChildren(...[made].flat(Infinity).filter(Boolean));
+  tellScrolling();
 }
 
 function start() {
@@ -114,6 +117,7 @@ function start() {
   main.replaceChildren(head, prior, tabs, status, view);
   draw();
   addEventListener("hashchange", () => { readAddress(); draw(); });
+  dark.addEventListener("change", () => draw(["view"]));
   let waiting;
   let width = innerWidth;
   addEventListener("resize", () => {

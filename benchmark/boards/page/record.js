@@ -12,6 +12,7 @@ function openedRecord(row) {
       h("h4", {}, "Failed seeds"),
       h("ul", { class: "bad" }, row.failures.map((one) => h("li", {}, `Seed ${one.seed}: ${one.reason}`))),
     ],
+    courses(row),
     !row.submitted && runAgain(row),
   );
 }
@@ -41,6 +42,7 @@ function facts(row) {
   const devices = [...new Set(row.records.map((one) => one.cost?.device).filter(Boolean))];
   return [
     pair("Method", h("code", {}, row.method), row.status ? `, ${words[row.status]}` : ", no seed finished"),
+    paperOf(row) && pair("Paper", paperOf(row)),
     pair("Parameters", listed(row.params) || "none"),
     row.extras.length > 0 && pair("Beyond the terms (‡)", row.extras.join("; ")),
     Object.entries(row.ranks).map(([key, rank]) => pair(`Rank by ${within(table().metrics.find((m) => m.key === key))}, 95 %`, interval(rank), key in row.wins ? `; above a rival drawn at random with chance ${shown(row.wins[key], "percent")} %` : "")),
@@ -50,6 +52,17 @@ function facts(row) {
       pair("Versions", Object.entries(one.versions).map(([name, number]) => `${name} ${number}`).join(", ") || "not told"),
     ]),
   ];
+}
+
+/** A method's paper and its card, as far as they are known; null if neither is. */
+function paperOf(row) {
+  const { paper, address, card } = DATA.methods[row.method] ?? {};
+  if (!paper && !card) return null;
+  const words = /\/scholar\?/.test(address) ? "search for it" : "read it";
+  return [
+    paper, " ",
+    /^https?:/.test(address) && ["(", h("a", { href: address, rel: "noopener noreferrer" }, words), ") "],
+    card && h("a", { href: card }, `card of ${row.method}`)];
 }
 
 const interval = ([low, high]) => (low === high ? `${low}` : `${low} to ${high}`);
@@ -78,21 +91,12 @@ function seedTable(row) {
 
 function runAgain(row) {
   const text = h("pre", { tabindex: 0, "aria-label": "again.yaml" }, row.again);
-  const told = h("span", { role: "status" });
-  const copy = async () => {
-    getSelection().selectAllChildren(text);
-    const copied = await navigator.clipboard?.writeText(row.again).then(() => true, () => false);
-    told.textContent = copied ? "copied" : "selected: copy it with your keyboard";
-  };
-  const save = () => {
-    const link = h("a", { href: URL.createObjectURL(new Blob([row.again])), download: "again.yaml" });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  };
+  const status = h("span", { role: "status" });
   return [
     h("h4", {}, "Run it again"),
     h("p", {}, "Save this suite as ", h("code", {}, "again.yaml"), ", then ", h("code", {}, "medtail bench again.yaml"), ". ",
-      h("button", { type: "button", click: save }, "Save"), " ", h("button", { type: "button", click: copy }, "Copy"), " ", told),
+      h("button", { type: "button", click: () => save(row.again, "again.yaml") }, "Save"), " ",
+      h("button", { type: "button", click: () => copy(row.again, text, status) }, "Copy"), " ", status),
     text,
   ];
 }

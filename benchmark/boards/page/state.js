@@ -4,7 +4,9 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const DEFAULTS = {
   board: "", table: "0", view: "ranking", metric: "", sort: "", q: "", rows: "all",
   of_class: "", intervals: "", cost: "train_seconds", curve: "", prior: "test", weights: "", open: "",
+  reference: "", lines: "", one: "", two: "", kind: "roc",
 };
+const BASELINE = "erm"; // the method without any remedy
 const state = { ...DEFAULTS };
 
 function readAddress() {
@@ -22,6 +24,12 @@ const table = () => board().tables[Number(state.table)] ?? board().tables[0];
 const metric = () => table().metrics.find((one) => one.key === state.metric) ?? primary();
 const primary = () => table().metrics.find((one) => one.key === table().primary) ?? table().metrics[0];
 const classMetric = () => table().class_metrics.find((one) => one.key === state.of_class) ?? table().class_metrics[0];
+
+/** Rows by name in one word of the address; a name may hold anything. */
+const packed = (names) => names.map((name) => name.replaceAll("%", "%25").replaceAll("|", "%7C")).join("|");
+const unpacked = (text) => text.split("|").filter(Boolean).map((name) => name.replaceAll("%7C", "|").replaceAll("%25", "%"));
+const rowNamed = (name) => table().rows.find((row) => row.name === name) ?? null;
+const finished = () => table().rows.filter((row) => row.records.length > 0);
 
 /** Positions of the classes, most training images first; where none is trained on, test images. */
 function byCount() {

@@ -8,8 +8,8 @@ import pytest
 from medtail.benchmark.boards import json_form
 from medtail.benchmark.boards.columns import COLUMNS
 from medtail.benchmark.boards.section import sections
-from medtail.benchmark.boards.standing import compute
-from medtail.benchmark.evidence.record import read_lines
+from medtail.benchmark.boards.standing import Standing, compute
+from medtail.benchmark.evidence.record import Stage, read_lines
 from medtail.benchmark.grid.again import suite_text
 from medtail.benchmark.grid.cell import Budget, Cell, Channels, Terms
 from medtail.benchmark.grid.files import load
@@ -127,9 +127,30 @@ def test_tracks_tell_their_own():
     assert "f1" not in {m["key"] for m in one["metrics"]}  # no seed has one
     act = table(made(active(seed=0), active(seed=1), slug="fake@active")[0])
     assert act["labelled"] == [100, 120, 140, 160]
-    assert act["rows"][0]["rounds"]["rare_accuracy"][-1] == [0.5, 0.0]
+    assert act["rows"][0]["rounds"]["rare_accuracy"][-1] == [0.5, 0.0, 0.5, 0.5]
     assert act["rows"][0]["picked"] == [9.0, 45.0, 6.0]
     assert [c["rare"] for c in act["classes"]] == [False, False, True]
+
+
+def test_a_stage_tells_its_course_metric_by_metric():
+    epochs = [{"train/loss": 1.23456, "val/macro_auc": None}, {"train/loss": 0.5}]
+    stage = Stage(name="train", epochs=2, selected=1, history=tuple(epochs))
+    record = done()[0].model_copy(update={"stages": (stage,)})
+    (found,) = table(made((record, None))[0])["rows"][0]["records"][0]["stages"]
+    assert found["history"] == {"train/loss": [1.2346, 0.5], "val/macro_auc": [None, None]}
+    assert (found["name"], found["selected"]) == ("train", 1)
+
+
+def test_methods_have_their_paper_and_their_card_where_there_is_one():
+    parts = sections([done("erm")[0], done("no_such")[0]])
+    known = [Standing(key="key", rows={}) for _ in parts]
+    slug, card = "fake@natural", "../docs/cards/methods/erm.md"
+    notes = {slug: [("Notes: erm", "../docs/erm.md")]}
+    found = json_form.document({slug: parts}, {slug: known}, {}, notes, {"erm": card})
+    assert found["methods"]["erm"]["card"] == card
+    assert found["methods"]["erm"]["paper"].startswith("the baseline")
+    assert found["methods"]["no_such"] == {"paper": "", "address": "", "card": ""}
+    assert found["boards"][0]["notes"] == [{"title": "Notes: erm", "address": "../docs/erm.md"}]
 
 
 def test_a_table_of_failures_alone_is_told():

@@ -8,6 +8,7 @@ import pytest
 from medtail.benchmark.boards import json_form
 from medtail.benchmark.boards.leaderboard import read_predictions
 from medtail.benchmark.boards.page import document as page
+from medtail.benchmark.boards.row_curves import row_curves
 from medtail.benchmark.boards.section import sections
 from medtail.benchmark.boards.standing import standings
 from medtail.benchmark.evidence.record import read_lines
@@ -54,8 +55,9 @@ def real(tmp_path_factory):
     records = read_lines(root / "records" / f"{REAL}.jsonl")
     parts = sections(records)
     known = standings(root, REAL, parts, partial(read_predictions, root, REAL))
+    curves = [row_curves(part, read_predictions(root, REAL)) for part in parts]
     path = root / "index.html"
-    path.write_text(page.html(json_form.document({REAL: parts}, {REAL: known})))
+    path.write_text(page.html(json_form.document({REAL: parts}, {REAL: known}, {REAL: curves})))
     return records, path
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from medtail.benchmark.boards import json_form
+from medtail.benchmark.boards.row_curves import row_curves
 from medtail.benchmark.boards.section import sections
 from medtail.benchmark.boards.standing import compute
 from tests.boards import COST
@@ -17,12 +18,13 @@ needs_chromium = pytest.mark.skipif(
 
 def document(boards):
     """Of finished (record, predictions) by board."""
-    parts, known = {}, {}
+    parts, known, curves = {}, {}, {}
     for slug, finished in boards.items():
         parts[slug] = sections([record for record, _ in finished])
         stored = {record.cell_id: scores for record, scores in finished if scores is not None}
         known[slug] = [compute(part, stored, "key") for part in parts[slug]]
-    return json_form.document(parts, known)
+        curves[slug] = [row_curves(part, stored) for part in parts[slug] if stored] or ()
+    return json_form.document(parts, known, curves)
 
 
 def seeds(make, methods, **changes):

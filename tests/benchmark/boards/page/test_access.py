@@ -49,7 +49,7 @@ def test_the_first_tab_stops_lead_to_the_board(browser, drawn_page):
 @needs_chromium
 def test_a_phone_scrolls_tables_and_not_the_page(browser, drawn_page, real):
     for path, board in [(real[1], REAL), (drawn_page, "fake@active"), (drawn_page, "fake@natural")]:
-        for view in ("ranking", "classes", "groups", "curves", "cost", "ranks"):
+        for view in ("ranking", "classes", "groups", "curves", "cost", "ranks", "two"):
             browser.show(
                 path, f"#board={board}&view={view}&prior=balanced&open=erm", 360, 740, phone=True
             )
@@ -91,6 +91,8 @@ def test_text_can_be_read_by_day_and_in_the_dark(browser, real, dark):
         "view=groups",
         "view=cost",
         "view=ranks",
+        "view=two",
+        "reference=erm",
     ):
         browser.show(path, f"#{address}", dark=dark)
         assert browser.run(CONTRAST) == [], address

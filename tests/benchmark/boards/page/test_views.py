@@ -15,10 +15,10 @@ from tests.boards import one_class
 @needs_chromium
 def test_every_view_of_every_track_is_drawn_and_no_record_can_run_a_script(browser, drawn_page):
     expected = {
-        "fake@natural": ["ranking", "classes", "groups", "cost", "ranks"],
-        "fake@shot5": ["ranking", "classes", "cost", "ranks"],
-        "fake@oneclass": ["ranking", "classes", "cost", "ranks"],
-        "fake@active": ["ranking", "classes", "groups", "curves", "cost", "ranks"],
+        "fake@natural": ["ranking", "classes", "groups", "cost", "ranks", "two"],
+        "fake@shot5": ["ranking", "classes", "cost", "ranks", "two"],
+        "fake@oneclass": ["ranking", "classes", "cost", "ranks", "two"],
+        "fake@active": ["ranking", "classes", "groups", "curves", "cost", "ranks", "two"],
     }
     for board, views in expected.items():
         browser.show(drawn_page, f"#board={board}")
@@ -91,7 +91,7 @@ def test_submitted_predictions_are_marked_and_never_ranked_or_best(browser, tmp_
     assert "2, their seeds 7, 8" in told
     assert EVIL in told
     assert "Run it again" not in told
-    for view in ("classes", "groups", "cost", "ranks"):
+    for view in ("classes", "groups", "cost", "ranks", "two"):
         browser.run(f"document.getElementById('view-{view}')?.click()")
     browser.show(tmp_path / "index.html", "#board=fake@natural&rows=submitted&prior=balanced")
     assert [text for text in browser.run(rows) if "◇" not in text] == []
