@@ -180,7 +180,7 @@ def _row_name(cell: Cell, cells: list[Cell]) -> str:
 
 
 def _terms(record: Record) -> str:
-    return digest(record.cell.terms.model_dump(mode="json"))
+    return digest(record.cell.terms.content)
 
 
 def apart(one: Section, other: Section) -> str:

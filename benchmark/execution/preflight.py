@@ -67,6 +67,7 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> float:
             _choosable(terms, data, console)
     tried: set[tuple[object, ...]] = set()
     crowded: set[str] = set()
+    left_over: set[str] = set()
     memory = 0.0
     for cell in {(c.row, c.terms): c for c in cells}.values():
         data, terms = prepared(cell.terms), cell.terms
@@ -75,7 +76,7 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> float:
                 f"{cell.terms.data}: a one-class score has no threshold before its end, and no "
                 "abnormal label may choose an epoch: write `selection: last`"
             )
-        method = supervised.make(cell.method, cell.params, cell.terms, 0, data)
+        method = supervised.make(cell.method, cell.params, terms, 0, data, left_over.add)
         slug = cell.method
         if data.spec.track == "active" and method.learner:  # which is what is trained
             slug = method.learner
@@ -83,11 +84,11 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> float:
         supervised.allot(method, slug, cell.terms.budget.epochs)
         crowded |= _crowded(cell, method, data, devices)
         budget = terms.budget
-        step = (terms.backbone, data.image_size, data.in_channels, budget.precision)
+        step = (terms.backbone, data.image_size, data.in_channels, budget.precision, budget.tune)
         if (*step, budget.batch_size) not in tried:
             memory = max(memory, try_step(method, terms))
         tried.add((*step, budget.batch_size))
-    for line in sorted(crowded):
+    for line in (*sorted(left_over), *sorted(crowded)):
         console.print(line, markup=False, highlight=False)
     return memory
 
@@ -96,7 +97,8 @@ def _crowded(cell: Cell, method: Method, data: ImageDataModule, devices: int) ->
     """Lines on loader workers that shared memory has no room for; raises for too small steps."""
     told = set()
     for stage in method.stages:
-        data.connect(method.request(stage), cell.terms.budget.batch_size, 0, 1)
+        size, parts = cell.terms.budget.batch_size, cell.terms.budget.accumulate
+        data.connect(method.request(stage), size, 0, 1, parts=parts)
         try:
             data.train_sampler(0, devices)
         except MedtailError as error:

@@ -8,11 +8,12 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from medtail import datamodules, methods
-from medtail.datamodules.core.contract import Augmentation, Normalisation
+from medtail.datamodules.core.contract import Augmentation
 from medtail.datamodules.core.errors import MedtailError, unknown
 from medtail.datamodules.core.names import DataName
 
 from .cell import Budget, Cell, Channels, Frozen, Selection, Terms
+from .weights import Wanted, resolved
 
 
 class MethodEntry(Frozen):
@@ -45,9 +46,9 @@ class DataEntry(Frozen):
     methods: tuple[MethodEntry, ...] = ()
     seeds: tuple[int, ...] | None = Field(None, min_length=1)
     augment: Augmentation | None = None
-    normalisation: Normalisation | Channels | None = None
+    normalisation: Wanted | Channels | None = None
     backbone: str | None = None
-    pretrained: bool | None = None
+    weights: str | None = None
     selection: Selection | None = None
     test_episodes: PositiveInt | None = None
     acquire: PositiveInt | None = None
@@ -107,9 +108,9 @@ class Suite(Frozen):
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     image_size: PositiveInt | tuple[PositiveInt, PositiveInt] = 28
     augment: Augmentation = "symmetries"
-    normalisation: Normalisation | Channels = "imagenet"
+    normalisation: Wanted | Channels = "weights"
     backbone: str = "test_resnet"
-    pretrained: bool = False
+    weights: str = "none"
     budget: Budget = Budget()
     selection: Selection = "best_balanced_accuracy"
     test_episodes: PositiveInt = 600
@@ -155,18 +156,23 @@ class Suite(Frozen):
         """The grid, method by method.
 
         Raises:
-            MedtailError: an unknown method, dataset or regime, or two files of one name.
+            MedtailError: an unknown method, dataset or regime, two files of one name, or weights
+                that cannot be had.
         """
         size = self.image_size if isinstance(self.image_size, tuple) else (self.image_size,) * 2
+        channels: list[int] = []
         for entry in self.data:
             for key in {*TERMS, "batch_size"} & set(entry.params):
                 how = "write it into its budget" if key == "batch_size" else TERM
                 raise MedtailError(f"{entry.name}: {key} is a term of a table, no argument: {how}")
-            datamodules.build(entry.name, size, **entry.params)
+            channels.append(datamodules.build(entry.name, size, **entry.params).in_channels)
         files: dict[Terms, dict[str, Any]] = {}
-        for entry in self.data:
+        for entry, amount in zip(self.data, channels, strict=True):
             name = DataName.parse(entry.name)
             own = {f: getattr(entry, f) for f in TERMS if getattr(entry, f, None) is not None}
+            own = {field: getattr(self, field) for field in TERMS} | own
+            chosen = (own["weights"], own["normalisation"], own["backbone"])
+            own["weights"], own["normalisation"] = resolved(*chosen, amount)
             params, local = datamodules.parted(name.dataset, entry.params)
             terms = Terms(
                 data=str(name),
@@ -174,7 +180,7 @@ class Suite(Frozen):
                 local=local,
                 image_size=size,
                 budget=self.budget_of(entry),
-                **{field: getattr(self, field) for field in TERMS} | own,
+                **own,
             )
             if files.setdefault(terms.model_copy(update={"local": {}}), local) != local:
                 raise MedtailError(

@@ -24,6 +24,7 @@ from medtail.methods.core.base import Method
 
 from ..grid.cell import Terms
 from .amounts import images_of_epoch
+from .averaging import Average
 from .batchnorm import GlooBatchNorm
 
 MONITORS = {"best_balanced_accuracy": "val/balanced_accuracy", "best_macro_auc": "val/macro_auc"}
@@ -184,6 +185,8 @@ def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]
         # Where no epoch is chosen, the last one is validated, for the record.
         check_val_every_n_epoch=epochs if terms.selection == "last" else 1,
         precision=terms.budget.precision,
+        gradient_clip_val=terms.budget.clip or None,  # of the norm
+        accumulate_grad_batches=terms.budget.accumulate,
         callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,
@@ -220,15 +223,20 @@ def fit(
     """
     L.seed_everything(seed, workers=True, verbose=False)
     request = method.request(method.stage)
-    data.connect(request, terms.budget.batch_size, seed, epochs, terms.budget.last_batch)
+    budget = terms.budget
+    each = budget.batch_size, seed, epochs, budget.last_batch, budget.accumulate
+    data.connect(request, *each)
     folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fit-") as private:
         path = Path(private) / "result.pt"
         with quiet(), detached(data), interruptible():
-            trainer(terms, epochs, devices, [Keeper(path, terms.selection, tell)]).fit(method, data)
+            keeper = Keeper(path, terms.selection, tell)
+            # The keeper looks at the network before the average gives way to what is trained.
+            average = [Average(budget.ema)] if budget.ema else []
+            trainer(terms, epochs, devices, [keeper, *average]).fit(method, data)
         result = torch.load(path, weights_only=True)
     seconds = time.perf_counter() - started
     method.to(data.dtype).load_state_dict(result["state"])  # a spawned process had its own copy
-    images = epochs * images_of_epoch(request, data, terms.budget)
+    images = epochs * images_of_epoch(request, data, budget)
     return Fitted(result["state"], tuple(result["history"]), result["selected"], seconds, images)

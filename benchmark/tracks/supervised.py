@@ -1,6 +1,7 @@
 """The long-tail track: train a method's stages on all classes, predict validation and test."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.contract import Batch
 from medtail.datamodules.core.errors import MedtailError
 from medtail.methods.core.base import Method, Recipe
+from medtail.methods.core.pretrained.tensors import WeightsWarning
 
 from ..evidence import record
 from ..evidence.predictions import Predictions
@@ -38,13 +40,36 @@ class Trained:
 
 
 def make(
-    slug: str, params: dict[str, Any], terms: Terms, seed: int, data: ImageDataModule
+    slug: str,
+    params: dict[str, Any],
+    terms: Terms,
+    seed: int,
+    data: ImageDataModule,
+    tell: Tell = lambda line: None,
 ) -> Method:
-    """A fresh method with seeded weights; ``MedtailError`` for parameters it does not take."""
+    """A fresh method, seeded, from the weights that its table starts from.
+
+    Args:
+        slug: of the method.
+        params: its own.
+        terms: of the table.
+        seed: of what is drawn.
+        data: prepared.
+        tell: called with a line where tensors of the weights are left over.
+
+    Raises:
+        MedtailError: parameters it does not take, or weights that do not fit.
+    """
     L.seed_everything(seed, verbose=False)
-    method = methods.build(
-        slug, data.spec, backbone=terms.backbone, pretrained=terms.pretrained, **params
-    )
+    start: Any = terms.weights.source if terms.weights else "none"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", WeightsWarning)
+        method = methods.build(slug, data.spec, backbone=terms.backbone, weights=start, **params)
+    for warning in caught:
+        if issubclass(warning.category, WeightsWarning):
+            tell(str(warning.message))
+        else:
+            warnings.warn(warning.message, warning.category, stacklevel=2)
     budget = terms.budget
     method.recipe = Recipe(
         budget.optimizer,
@@ -55,7 +80,10 @@ def make(
         budget.schedule,
         budget.milestones,
         budget.gamma,
+        budget.layer_decay,
     )
+    if budget.tune == "head":
+        method.freeze("backbone")
     if not torch.cuda.is_available():
         method.to(memory_format=torch.channels_last)
     return method
@@ -114,7 +142,7 @@ def _shared(
     """A whole training of ``slug`` for some epochs, from the store or into it."""
     terms = cell.terms
     content = [data.content.data, data.kept.tolist(), data.target[data.kept].tolist()]
-    settings = terms.model_dump(mode="json")
+    settings = terms.content
     pixels = data.content.pixels
     code = [code_of.shared_digest(), code_of.digest_of((slug,))]
     key = digest([slug, epochs, cell.seed, settings, content, pixels, *code])
