@@ -11,6 +11,7 @@ from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.contract import DataSpec
 from medtail.datamodules.core.errors import DataError, MedtailError, unknown
 from medtail.methods.core.base import Method
+from medtail.methods.core.layers import layers_of
 
 from ..boards.columns import track
 from ..grid.cell import Cell, Terms
@@ -82,6 +83,8 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> float:
             slug = method.learner
             method = supervised.make(slug, {}, cell.terms, 0, data)
         supervised.allot(method, slug, cell.terms.budget.epochs)
+        if terms.budget.layer_decay != 1:
+            layers_of(method.backbone)
         crowded |= _crowded(cell, method, data, devices)
         budget = terms.budget
         step = (terms.backbone, data.image_size, data.in_channels, budget.precision, budget.tune)
