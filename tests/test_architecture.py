@@ -32,6 +32,7 @@ FLOORS = {
         ("active", "few_shot", "middle_classes", "one_class", "submodular"),
         ("contrast",),
         ("",),  # the files of the folder itself
+        ("pretrained",),
     ),
     "datamodules/core": (("own",), ("",), ("loading",), ("splitting",), ("pixels",)),
 }

@@ -47,7 +47,7 @@ def describe(terms: Terms) -> list[str]:
         "few_shot": [f"{terms.test_episodes:,} test episodes"],
         "active": [f"{terms.acquire} images x {terms.rounds - 1} rounds"],
     }
-    each = " a training" if track(terms.data) == "active" else ""
+    each = " a training" * (track(terms.data) == "active")
     return [
         ", ".join(
             [
@@ -55,10 +55,11 @@ def describe(terms: Terms) -> list[str]:
                 f"{height} x {width} px",
                 f"{terms.augment} augmentation",
                 *_normalised(terms),
-                f"{terms.backbone} {'pretrained' if terms.pretrained else 'from scratch'}",
+                f"{terms.backbone} {_start(terms)}",
                 f"{budget.epochs} epochs x batch {budget.batch_size}{each}",
-                *(["last batch kept"] if budget.last_batch == "keep" else []),
+                *["last batch kept"] * (budget.last_batch == "keep"),
                 *replication.words(terms),
+                *_tuned(budget),
                 *special.get(track(terms.data), []),
             ]
         ),
@@ -66,6 +67,25 @@ def describe(terms: Terms) -> list[str]:
         f"weight decay {budget.weight_decay:g}, warm-up {100 * budget.warmup:g} %, "
         f"{_scheduled(budget)}{budget.precision}, {SELECTIONS[terms.selection]}",
     ]
+
+
+def _start(terms: Terms) -> str:
+    """What the network starts from."""
+    if terms.weights is None:
+        return "pretrained" if terms.pretrained else "from scratch"
+    return f"from {inert(str(terms.weights))} (SHA-256 {terms.weights.sha256[:8]})"
+
+
+def _tuned(budget: Budget) -> list[str]:
+    """How a network is trained, where it is not simply all of it."""
+    told = {
+        "backbone frozen, only what stands above it trained": budget.tune == "head",
+        f"rate x {budget.layer_decay:g} a layer downwards": budget.layer_decay != 1,
+        f"gradient's norm up to {budget.clip:g}": budget.clip != 0,
+        f"a step's batch in {budget.accumulate} parts": budget.accumulate != 1,
+        f"moving average {budget.ema:g} of the weights scored": budget.ema != 0,
+    }
+    return [words for words, so in told.items() if so]
 
 
 def _normalised(terms: Terms) -> list[str]:
@@ -101,8 +121,7 @@ def facts(section: Section) -> str:
 
 
 def _seeds(section: Section) -> str:
-    seeds = section.seeds
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+    return f"seed{'s' * (len(section.seeds) > 1)} {', '.join(map(str, section.seeds))}"
 
 
 def _amounts(names: tuple[str, ...], counts: tuple[int, ...]) -> str:

@@ -201,7 +201,7 @@ def _row_name(cell: Cell, cells: list[Cell]) -> str:
 
 
 def _terms(record: Record) -> str:
-    return digest(record.cell.terms.table.model_dump(mode="json"))
+    return digest(record.cell.terms.table.content)
 
 
 def apart(one: Section, other: Section) -> str:

@@ -77,7 +77,7 @@ def bench(
     from ..execution.store import Store
     from ..execution.tracking import mode_of
     from ..grid.files import load
-    from ..grid.suite import select
+    from ..grid.filters import select
     from ..networks.keeping import KEEP
 
     check(launcher, ray_address)

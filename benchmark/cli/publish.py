@@ -30,7 +30,7 @@ def publish(
     from ..evidence import published
     from ..execution.store import Store
     from ..grid.files import load
-    from ..grid.suite import select
+    from ..grid.filters import select
 
     store = Store(out)
     cells = select(list(load(suite, tuple(settings)).cells()), method, data, seed)

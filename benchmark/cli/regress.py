@@ -106,7 +106,7 @@ def _selected(
     board: "Board", method: str, data: str, seed: str, known: "Board | None" = None
 ) -> "Board":
     """The part of a board that the filters name; what ``known`` has need not be here, too."""
-    from ..grid.suite import select
+    from ..grid.filters import select
     from ..regression.verdicts import Board
 
     own = [r.cell for r in board.records]

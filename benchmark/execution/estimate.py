@@ -22,6 +22,7 @@ from medtail.methods.core.base import Method, Stage
 from ..grid.cell import Cell, Precision, Terms, digest
 from ..tracks import supervised
 from ..tracks.contexts import quiet
+from ..tracks.sharing import shared_slugs
 from ..tracks.stages import trainer
 from .driver import clock
 from .worker import prepared
@@ -152,7 +153,7 @@ class Estimate:
         total = self.tests[digest([slug, params, terms.model_dump()])]
         for number, images in enumerate(trainings(terms, data)):
             for stage, pace in stages:
-                by = stage.by or (slug if slug in supervised.shared_slugs() else None)
+                by = stage.by or (slug if slug in shared_slugs() else None)
                 if number == 0 and (by or active):
                     key = (by or slug, stage.share, cell.seed, hash(terms))
                     if key in self.seen:

@@ -11,6 +11,7 @@ from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.contract import DataSpec
 from medtail.datamodules.core.errors import DataError, MedtailError, unknown
 from medtail.methods.core.base import Method
+from medtail.methods.core.layers import layers_of
 
 from ..boards.columns import track
 from ..grid.cell import Cell, Terms
@@ -67,6 +68,7 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> float:
             _choosable(terms, data, console)
     tried: set[tuple[object, ...]] = set()
     crowded: set[str] = set()
+    left_over: set[str] = set()
     memory = 0.0
     for cell in {(c.row, c.terms.table): c for c in cells}.values():
         data, terms = prepared(cell.terms), cell.terms
@@ -75,19 +77,21 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> float:
                 f"{cell.terms.data}: a one-class score has no threshold before its end, and no "
                 "abnormal label may choose an epoch: write `selection: last`"
             )
-        method = supervised.make(cell.method, cell.params, cell.terms, 0, data)
+        method = supervised.make(cell.method, cell.params, terms, 0, data, left_over.add)
         slug = cell.method
         if data.spec.track == "active" and method.learner:  # which is what is trained
             slug = method.learner
             method = supervised.make(slug, {}, cell.terms, 0, data)
         supervised.allot(method, slug, cell.terms.budget.epochs)
+        if terms.budget.layer_decay != 1:
+            layers_of(method.backbone)
         crowded |= _crowded(cell, method, data, devices)
         budget = terms.budget
-        step = (terms.backbone, data.image_size, data.in_channels, budget.precision)
+        step = (terms.backbone, data.image_size, data.in_channels, budget.precision, budget.tune)
         if (*step, budget.batch_size) not in tried:
             memory = max(memory, try_step(method, terms))
         tried.add((*step, budget.batch_size))
-    for line in sorted(crowded):
+    for line in (*sorted(left_over), *sorted(crowded)):
         console.print(line, markup=False, highlight=False)
     return memory
 
@@ -96,7 +100,8 @@ def _crowded(cell: Cell, method: Method, data: ImageDataModule, devices: int) ->
     """Lines on loader workers that shared memory has no room for; raises for too small steps."""
     told = set()
     for stage in method.stages:
-        data.connect(method.request(stage), cell.terms.budget.batch_size, 0, 1)
+        size, parts = cell.terms.budget.batch_size, cell.terms.budget.accumulate
+        data.connect(method.request(stage), size, 0, 1, parts=parts)
         try:
             data.train_sampler(0, devices)
         except MedtailError as error:

@@ -40,6 +40,8 @@ def _failure(method: Method, batch_size: int, precision: Precision) -> str:
     try:
         with computing(precision):
             features = method.features(image.to(device))
+        if not features.requires_grad:  # frozen: what stands above it is small
+            return ""
         torch.autograd.grad(features.float().square().sum(), weights, allow_unused=True)
     except Exception as error:  # of any kind: the networks are timm's
         return first_line(error)

@@ -5,10 +5,24 @@ from collections.abc import Sequence
 from medtail.datamodules.core.yaml_values import write
 
 from .cell import Cell, Terms
+from .weights import Weights
 
 # What only one track looks at, or few suites change: named where it differs from the default.
-SELDOM = ("normalisation", "draws", "folds", "validation", "test_episodes", "acquire", "rounds")
-SELDOM_OF_BUDGET = ("last_batch", "schedule", "milestones", "gamma")
+SELDOM = (
+    *("normalisation", "weights", "draws", "folds", "validation"),
+    *("test_episodes", "acquire", "rounds"),
+)
+SELDOM_OF_BUDGET = (
+    *("last_batch", "schedule", "milestones", "gamma"),
+    *("tune", "layer_decay", "clip", "accumulate", "ema"),
+)
+
+
+def written(weights: Weights) -> str:
+    """Weights as a suite names them; of a folder or a file the name alone."""
+    if weights.kind == "timm":
+        return f"timm:{weights.name.partition('.')[2]}"
+    return str(weights)
 
 
 def suite_text(cells: Sequence[Cell]) -> str:
@@ -27,6 +41,12 @@ def suite_text(cells: Sequence[Cell]) -> str:
         for name in names:
             if given[name] == known[name]:
                 del given[name]
+    if terms.pop("pretrained", False):  # of a record of before
+        terms["weights"] = "timm"
+    elif cell.terms.weights:  # of a file its name alone is known, as of a table's
+        terms["weights"] = written(cell.terms.weights)
+        # A suite that does not say it takes that of the weights.
+        terms["normalisation"] = cell.terms.model_dump(mode="json")["normalisation"]
     data = {"name": terms.pop("data"), "params": terms.pop("data_params")}
     method = {"name": cell.method, "params": cell.model_dump(mode="json")["params"]}
     suite = {

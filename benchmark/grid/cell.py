@@ -2,136 +2,28 @@
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal, Self, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
-    PositiveFloat,
     PositiveInt,
-    ValidationInfo,
-    field_validator,
+    SerializerFunctionWrapHandler,
+    model_serializer,
     model_validator,
 )
+from pydantic.main import IncEx
 
-from medtail.datamodules.core.arguments import wrong_constants
-from medtail.datamodules.core.contract import (
-    Augmentation,
-    Constants,
-    LastBatch,
-    Normalisation,
-    Validation,
-)
-from medtail.methods.core.stages import Schedule
+from medtail.datamodules.core.contract import Augmentation, Constants, Normalisation, Validation
+
+from .budget import Budget, Precision
+from .frozen import Frozen
+from .weights import NAMES, Channels, Weights
+
+__all__ = ["Budget", "Cell", "Channels", "Frozen", "Precision", "Selection", "Terms", "digest"]
 
 Selection = Literal["best_balanced_accuracy", "best_macro_auc", "last"]
-Precision = Literal["64-true", "32-true", "bf16-mixed", "16-mixed"]
 Folds = Annotated[int, Field(ge=0)]
-
-
-class Frozen(BaseModel):
-    """Immutable, and strict about keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _numbers(cls, value: object, info: ValidationInfo) -> object:
-        """Refuse ``yes`` as a number, which Python would take for 1."""
-        kind = cls.model_fields[info.field_name or ""].annotation
-        for one in value if isinstance(value, list) else (value,):
-            if isinstance(one, bool) and not {bool, Any} & {kind, *get_args(kind)}:
-                raise ValueError(f"a number or a name is wanted, not {str(one).lower()}")
-        return value
-
-
-class Budget(Frozen):
-    """What every method of a table may spend, and how it is spent.
-
-    Attributes:
-        epochs: passes over the training split, of all stages of a method together.
-        batch_size: of a training step, over all devices.
-        last_batch: what becomes of images that do not fill a batch at the end of an epoch: ``drop``
-            them, others in each epoch, or ``keep`` them as a smaller batch.
-        optimizer: a name of ``timm.optim``.
-        lr: peak learning rate.
-        weight_decay: of weights; biases and norms have none.
-        momentum: of SGD.
-        warmup: share of a stage's steps over which the rate rises linearly.
-        schedule: of the rate after the warm-up: ``cosine`` falls to 0 along a half cosine, step by
-            step; ``step`` is multiplied by ``gamma`` at each of ``milestones``; ``constant`` stays.
-        milestones: for ``step``: shares of a stage's epochs. ``[0.5, 0.75]`` of 100 epochs are the
-            epochs 50 and 75, counted from 0; of a method with two stages, the middle of each.
-        gamma: for ``step``.
-        precision: of training, as Lightning names it; what is fitted afterwards and what is
-            predicted has that of the weights.
-    """
-
-    epochs: PositiveInt = 15
-    batch_size: PositiveInt = 128
-    last_batch: LastBatch = "drop"
-    optimizer: str = "sgd"
-    lr: PositiveFloat = 0.1
-    weight_decay: float = Field(5e-4, ge=0)
-    momentum: float = Field(0.9, ge=0, lt=1)
-    warmup: float = Field(0.05, ge=0, lt=1)
-    schedule: Schedule = "cosine"
-    milestones: tuple[float, ...] = ()
-    gamma: float = Field(0.1, gt=0, lt=1)
-    precision: Precision = "bf16-mixed"
-
-    @field_validator("milestones")
-    @classmethod
-    def _shares(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
-        if not all(0 < share < 1 for share in shares) or list(shares) != sorted(set(shares)):
-            raise ValueError(
-                "milestones are rising shares of a stage's epochs, between 0 and 1: epochs 50 and "
-                "75 of 100 are [0.5, 0.75]"
-            )
-        return shares
-
-    def contradiction(self) -> str:
-        """What does not go together, as one clause; empty where all is well.
-
-        Not asked of an entry of a suite alone, whose budget changes a part of another.
-        """
-        if self.schedule == "step":
-            return (
-                "" if self.milestones else "schedule 'step' needs milestones, such as [0.5, 0.75]"
-            )
-        for name in ("milestones", "gamma"):
-            usual = type(self).model_fields[name].default
-            if getattr(self, name) != usual:
-                usual = list(usual) if isinstance(usual, tuple) else usual
-                return (
-                    f"{name} goes with schedule 'step', and this one is '{self.schedule}': drop "
-                    f"it, or write {name}: {usual}"
-                )
-        return ""
-
-
-class Channels(Frozen):
-    """Constants that images are normalised with, of pixels from 0 to 1.
-
-    Attributes:
-        mean: of each channel, or one number for all.
-        std: standard deviations, as many.
-    """
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    @field_validator("mean", "std", mode="before")
-    @classmethod
-    def _listed(cls, numbers: object) -> object:
-        return [numbers] if isinstance(numbers, int | float) else numbers
-
-    @model_validator(mode="after")
-    def _sound(self) -> Self:
-        if wrong := wrong_constants(self.mean, self.std):
-            raise ValueError(wrong)
-        return self
 
 
 class Terms(Frozen):
@@ -152,7 +44,9 @@ class Terms(Frozen):
         backbone: ``conv4`` or a model of timm, such as ``resnet18``. A ResNet with ``+no_pool`` or
             ``+small_stem`` keeps more of small images; ``+cifar`` is the latter drawn as PyTorch
             draws.
-        pretrained: whether timm's weights are the start.
+        weights: that it starts from; None for none.
+        pretrained: of records of before ``weights``: whether timm's were the start. No suite asks
+            for it.
         budget: epochs and optimiser.
         selection: which epoch of every stage is kept, by validation, or the last.
         draws: of the split and of the regime's cut: the seeds take them in turn, so that a row's
@@ -173,6 +67,7 @@ class Terms(Frozen):
     augment: Augmentation = "symmetries"
     normalisation: Normalisation | Channels = "imagenet"
     backbone: str = "test_resnet"
+    weights: Weights | None = None
     pretrained: bool = False
     budget: Budget = Budget()
     selection: Selection = "best_balanced_accuracy"
@@ -184,6 +79,12 @@ class Terms(Frozen):
     test_episodes: PositiveInt = 600
     acquire: PositiveInt = 20
     rounds: PositiveInt = 10
+
+    @model_serializer(mode="wrap")
+    def _shown(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what only old records say."""
+        shown: dict[str, Any] = handler(self)
+        return {k: v for k, v in shown.items() if k != "pretrained" or v}
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -222,8 +123,13 @@ class Terms(Frozen):
             drawn["validation"] = self.validation
         return self.data_params | drawn | self.local
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """All that decides numbers: what tells one table from another."""
+        return self.model_dump(mode="json", exclude=NAMES)
+
     def __hash__(self) -> int:
-        return hash(digest(self.model_dump(mode="json")))
+        return hash(digest(self.content))
 
 
 class Cell(Frozen):
@@ -249,7 +155,8 @@ class Cell(Frozen):
 
         Fields at their default are left out, so that a new field leaves old identities alone.
         """
-        return digest(self.model_dump(mode="json", exclude={"label"}, exclude_defaults=True))
+        names: Mapping[str, bool | IncEx] = {"label": True, "terms": NAMES}
+        return digest(self.model_dump(mode="json", exclude=names, exclude_defaults=True))
 
     @property
     def row(self) -> str:

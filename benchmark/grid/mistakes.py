@@ -25,8 +25,10 @@ KEYS = set(Suite.model_fields).union(*(model.model_fields for model in MODELS.va
 # Values that may have one of several forms, of which pydantic tells what is wrong with each.
 FORMS = {
     "image_size": "write a number of pixels, or [height, width]",
-    "normalisation": "write imagenet, half, dataset or {mean: [...], std: [...]}",
+    "normalisation": "write weights, imagenet, half, dataset or {mean: [...], std: [...]}",
 }
+# Keys that were, and what to write for the value that they had.
+FORMER = {"pretrained": "it is called weights now: write weights: {value}"}
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,9 @@ def _near(error: ErrorDetails) -> str:
 
 def _text(error: ErrorDetails) -> str:
     place, kind = _place(error), error["type"]
+    if kind == "extra_forbidden" and place[-1] in FORMER:
+        value = "timm" if error["input"] else "none"
+        return f"unknown key; {FORMER[str(place[-1])].format(value=value)}"
     if kind == "extra_forbidden":
         model = next((MODELS[str(p)] for p in reversed(place[:-1]) if p in MODELS), Suite)
         near = get_close_matches(str(place[-1]), model.model_fields, n=1, cutoff=0.5)

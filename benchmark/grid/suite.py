@@ -1,19 +1,19 @@
 """Suites: YAML files that name methods, data, seeds and terms -> the cells of a grid."""
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from typing import Any, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from medtail import datamodules, methods
-from medtail.datamodules.core.contract import Augmentation, Normalisation, Validation
+from medtail.datamodules.core.contract import Augmentation, Validation
 from medtail.datamodules.core.errors import MedtailError, unknown
 from medtail.datamodules.core.names import DataName
 
 from .cell import Budget, Cell, Channels, Folds, Frozen, Selection, Terms
 from .draws import with_draws
+from .weights import Wanted, resolved
 
 
 class MethodEntry(Frozen):
@@ -46,9 +46,9 @@ class DataEntry(Frozen):
     methods: tuple[MethodEntry, ...] = ()
     seeds: tuple[int, ...] | None = Field(None, min_length=1)
     augment: Augmentation | None = None
-    normalisation: Normalisation | Channels | None = None
+    normalisation: Wanted | Channels | None = None
     backbone: str | None = None
-    pretrained: bool | None = None
+    weights: str | None = None
     selection: Selection | None = None
     draws: PositiveInt | None = None
     folds: Folds | None = None
@@ -112,9 +112,9 @@ class Suite(Frozen):
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     image_size: PositiveInt | tuple[PositiveInt, PositiveInt] = 28
     augment: Augmentation = "symmetries"
-    normalisation: Normalisation | Channels = "imagenet"
+    normalisation: Wanted | Channels = "weights"
     backbone: str = "test_resnet"
-    pretrained: bool = False
+    weights: str = "none"
     budget: Budget = Budget()
     selection: Selection = "best_balanced_accuracy"
     draws: PositiveInt = 1
@@ -163,18 +163,23 @@ class Suite(Frozen):
         """The grid, method by method.
 
         Raises:
-            MedtailError: an unknown method, dataset or regime, or two files of one name.
+            MedtailError: an unknown method, dataset or regime, two files of one name, or weights
+                that cannot be had.
         """
         size = self.image_size if isinstance(self.image_size, tuple) else (self.image_size,) * 2
+        channels: list[int] = []
         for entry in self.data:
             for key in {*TERMS, "batch_size", "fold"} & set(entry.params):
                 how = HOW.get(key, TERM)
                 raise MedtailError(f"{entry.name}: {key} is a term of a table, no argument: {how}")
-            datamodules.build(entry.name, size, **entry.params)
+            channels.append(datamodules.build(entry.name, size, **entry.params).in_channels)
         files: dict[Terms, dict[str, Any]] = {}
-        for entry in self.data:
+        for entry, amount in zip(self.data, channels, strict=True):
             name = DataName.parse(entry.name)
             own = {f: getattr(entry, f) for f in TERMS if getattr(entry, f, None) is not None}
+            own = {field: getattr(self, field) for field in TERMS} | own
+            chosen = (own["weights"], own["normalisation"], own["backbone"])
+            own["weights"], own["normalisation"] = resolved(*chosen, amount)
             params, local = datamodules.parted(name.dataset, entry.params)
             terms = Terms(
                 data=str(name),
@@ -182,7 +187,7 @@ class Suite(Frozen):
                 local=local,
                 image_size=size,
                 budget=self.budget_of(entry),
-                **{field: getattr(self, field) for field in TERMS} | own,
+                **own,
             )
             if files.setdefault(terms.model_copy(update={"local": {}}), local) != local:
                 raise MedtailError(
@@ -211,38 +216,3 @@ def _resolved(entry: MethodEntry) -> tuple[dict[str, Any], str]:
     params = usual | entry.params
     changed = [f"{k}={v}" for k, v in sorted(params.items()) if k not in usual or v != usual[k]]
     return params, f"{entry.name}({', '.join(changed)})" if changed else entry.name
-
-
-def select(cells: list[Cell], method: str = "", data: str = "", seed: str = "") -> list[Cell]:
-    """Cells that match all filters: comma-separated globs for methods and data, numbers for seeds.
-
-    Raises:
-        MedtailError: a filter that matches nothing, with what there is.
-    """
-    kept = cells
-    rows = {c.method for c in cells} | {c.row for c in cells}
-    for text, known, kind in (
-        (method, sorted(rows), "method"),
-        (data, sorted({c.terms.data for c in cells}), "data"),
-        (seed, sorted({str(c.seed) for c in cells}), "seed"),
-    ):
-        if not text:
-            continue
-        globs = [part.strip() for part in text.split(",") if part.strip()]
-        for glob in globs:
-            # A dataset's name alone stands for all its regimes.
-            if not any(fnmatchcase(k, glob) or k.partition("@")[0] == glob for k in known):
-                raise MedtailError(
-                    f"--{kind} {glob}: nothing of this suite matches; it has {', '.join(known)}"
-                )
-
-        def matches(value: str, globs: list[str] = globs) -> bool:
-            return any(fnmatchcase(value, g) or value.partition("@")[0] == g for g in globs)
-
-        if kind == "method":
-            kept = [c for c in kept if matches(c.method) or matches(c.row)]
-        elif kind == "data":
-            kept = [c for c in kept if matches(c.terms.data)]
-        else:
-            kept = [c for c in kept if matches(str(c.seed))]
-    return kept

@@ -140,7 +140,7 @@ def _noise(rows: Mapping[str, Seeds]) -> dict[str, tuple[float, float]]:
     """Variance between seeds of each row, and its degrees of freedom; a table is one family."""
     tables: dict[str, list[str]] = defaultdict(list)
     for key, seeds in rows.items():
-        tables[digest(_first(seeds).cell.terms.model_dump(mode="json"))].append(key)
+        tables[digest(_first(seeds).cell.terms.content)].append(key)
     found: dict[str, tuple[float, float]] = {}
     for keys in tables.values():
         values = [[v for r in rows[k].values() if (v := primary(r)) is not None] for k in keys]

@@ -113,7 +113,7 @@ def start(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
     method = supervised.make(cell.method, cell.params, cell.terms, cell.seed, data)
     sources = [code.shared_digest(), code.method_digest(cell.method, cell.params)]
     content = [data.content.data, data.kept.tolist(), data.target[data.kept].tolist()]
-    settings = cell.terms.model_dump(mode="json")
+    settings = cell.terms.content
     key = digest(
         [
             cell.method,

@@ -20,6 +20,7 @@ from medtail.methods.core.base import Method
 
 from ..grid.cell import Terms
 from .amounts import images_of_epoch
+from .averaging import Average
 from .batchnorm import GlooBatchNorm
 from .checkpoints import Place, Saver
 from .contexts import detached, hush, interruptible, quiet
@@ -145,6 +146,8 @@ def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]
         # Where no epoch is chosen, the last one is validated, for the record.
         check_val_every_n_epoch=epochs if terms.selection == "last" else 1,
         precision=terms.budget.precision,
+        gradient_clip_val=terms.budget.clip or None,  # of the norm
+        accumulate_grad_batches=terms.budget.accumulate,
         callbacks=callbacks,
         logger=False,
         enable_checkpointing=any(isinstance(one, Checkpoint) for one in callbacks),
@@ -187,13 +190,17 @@ def fit(
         return fitted
     L.seed_everything(seed, workers=True, verbose=False)
     request = method.request(method.stage)
-    data.connect(request, terms.budget.batch_size, seed, epochs, terms.budget.last_batch)
+    budget = terms.budget
+    each = budget.batch_size, seed, epochs, budget.last_batch, budget.accumulate
+    data.connect(request, *each)
     folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fit-") as private:
         path = Path(private) / "result.pt"
         with quiet(), detached(data), interruptible():
+            # The keeper looks at the network before the average gives way to what is trained.
             callbacks: list[L.Callback] = [Keeper(path, terms.selection, tell)]
+            callbacks += [Average(budget.ema)] if budget.ema else []
             callbacks += [Saver(place)] if place else []
             goes_on = place.resumable(tell) if place else None
             trainer(terms, epochs, devices, callbacks).fit(
@@ -202,7 +209,7 @@ def fit(
         result = torch.load(path, weights_only=True)
     seconds = time.perf_counter() - started + result["before"]
     method.to(data.dtype).load_state_dict(result["state"])  # a spawned process had its own copy
-    images = epochs * images_of_epoch(request, data, terms.budget)
+    images = epochs * images_of_epoch(request, data, budget)
     fitted = Fitted(result["state"], tuple(result["history"]), result["selected"], seconds, images)
     if place:
         place.keep(vars(fitted), seconds)

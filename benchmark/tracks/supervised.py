@@ -1,6 +1,7 @@
 """The long-tail track: train a method's stages on all classes, predict validation and test."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +17,16 @@ from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.contract import Batch
 from medtail.datamodules.core.errors import MedtailError
 from medtail.methods.core.base import Method, Recipe
+from medtail.methods.core.pretrained.tensors import WeightsWarning
 
 from ..evidence import record
 from ..evidence.predictions import Predictions
-from ..grid.cell import Cell, Terms, digest
+from ..grid.cell import Cell, Terms
 from ..metrics.long_tail import score
 from . import checkpoints, judging
 from . import code as code_of
 from .outcome import Kept, Scored, Tell, validation
+from .sharing import is_shared, key_of, take_over
 from .stages import Fitted, fit
 
 
@@ -38,13 +41,36 @@ class Trained:
 
 
 def make(
-    slug: str, params: dict[str, Any], terms: Terms, seed: int, data: ImageDataModule
+    slug: str,
+    params: dict[str, Any],
+    terms: Terms,
+    seed: int,
+    data: ImageDataModule,
+    tell: Tell = lambda line: None,
 ) -> Method:
-    """A fresh method with seeded weights; ``MedtailError`` for parameters it does not take."""
+    """A fresh method, seeded, from the weights that its table starts from.
+
+    Args:
+        slug: of the method.
+        params: its own.
+        terms: of the table.
+        seed: of what is drawn.
+        data: prepared.
+        tell: called with a line where tensors of the weights are left over.
+
+    Raises:
+        MedtailError: parameters it does not take, or weights that do not fit.
+    """
     L.seed_everything(seed, verbose=False)
-    method = methods.build(
-        slug, data.spec, backbone=terms.backbone, pretrained=terms.pretrained, **params
-    )
+    start: Any = terms.weights.source if terms.weights else "none"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", WeightsWarning)
+        method = methods.build(slug, data.spec, backbone=terms.backbone, weights=start, **params)
+    for warning in caught:
+        if issubclass(warning.category, WeightsWarning):
+            tell(str(warning.message))
+        else:
+            warnings.warn(warning.message, warning.category, stacklevel=2)
     budget = terms.budget
     method.recipe = Recipe(
         budget.optimizer,
@@ -55,7 +81,10 @@ def make(
         budget.schedule,
         budget.milestones,
         budget.gamma,
+        budget.layer_decay,
     )
+    if budget.tune == "head":
+        method.freeze("backbone")
     if not torch.cuda.is_available():
         method.to(memory_format=torch.channels_last)
     return method
@@ -103,11 +132,6 @@ def run(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell
     )
 
 
-def shared_slugs() -> set[str]:
-    """Methods whose whole training is a stage of another method."""
-    return {slug for name in methods.names() for slug in methods.describe(name).begins_as}
-
-
 def _shared(
     slug: str,
     epochs: int,
@@ -123,7 +147,7 @@ def _shared(
     Its checkpoints are its own, and go when it ends, unless they have a folder.
     """
     terms = cell.terms
-    key = _key([slug, epochs, cell.seed], terms, data, code_of.digest_of((slug,)))
+    key = key_of([slug, epochs, cell.seed], terms, data, code_of.digest_of((slug,)))
     path = store / f"{slug}-{key}.pt"
     store.mkdir(parents=True, exist_ok=True)  # the lock needs it
     with FileLock(path.with_suffix(".lock")):
@@ -140,13 +164,6 @@ def _shared(
         part.replace(path)
         checkpoints.forget(own)
         return fitted, False
-
-
-def _key(what: list[object], terms: Terms, data: ImageDataModule, code: str) -> str:
-    """Stands for all that a training depends on."""
-    content = [data.content.data, data.kept.tolist(), data.target[data.kept].tolist()]
-    settings, pixels = terms.model_dump(mode="json"), data.content.pixels
-    return digest([*what, settings, content, pixels, code_of.shared_digest(), code])
 
 
 def train(
@@ -174,12 +191,12 @@ def train(
     epochs = allot(method, cell.method, terms.budget.epochs)
     for number, stage in enumerate(method.stages):
         method.stage = stage
-        by = stage.by or (cell.method if _is_shared(cell) else None)
+        by = stage.by or (cell.method if is_shared(cell) else None)
         if by:
             fitted, loaded = _shared(
                 by, epochs[number], cell, data, store, devices, tell, under_way
             )
-            _take_over(method, fitted.state, by)
+            take_over(method, fitted.state, by)
         else:
             method.begin(stage)
             seed = stage_seed(cell.seed, number)
@@ -187,7 +204,7 @@ def train(
             code = code_of.method_digest(cell.method, cell.params)
             what = [cell.method, cell.params, number, epochs[number], cell.seed, devices]
             folder = under_way or checkpoints.folder_of(store, cell.id)
-            place = checkpoints.place(folder, _key(what, terms, data, code))
+            place = checkpoints.place(folder, key_of(what, terms, data, code))
             fitted = fit(method, data, terms, epochs[number], seed, devices, store, tell, place)
         seconds, images = seconds + fitted.seconds, images + fitted.images
         stages.append(
@@ -206,24 +223,8 @@ def train(
     return Trained(method, tuple(stages), seconds, images)
 
 
-def _take_over(method: Method, state: dict[str, Any], by: str) -> None:
-    """Load a shared stage; a method that moved the backbone must not keep random weights."""
-    loaded = method.load_state_dict(state, strict=False)
-    lost = [k for k in loaded.missing_keys if k.startswith(("backbone.", "classifier."))]
-    if lost or loaded.unexpected_keys:
-        first = (lost + loaded.unexpected_keys)[0]
-        raise MedtailError(
-            f"{type(method).__name__} does not have the network that {by} trained ({first}): "
-            "keep `backbone` and `classifier` until a stage of its own is entered"
-        )
-
-
 def _words(recipe: Recipe) -> str:
     return f"{recipe.optimizer} lr {recipe.lr:g}, momentum {recipe.momentum:g}"
-
-
-def _is_shared(cell: Cell) -> bool:
-    return cell.params == methods.defaults(cell.method) and cell.method in shared_slugs()
 
 
 def plain(data: ImageDataModule, split: str, method: Method) -> Iterator[Batch]:

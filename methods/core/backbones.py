@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any
 
 import timm
 import torch
@@ -13,6 +12,10 @@ from torch import Tensor, nn
 
 from medtail.datamodules.core.contract import DataSpec
 from medtail.datamodules.core.errors import MedtailError, first_line, unknown
+
+from .pretrained.finding import find
+from .pretrained.source import Source
+from .pretrained.tensors import load
 
 
 def _stem(backbone: nn.Module, name: str) -> nn.Conv2d:
@@ -74,9 +77,7 @@ def conv4(in_channels: int, width: int = 64) -> nn.Sequential:
 STEMS = {"no_pool": no_pool, "small_stem": small_stem, "cifar": cifar}
 
 
-def _checked_conv4(spec: DataSpec, pretrained: bool) -> nn.Sequential:
-    if pretrained:
-        raise MedtailError("backbone 'conv4' has no pretrained weights: set pretrained: false")
+def _checked_conv4(spec: DataSpec) -> nn.Sequential:
     if min(spec.image_size) < 16:
         raise MedtailError("backbone 'conv4' halves an image four times: take 16 px or more")
     return conv4(spec.in_channels)
@@ -128,45 +129,32 @@ def _whole_patches(backbone: nn.Module, spec: DataSpec) -> None:
                 raise ValueError(f"it sees whole patches of {patch} px only, which {side} are not")
 
 
-def _built(model: str, spec: DataSpec, pretrained: bool, size: dict[str, Any]) -> nn.Module:
-    try:
-        backbone: nn.Module = timm.create_model(
-            model, pretrained=pretrained, num_classes=0, in_chans=spec.in_channels, **size
-        )
-        return backbone
-    except (OSError, RuntimeError) as error:
-        if not pretrained:
-            raise
-        raise MedtailError(
-            f"backbone '{model}': its pretrained weights cannot be had ({first_line(error)}): "
-            "put them into timm's cache, or set pretrained: false"
-        ) from error
-
-
-def build_backbone(name: str, spec: DataSpec, pretrained: bool = False) -> tuple[nn.Module, int]:
+def build_backbone(
+    name: str, spec: DataSpec, weights: str | Source = "none"
+) -> tuple[nn.Module, int]:
     """A backbone without its classifier, which is known to run on the data's images.
 
     Args:
         name: ``conv4`` (see that function), or a model of timm; ``+no_pool`` ``+small_stem``
             or ``+cifar`` appended changes a ResNet for small images: ``resnet18+small_stem``.
         spec: gives the channels and the image size.
-        pretrained: load timm's weights (from its local cache, or downloaded where possible).
+        weights: ``none`` to draw them, or what they are, see ``pretrained.finding.find``; random
+            numbers go on as if they had been drawn.
 
     Returns:
         Module mapping [B, C, H, W] to pooled features [B, D], and D, which is measured:
         ``num_features`` of timm is not always what comes out.
 
     Raises:
-        MedtailError: unknown name, no such stem, weights that cannot be had, or a network that
-            cannot run on images of this size.
+        MedtailError: unknown name, no such stem, weights that cannot be had or do not fit, or a
+            network that cannot run on images of this size.
     """
     model, _, stem = name.partition("+")
     if stem and stem not in STEMS:
         raise unknown("stem", stem, STEMS)
-    if stem == "cifar" and pretrained:
-        raise MedtailError(f"backbone '{name}' draws all its weights: set pretrained: false")
     if name == "conv4":
-        found = _checked_conv4(spec, pretrained)
+        found = _checked_conv4(spec)
+        _start_from(weights, found, name, spec)
         return found, math.prod(width_of(found, spec))
     if not timm.is_model(model):
         raise unknown("backbone", model, ["conv4", *timm.list_models()])
@@ -176,11 +164,14 @@ def build_backbone(name: str, spec: DataSpec, pretrained: bool = False) -> tuple
     for size in ({"img_size": spec.image_size}, {}):
         torch.set_rng_state(start)
         try:
-            backbone = _built(model, spec, pretrained, size)
+            backbone: nn.Module = timm.create_model(
+                model, num_classes=0, in_chans=spec.in_channels, **size
+            )
             if stem:
                 STEMS[stem](backbone, name)
             _whole_patches(backbone, spec)
             shape = width_of(backbone, spec)
+            _start_from(weights, backbone, name, spec)
             if len(shape) == 1:
                 return backbone, shape[0]
             return Pooled(backbone), shape[0] if len(shape) == 3 else shape[-1]
@@ -190,6 +181,16 @@ def build_backbone(name: str, spec: DataSpec, pretrained: bool = False) -> tuple
             if not (size and isinstance(error, TypeError) and "img_size" in str(error)):
                 reasons.append(first_line(error))
     raise _cannot_run(name, spec, reasons[0])
+
+
+def _start_from(weights: str | Source, backbone: nn.Module, name: str, spec: DataSpec) -> None:
+    if isinstance(weights, str):
+        found = find(weights, name)
+        if found is None:
+            return
+        weights = found.source
+    with unmoved_random_numbers():
+        load(backbone, weights, name, spec.in_channels)
 
 
 def _cannot_run(name: str, spec: DataSpec, reason: str) -> MedtailError:

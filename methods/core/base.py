@@ -14,6 +14,7 @@ from .backbones import build_backbone
 from .lightning_hooks import LightningHooks
 from .monitor import ValidationMetrics
 from .precision import exact, without_autocast
+from .pretrained.source import Source
 from .scene import Scene
 from .stages import Recipe, Stage
 
@@ -26,7 +27,7 @@ class Common(TypedDict, total=False):
     """The arguments of every method, for the signatures of papers that add their own."""
 
     backbone: str
-    pretrained: bool
+    weights: str | Source
 
 
 class Method(LightningHooks):
@@ -42,7 +43,8 @@ class Method(LightningHooks):
     Args:
         spec: the data.
         backbone: see ``build_backbone``.
-        pretrained: start from timm's weights.
+        weights: that it starts from, see ``build_backbone``; no part of its checkpoints, which
+            have its own.
     """
 
     stages: tuple[Stage, ...] = (Stage("train"),)
@@ -52,12 +54,13 @@ class Method(LightningHooks):
     learner: str = ""
 
     def __init__(
-        self, spec: DataSpec, *, backbone: str = "test_resnet", pretrained: bool = False
+        self, spec: DataSpec, *, backbone: str = "test_resnet", weights: str | Source = "none"
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(logger=False)  # with them load_from_checkpoint builds it again
+        # With them load_from_checkpoint builds it again.
+        self.save_hyperparameters(logger=False, ignore=["weights"])
         self.spec = spec
-        self.backbone, self.num_features = build_backbone(backbone, spec, pretrained)
+        self.backbone, self.num_features = build_backbone(backbone, spec, weights)
         self.classifier: nn.Module = nn.Linear(self.num_features, spec.num_classes)
         self.counts: Tensor
         # A class without training images counts as one image: its log prior and weight stay finite.

@@ -1,5 +1,6 @@
 """What Lightning calls: a method's steps, its optimiser, and what stays frozen."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import lightning as L
@@ -8,8 +9,11 @@ from timm.optim import create_optimizer_v2
 from torch import Tensor
 
 from medtail.datamodules.core.contract import Batch
+from medtail.datamodules.core.errors import MedtailError
 
 from . import own_trainer
+from .checks import slug
+from .layers import matcher_of
 from .monitor import ValidationMetrics
 from .precision import without_autocast
 from .stages import Recipe, Stage, learning_rate_factor
@@ -74,6 +78,10 @@ class LightningHooks(L.LightningModule):
         """One optimiser step's loss."""
         own_trainer.check_images(self._method, batch.image)
         loss = self.loss(batch)
+        if torch.is_grad_enabled() and not loss.requires_grad:
+            raise MedtailError(
+                f"{slug(self)}: nothing that its loss depends on is trained: write tune: all"
+            )
         self.log(
             "train/loss",
             loss,
@@ -115,6 +123,10 @@ class LightningHooks(L.LightningModule):
         own_trainer.check_images(self._method, batch.image)
         return batch.index.cpu(), self(batch.image).float().cpu()
 
+    def group_matcher(self, coarse: bool = False) -> Callable[[str], float]:
+        """The layer of each parameter, which timm asks for to decay the rate by layer."""
+        return matcher_of(self)
+
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own type is private
         """The stage's or the suite's optimiser over what is not frozen, its rate set per step."""
         recipe = self.stage.recipe or self.recipe
@@ -124,7 +136,10 @@ class LightningHooks(L.LightningModule):
             lr=recipe.lr,
             weight_decay=recipe.weight_decay,
             momentum=recipe.momentum,
+            layer_decay=None if recipe.layer_decay == 1 else recipe.layer_decay,
         )
+        for group in optimizer.param_groups:
+            group["lr"] *= group.get("lr_scale", 1)  # which timm's own schedules do
         steps = int(self.trainer.estimated_stepping_batches)
         epochs = int(self.trainer.max_epochs or 1)
         schedule = torch.optim.lr_scheduler.LambdaLR(

@@ -20,6 +20,7 @@ class Recipe:
         schedule: of the rate, see ``learning_rate_factor``.
         milestones: of ``step``: shares of a stage's epochs.
         gamma: of ``step``: what the rate is multiplied by at each.
+        layer_decay: the rate of a layer of the backbone is that of the next one times this.
     """
 
     optimizer: str = "sgd"
@@ -30,6 +31,7 @@ class Recipe:
     schedule: Schedule = "cosine"
     milestones: tuple[float, ...] = ()
     gamma: float = 0.1
+    layer_decay: float = 1.0
 
 
 @dataclass(frozen=True)

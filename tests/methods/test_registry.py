@@ -62,7 +62,7 @@ def test_requests_are_known(name):
 def test_unknown_parameters_are_refused(name):
     with pytest.raises(MedtailError, match=f"unknown parameter of {name} 'no_such'"):
         methods.build(name, SPEC, no_such=1)
-    assert {"backbone", "pretrained"} <= methods.parameters(name).keys()
+    assert {"backbone", "weights"} <= methods.parameters(name).keys()
 
 
 def test_the_registry_knows_the_baselines():

@@ -33,6 +33,7 @@ from .episodes import (
     Urn,
     urn,
 )
+from .parts import InParts
 from .rows import InOrder, Rows, normalised
 from .samplers import StepSampler
 
@@ -57,7 +58,7 @@ class Loaders(L.LightningDataModule):
     def __init__(self) -> None:
         super().__init__()
         self.request, self.seed, self.epochs, self.connected = DataRequest(), 0, 1, False
-        self._own_batch_size = 128
+        self._own_batch_size, self.parts = 128, 1
         self.last: LastBatch = "drop"
         self.predicted, self.dtype = "test", torch.float32
 
@@ -88,6 +89,7 @@ class Loaders(L.LightningDataModule):
         seed: int,
         epochs: int,
         last: LastBatch = "drop",
+        parts: int = 1,
     ) -> None:
         """Say what ``train_dataloader`` gives, whatever a method asks for; see ``disconnect``.
 
@@ -97,15 +99,17 @@ class Loaders(L.LightningDataModule):
             seed: of the order and the augmentation.
             epochs: length of the stage, for samplers that change with it.
             last: what becomes of images that do not fill a batch, see ``StepSampler``.
+            parts: that each batch is given in, see ``InParts``.
         """
         if not self.connected:
             self._own_batch_size = self.batch_size
         self.request, self.batch_size, self.seed, self.epochs = request, batch_size, seed, epochs
-        self.last, self.connected = last, True
+        self.last, self.parts, self.connected = last, parts, True
 
     def disconnect(self) -> None:
         """Give again what a method asks for, see ``ask``, at the data's own batch size."""
-        self.batch_size, self.last, self.connected = self._own_batch_size, "drop", False
+        self.batch_size, self.connected = self._own_batch_size, False
+        self.last, self.parts = "drop", 1
 
     def ask(self, request: DataRequest, epochs: int) -> None:
         """A method in a Trainer of one's own says what it needs; ``connect`` goes before it.
@@ -174,13 +178,16 @@ class Loaders(L.LightningDataModule):
             MedtailError: a step is too small for so many processes, or not divisible by them.
         """
         request = self.request
+        steps: StepSampler | TaskSampler
         if request.tasks:
             images = len(self.rows("train"))
-            return TaskSampler(self._urn("train"), images, request.tasks, self.seed, rank, world)
-        target = self.target[self._trained()]
-        streams = (request.sampler, request.second) if request.second else (request.sampler,)
-        size, seed = self.batch_size, self.seed
-        return StepSampler(target, streams, size, seed, self.epochs, rank, world, self.last)
+            steps = TaskSampler(self._urn("train"), images, request.tasks, self.seed, rank, world)
+        else:
+            target = self.target[self._trained()]
+            streams = (request.sampler, request.second) if request.second else (request.sampler,)
+            size, seed = self.batch_size, self.seed
+            steps = StepSampler(target, streams, size, seed, self.epochs, rank, world, self.last)
+        return InParts(steps, self.parts) if self.parts > 1 else steps
 
     def _augmenter(self) -> Augmenter:
         asked, square = self.request.augment, self.image_size[0] == self.image_size[1]
@@ -200,8 +207,7 @@ class Loaders(L.LightningDataModule):
         return self._urn("test").fixed(amount, self.split_seed, TEST)
 
     def _tasks(self, augmenter: Augmenter) -> Tasks:
-        every = np.arange(len(self.target))
-        return Tasks(Rows(self.store, every, self.target, augmenter))
+        return Tasks(Rows(self.store, np.arange(len(self.target)), self.target, augmenter))
 
     def fixed_loader(self, episodes: list[Episode], tasks: int = 1) -> DataLoader[Batch]:
         """Episodes in order, not augmented, so many a step."""
@@ -210,8 +216,7 @@ class Loaders(L.LightningDataModule):
 
     def plain_loader(self, split: str) -> DataLoader[Batch]:
         """Every image of ``split`` once, not augmented, in the table's order."""
-        rank, world = self._rank()
-        rows = self.rows(split)
+        rows, (rank, world) = self.rows(split), self._rank()
         steps = max(8, min(256, 2**20 // math.prod(self.image_size)))  # memory as in training
         data = Rows(self.store, rows, self.target, Augmenter("none", 0))
         return self._loader(data, InOrder(len(rows), steps, rank, world))

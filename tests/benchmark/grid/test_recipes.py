@@ -28,7 +28,7 @@ def cell():
 def test_terms_are_those_of_the_recipe():
     terms = cell().terms
     assert (terms.image_size, terms.augment, terms.constants) == ((28, 28), "none", "half")
-    assert (terms.selection, terms.pretrained) == ("best_macro_auc", False)
+    assert (terms.selection, terms.weights) == ("best_macro_auc", None)
     budget = terms.budget
     assert (budget.epochs, budget.batch_size, budget.precision) == (100, 128, "32-true")
     assert budget.last_batch == "keep"  # DataLoader's drop_last is False

@@ -4,7 +4,7 @@ import pytest
 
 from medtail.benchmark.grid.cell import Budget, Cell, Terms
 from medtail.benchmark.grid.files import find, load, suite_names
-from medtail.benchmark.grid.suite import select
+from medtail.benchmark.grid.filters import select
 from medtail.datamodules.core.errors import MedtailError
 
 GOOD = """\

@@ -22,8 +22,8 @@ def images(size, channels=3):
 def test_conv4_refuses_images_that_it_would_halve_to_nothing(size):
     with pytest.raises(MedtailError, match="16 px or more"):
         methods.build("erm", images((size, 28)), backbone="conv4")
-    with pytest.raises(MedtailError, match="no pretrained weights"):
-        methods.build("erm", spec(), backbone="conv4", pretrained=True)
+    with pytest.raises(MedtailError, match="timm has none for backbone 'conv4'"):
+        methods.build("erm", spec(), backbone="conv4", weights="timm")
 
 
 def test_conv4_is_convolution_norm_relu_pool():
@@ -101,7 +101,7 @@ def test_maps_and_tokens_are_averaged(shape, monkeypatch):
         def forward(self, image):
             return torch.arange(30.0).view(1, *shape).expand(len(image), *shape)
 
-    monkeypatch.setattr(backbones, "_built", lambda *_: Map())
+    monkeypatch.setattr(backbones.timm, "create_model", lambda *_, **__: Map())
     network, width = build_backbone("test_resnet", images(28))
     assert isinstance(network, Pooled)
     assert width == 5

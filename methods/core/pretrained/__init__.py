@@ -1,0 +1,1 @@
+"""Pretrained weights: found by what a suite names, read, fitted into a backbone."""
