@@ -10,10 +10,11 @@ function rankingGrid(rows) {
   const base = reference();
   return {
     kind: base ? "differences" : "ranking",
-    of: base ? `differences from ${base.name}` : "",
+    of: base ? `paired differences from ${base.name}, whose row has its own numbers, with 95 % intervals` : "",
     columns: columns.map((one) => ({ ...one, title: title(one), difference: Boolean(base) })),
     rows: rows.map((row) => ({ row, place: now.get(row) ?? "", cells: columns.map((one) => ({
       stat: row.records.length ? cellStat(row, one.key) : null,
+      own: row === base, // its own numbers, which are no difference
       difference: base !== null && base !== row,
       best: !base && row.complete && value(row, one.key)?.[0] === best.get(one.key) })) })),
   };
@@ -42,11 +43,12 @@ function field(text) {
 }
 
 function asCsv(grid) {
-  const has = grid.columns.map((_, c) => STATISTICS.map((_, p) => grid.rows.some(({ cells }) => cells[c].stat?.[p] != null)));
+  const number = (cell, p) => (cell.own ? [0][p] : cell.stat?.[p]);
+  const has = grid.columns.map((_, c) => STATISTICS.map((_, p) => grid.rows.some(({ cells }) => number(cells[c], p) != null)));
   const each = (pick) => grid.columns.flatMap((one, c) => STATISTICS.flatMap((part, p) => (p === 0 || has[c][p] ? [pick(one, c, part, p)] : [])));
   const head = ["place", "method", ...each((one, c, part) => field(`${one.key}_${one.difference ? "difference_" : ""}${part}`))];
-  const digits = (number) => (number == null ? "" : String(+number.toFixed(6)));
-  const lines = grid.rows.map(({ row, place, cells }) => [String(place), field(row.name), ...each((one, c, part, p) => digits(cells[c].stat?.[p]))]);
+  const digits = (found) => (found == null ? "" : String(+found.toFixed(6)));
+  const lines = grid.rows.map(({ row, place, cells }) => [String(place), field(row.name), ...each((one, c, part, p) => digits(number(cells[c], p)))]);
   return [head, ...lines].map((line) => `${line.join(",")}\n`).join("");
 }
 
@@ -71,7 +73,7 @@ function asLatex(grid) {
   const marks = (row) => [row.status === "reconstruction" && "†", row.extras.length > 0 && "‡", row.submitted && "◇"].filter(Boolean).join("");
   const lines = grid.rows.map(({ row, place, cells }) => [place === "" ? "--" : place, tex(row.name) + (marks(row) && `~${tex(marks(row))}`), ...cells.map((cell, c) => texCell(cell, grid.columns[c]))]);
   const head = ["", "Method", ...grid.columns.map((one) => tex(one.title))];
-  const said = [board().data, table().words, grid.of, "mean and sample standard deviation over seeds"].filter(Boolean).join("; ");
+  const said = [board().data, table().words, grid.of, "means over seeds, ± sample standard deviation"].filter(Boolean).join("; ");
   return [
     `% ${tex(said)}`, "% \\usepackage{booktabs}",
     `\\begin{tabular}{rl${"r".repeat(grid.columns.length)}}`, "\\toprule",
