@@ -111,7 +111,7 @@ def _ranking(table: Table) -> Grid:
         tuple(heads),
         tuple(rows),
         2,
-        tuple(_notes(section)),
+        tuple(_notes(section, any(c.text.endswith(TIED) for row in rows for c in row))),
         close=frozenset(close),
     )
 
@@ -124,12 +124,18 @@ def _equal(section: Section) -> set[str]:
     return {name for name, mean in means.items() if values.count(mean) > 1}
 
 
-def _notes(section: Section) -> list[str]:
-    notes = ["Mean ± sample standard deviation over seeds; the best mean of a column is bold."]
-    notes.append(
-        f"{TIED}: no row is surely above it by its 95 % interval of paired differences, so that it "
-        "is tied for the first rank."
-    )
+def _spread(section: Section) -> str:
+    what = "Mean ± sample standard deviation over seeds" if len(section.seeds) > 1 else "One seed"
+    return f"{what}; the best of a column is bold."
+
+
+def _notes(section: Section, tied: bool) -> list[str]:
+    notes = [_spread(section)]
+    if tied:
+        notes.append(
+            f"{TIED}: no row is surely above it by the 95 % interval of their paired difference, "
+            "so that it is tied for the first rank."
+        )
     if _equal(section):
         notes.append(f"{EQUAL}: another row has the same mean.")
     if any(row.reconstruction for row in section.rows):
@@ -165,7 +171,7 @@ def _classes(table: Table) -> Grid:
         (("Method",), *heads),
         tuple(rows),
         1,
-        ("Mean ± sample standard deviation over seeds; the best mean of a column is bold.",),
+        (_spread(section),),
     )
 
 

@@ -11,7 +11,7 @@ from .marked import SPANS, markdown, tex
 
 WIDTH = 112.0  # digits of \footnotesize on a line of 17 cm: 483 pt of 4.3 pt each
 GAP = 1.45  # between two columns, 6 pt
-NAME = 27  # digits that a name has before it breaks
+NAME = 29  # digits that a name has before it breaks
 WORDS = 34  # the same of a column of text
 BOLD = 1.12  # as wide as plain letters
 HEAD = 12  # letters of a line of a head

@@ -19,7 +19,7 @@ from . import latex
 
 NAME = r"[^\W\d_a-z][\w'\u2019-]+"
 AUTHORS = rf"{NAME}(?:(?:, and |, | and | & ){NAME})*(?: et al\.)?"
-TITLED = re.compile(rf'(?P<authors>{AUTHORS}), "(?P<title>[^"]+)",\s*(?P<rest>[^";]*)')
+TITLED = re.compile(rf'(?P<authors>{AUTHORS}), "(?P<title>[^"]+)",\s*(?=(?P<rest>[^";]*))')
 UNTITLED = re.compile(
     rf"(?P<authors>{AUTHORS}), (?P<rest>(?:[A-Z]\w+ (?:19|20)\d\d|arXiv \d)[^;]*)"
 )

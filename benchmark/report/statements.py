@@ -17,7 +17,8 @@ PARTS = {
     "Images and network": ("images", "network", "predictors"),
     "Training": ("training", "selection", "seeds", "compared"),
     "Metrics": ("metrics", "output"),
-    "Statistics": ("uncertainty", "differences", "smallest", "multiplicity"),
+    "Statistics": ("uncertainty", "differences", "multiplicity"),
+    "Smallest difference": ("smallest",),
     "Software and hardware": ("software",),
     "Not in the records": ("gaps",),
 }
