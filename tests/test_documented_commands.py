@@ -29,6 +29,7 @@ PAGES = (
     "CONTRIBUTING.md",
     "docs/add-a-method.md",
     "docs/networks.md",
+    "docs/report.md",
     "docs/score.md",
 )
 SMALL = (
@@ -103,6 +104,15 @@ def make_predictions(folder: Path) -> None:
                 rows.writerows([row["id"], *row["logits"]] for row in mine)
 
 
+def make_boards_of_runs(folder: Path) -> None:
+    """runs/leaderboards with a board of phantom: what is held against regressions."""
+    for part in ("records", "predictions"):
+        place = folder / "runs/leaderboards" / part
+        place.mkdir(parents=True)
+        for path in (ROOT / "tests/golden" / part).glob("phantom@lt100.*"):
+            shutil.copy(path, place)
+
+
 def make_images(folder: Path) -> None:
     """What docs/networks.md applies networks to, and a suite with a few-shot row."""
     rng = np.random.default_rng(0)
@@ -149,6 +159,14 @@ RULES = (
     Rule(r"medtail list"),
     Rule(r"medtail compare proco erm balanced_softmax --suite isic2018 --png proco\.png"),
     Rule(r"medtail compare half_prior erm --leaderboards runs/leaderboards", told="half_prior"),
+    Rule(r"medtail report isic2018@lt100", told="report/isic2018@lt100/report.tex"),
+    Rule(r"medtail report isic2018-few-shot --out paper/few-shot", told="paper/few-shot/tables.md"),
+    Rule(
+        r"medtail report phantom@lt100 --leaderboards runs/leaderboards",
+        before=make_boards_of_runs,
+        told="report/phantom@lt100/methods.md",
+    ),
+    Rule(r"cd report/isic2018@lt100 && pdflatex .*", why_not="tests of the command compile it"),
     Rule(r"medtail score mine\.csv --data isic2018@natural", before=make_predictions, told="95 %"),
     Rule(
         r"medtail data export phantom@lt100 --out split\.csv",

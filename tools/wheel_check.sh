@@ -44,6 +44,7 @@ said() { grep -q -- "$1" out.txt || { cat out.txt >&2; fail "it did not say '$1'
 run --version; said medtail
 run list; said "logit_adjustment"
 run compare proco erm --data isic2018@lt100; said "boards that come with medtail"
+run report isic2018@shot5; said "references.bib"
 "$work/venv/bin/python" "$root/tools/some_scores.py" isic2018@natural > scores.csv
 run score scores.csv --data isic2018@natural; said "would be"
 refused() { "$medtail" "$@" > out.txt 2>&1 && fail "medtail $*: no error"; [ "$(wc -l < out.txt)" = 1 ] || fail "$(cat out.txt)"; }

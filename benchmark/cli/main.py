@@ -28,6 +28,7 @@ from .networks import clean, export, predict
 from .new import new_app
 from .overview import list_all, status
 from .publish import publish
+from .report import report
 from .score import score
 from .terminal import show_what_can_be_shown
 
@@ -41,6 +42,7 @@ for command in (
     publish,
     leaderboards,
     compare,
+    report,
     score,
     regress.regress,
     regress.golden,
@@ -61,7 +63,7 @@ app.add_typer(new_app, name="new")
 
 FILE_TROUBLE = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 EXIT_USER = 2
-READ_ONLY = (["list"], ["status"], ["data", "status"])  # commands that look at names and labels
+READ_ONLY = (["list"], ["status"], ["report"], ["data", "status"])  # that train nothing
 
 
 def _version(asked: bool) -> None:

@@ -1,0 +1,62 @@
+"""CLAIM, the Checklist for Artificial Intelligence in Medical Imaging, in its update of 2024."""
+
+from .guideline import Guideline, Item
+
+ITEMS = (
+    Item("1", "The title says that it is AI, and of which kind", "all of it"),
+    Item("2", "Abstract: design, methods, results, conclusions", "all of it"),
+    Item("3", "Background, intended use and role", "all of it"),
+    Item("4", "Aims and hypotheses", "all of it"),
+    Item("5", "Prospective or retrospective", "all of it"),
+    Item("6", "Goal of the study", "all of it"),
+    Item("7", "Sources of the data", "institutions, dates, links", ("source",)),
+    Item("8", "Inclusion and exclusion", "all of it"),
+    Item("9", "Pre-processing", "what was done before the files were read", ("images",)),
+    Item("10", "Subsets of the data that were chosen", "why this one", ("classes",)),
+    Item("11", "De-identification", "all of it"),
+    Item("12", "Missing data", "all of it"),
+    Item("13", "Acquisition of the images", "all of it"),
+    Item("14", "Reference standard: how it was obtained", "all of it"),
+    Item("15", "Reference standard: why this one", "all of it"),
+    Item("16", "Reference standard: who annotated", "all of it"),
+    Item("17", "Annotation of the test set", "all of it"),
+    Item("18", "Variability within and between annotators", "all of it"),
+    Item("19", "Assignment to partitions", "shares, and why", ("partition", "classes")),
+    Item("20", "Level at which partitions are disjoint", "what a group is", ("partition",)),
+    Item("21", "Intended sample size", "how the size was decided", ("smallest",)),
+    Item("22", "The model in detail", "the architecture, or where it is told", ("network",)),
+    Item("23", "Software and its versions", "", ("software",)),
+    Item("24", "Initialisation", "", ("network",)),
+    Item(
+        *("25", "Training", "how hyperparameters were chosen"),
+        ("images", "training", "seeds", "compared"),
+    ),
+    Item("26", "Selection of the final model", "", ("selection",)),
+    Item("27", "Ensembles", "those within a method, see its paper", ("seeds",)),
+    Item("28", "Metrics", "why these", ("metrics", "output")),
+    Item(
+        *("29", "Uncertainty and significance", ""),
+        ("uncertainty", "differences", "multiplicity"),
+    ),
+    Item("30", "Robustness or sensitivity analysis", "all of it"),
+    Item("31", "Explainability", "all of it"),
+    Item("32", "Test on internal data", "", ("internal",)),
+    Item("33", "Test on external data", "why, or such a test", ("external",)),
+    Item("34", "Trial registration", "all of it"),
+    Item("35", "Cases included and excluded", "patients, exclusions, a diagram", ("classes",)),
+    Item("36", "Characteristics in each partition", "all of it"),
+    Item("37", "Performance with uncertainty", "", ("results",)),
+    Item("38", "Diagnostic performance and its precision", "clinical measures", ("results",)),
+    Item("39", "Analysis of failures", "all of it"),
+    Item("40", "Limitations", "all of it"),
+    Item("41", "Implications for practice", "all of it"),
+    Item("42", "Protocol or further technical details", "a protocol", ("evidence",)),
+    Item("43", "Availability of software, model, data", "where they are", ("source", "software")),
+    Item("44", "Funding and the role of funders", "all of it"),
+)
+CLAIM = Guideline(
+    "CLAIM, update of 2024",
+    "Tejani et al., Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 Update, "
+    "Radiology: Artificial Intelligence 6(4), e240300 (2024), doi 10.1148/ryai.240300; 44 items.",
+    ITEMS,
+)
