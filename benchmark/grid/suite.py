@@ -102,6 +102,8 @@ class Suite(Frozen):
         methods: names, or methods with parameters; of each table without methods of its own.
         data: names such as ``isic2018@lt100``, or tables with terms of their own.
         seeds: of initialisation, order and augmentation; each cell is trained once with each.
+        normalisation: ``weights`` is that of the weights; the others are told below.
+        weights: that networks start from, told below.
 
     The rest are the terms of its tables, see ``Terms``.
     """

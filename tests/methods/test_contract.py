@@ -154,6 +154,19 @@ def test_own_stages_learn_and_leave_the_frozen_alone(name, erm_state):
 
 
 @EVERY
+def test_of_the_head_alone_the_backbone_stays_to_the_last_bit(name, erm_state):
+    method = build(name)
+    method.load_state_dict({k: v for k, v in erm_state.items() if "backbone" in k}, strict=False)
+    method.freeze("backbone")
+    before = copy.deepcopy(method.backbone.state_dict())
+    for stage in method.stages:
+        if not stage.by:
+            fit(method, stage)
+    after = method.backbone.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+@EVERY
 def test_loss_is_a_finite_scalar_with_gradients(name, erm_state):
     method = build(name)
     for stage in method.stages:

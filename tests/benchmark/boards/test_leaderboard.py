@@ -14,6 +14,7 @@ from medtail.benchmark.boards.preamble import describe
 from medtail.benchmark.boards.section import sections
 from medtail.benchmark.evidence.record import Cost, Stage
 from medtail.benchmark.grid.cell import Budget, Channels, Terms
+from medtail.benchmark.grid.weights import Weights
 from tests.boards import TERMS, board, done, failed, rows, with_value
 
 
@@ -180,6 +181,24 @@ def test_a_schedule_and_a_normalisation_are_told_where_they_are_not_the_usual_on
     assert "mean and deviation of the training images" in words("dataset")
     given = Channels(mean=[0.5, 0.25, 0.125], std=[0.25] * 3)
     assert "by mean 0.5 / 0.25 / 0.125 and deviation 0.25 / 0.25 / 0.25, " in words(given)
+
+
+def test_what_networks_start_from_and_how_they_are_tuned_is_told():
+    def words(weights=None, pretrained=False, **budget):
+        terms = Terms(data="fake@natural", pretrained=pretrained, budget=Budget(**budget))
+        return describe(terms.model_copy(update={"weights": weights}))[0]
+
+    usual = words()
+    assert usual.endswith("test_resnet from scratch, 15 epochs x batch 128")
+    assert "test_resnet pretrained, " in words(pretrained=True)
+    given = Weights(kind="file", name="a|b.pt", sha256="57934424" * 8, place="/home/me")
+    assert "test_resnet from file:a\\|b.pt (SHA-256 57934424), 15 epochs" in words(given)
+    told = words(tune="head", clip=1.5, accumulate=4, ema=0.99)
+    assert told.removeprefix(usual) == (
+        ", backbone frozen, only what stands above it trained, gradient's norm up to 1.5, "
+        "a step's batch in 4 parts, moving average 0.99 of the weights scored"
+    )
+    assert words(layer_decay=0.75).removeprefix(usual) == ", rate x 0.75 a layer downwards"
 
 
 def test_all_failed(tmp_path):
