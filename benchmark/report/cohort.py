@@ -16,6 +16,7 @@ from medtail.datamodules.core.splitting import plans, regimes
 from ..evidence.record import Record
 from ..grid.cell import Channels, Terms
 from ..metrics.long_tail import group_cuts
+from .drawn import drawn
 from .marked import cite, clean, code, listed
 from .sources import Table
 
@@ -191,6 +192,7 @@ def partition(table: Table) -> list[str]:
         )
     if digests:
         told.append(f"The split lists have the digest {said(digests)}.")
+    told += drawn(table.section)
     if table.section.track == "few_shot":
         told.append(
             "Images of the rare classes in all splits made the episodes; no group stood on both "

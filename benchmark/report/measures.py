@@ -90,7 +90,13 @@ def uncertainty(section: Section, standing: Standing) -> list[str]:
     if not standing.rows:
         return [*told, "No interval could be computed, as the predictions are not there."]
     share = f"{100 * LEVEL:g} %"
-    if section.track == "active":
+    if section.resplit:
+        told.append(
+            f"{share} intervals were those of Student's t with the variance between seeds, each on "
+            "a split of its own, moderated over the rows of the table (Smyth 2004) and corrected "
+            "for what the splits share (Nadeau and Bengio 2003)."
+        )
+    elif section.track == "active":
         told.append(
             f"{share} intervals were those of Student's t with the variance between seeds, "
             "moderated over the rows of the table (Smyth 2004): other first labels and trainings, "

@@ -26,11 +26,11 @@ LAST = {"drop": "incomplete ones dropped", "keep": "an incomplete last one kept"
 
 def network(terms: Terms, records: Sequence[Record]) -> list[str]:
     """Backbone and initialisation."""
-    start = (
-        "the pretrained weights that timm has under this name"
-        if terms.pretrained
-        else "random weights, without pretraining"
-    )
+    start = "random weights, without pretraining"
+    if terms.pretrained:  # of a record of before weights had names
+        start = "the pretrained weights that timm has under this name"
+    if terms.weights:
+        start = f"the weights {code(str(terms.weights))} (SHA-256 {terms.weights.sha256})"
     sizes = sorted({r.cost.parameters for r in records if r.cost})
     told = [f"The backbone of every row was {code(terms.backbone)}, which began with {start}."]
     if sizes:
@@ -52,9 +52,25 @@ def optimisation(section: Section) -> list[str]:
         f"{momentum} and a weight decay of {budget.weight_decay:g} (none on biases and norms); the "
         f"rate rose linearly over {100 * budget.warmup:g} % of the steps of a stage, then "
         f"{_schedule(budget)}.",
+        *_tuning(budget),
         f"{SELECTED[terms.selection]}; the test split was scored once, with the network so chosen.",
     ]
     return [*told, *_seeds(section)]
+
+
+def _tuning(budget: Budget) -> list[str]:
+    """What was trained of the network, and how, where it is not usual."""
+    told = {
+        "The backbone stayed as it was: what stands above it was trained.": budget.tune == "head",
+        f"Each layer's rate was {budget.layer_decay:g} times that of the next one.": (
+            budget.layer_decay != 1
+        ),
+        f"Gradients were clipped to a norm of {budget.clip:g}.": bool(budget.clip),
+        f"A batch was computed in {budget.accumulate} parts.": budget.accumulate > 1,
+        f"An exponential moving average of the network (decay {budget.ema:g}) was validated and "
+        "scored.": bool(budget.ema),
+    }
+    return [text for text, so in told.items() if so]
 
 
 def _schedule(budget: Budget) -> str:
