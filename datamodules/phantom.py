@@ -204,6 +204,7 @@ class Phantom(ImageDataModule):
 
     slugs = ("phantom",)
     class_names = tuple(f"phantom_{name}" for name in CLASSES)
+    critical = ("phantom_mel", "phantom_bcc", "phantom_akiec")
     modality = "dermoscopy"
     title = "Phantom: drawn skin lesions in HAM10000's proportions"
     licence = "the project's own (Apache-2.0)"

@@ -28,6 +28,7 @@ def publish(
     leaderboards`.
     """
     from ..evidence import published
+    from ..execution import samples
     from ..execution.store import Store
     from ..grid.files import load
     from ..grid.suite import select
@@ -44,7 +45,9 @@ def publish(
     old = {cell.id: known.record(cell) for cell in done}
     new = {cell.id: record for cell in done if (record := store.read(cell))}
     validation = {c.id: found for c in done if (found := store.validation(c))}
-    published.publish(to, [(new[c.id], store.predictions(c)) for c in done], validation)
+    finished = [(new[c.id], store.predictions(c)) for c in done]
+    published.publish(to, finished, validation)
+    known_samples = samples.keep(to, finished)
     same = sum(old[i] == record for i, record in new.items())
     replaced = sum(r is not None for r in old.values()) - same
     console.print(
@@ -52,4 +55,6 @@ def publish(
         f"already; {len(cells) - len(done)} of the suite's {len(cells)} are not done in {out}",
         highlight=False,
     )
+    for line in known_samples:
+        console.print(line, highlight=False, soft_wrap=True)
     console.print("`medtail leaderboards` writes the pages", highlight=False)
