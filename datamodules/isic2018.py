@@ -151,10 +151,10 @@ class ISIC2018(ImageDataModule):
         if file is None:
             return {}
         columns = {"age": "age", "sex": "sex", "site": "localization"}
-        rows = by_id(read_rows(file, ("image_id", *columns.values())), "image_id", id_of)
-        known = [rows.get(i) for i in self.table.id.tolist()]
+        rows = by_id(read_rows(file, ("image_id",)), "image_id", id_of)
+        known: list[Mapping[str, str]] = [rows.get(i, {}) for i in self.table.id.tolist()]
         return {
-            trait: kept(str(file), trait, [row[column] if row else "" for row in known])
+            trait: kept(str(file), trait, [row.get(column, "") for row in known])
             for trait, column in columns.items()
         }
 

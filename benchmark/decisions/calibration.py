@@ -21,10 +21,8 @@ FLIPS = 1000  # of the test
 
 def equal_mass(score: Floats, bins: int = BINS) -> NDArray[np.int64]:
     """[N] the bin of each score, bins holding as many scores as can be; equal scores share one."""
-    amount = min(bins, len(score))
-    order = np.sort(score)
-    edges = order[[len(order) * k // amount for k in range(1, amount)]]
-    _, found = np.unique(np.searchsorted(edges, score, side="right"), return_inverse=True)
+    rank = np.searchsorted(np.sort(score), score)
+    _, found = np.unique(rank * min(bins, len(score)) // len(score), return_inverse=True)
     return found.astype(np.int64)
 
 

@@ -32,7 +32,9 @@ def fitted(validation: Predictions) -> float:
 
 def scaled(given: Predictions, temperature: float) -> Predictions:
     """Predictions at a temperature, in full precision."""
-    return replace(given, logits=np.log(softmax(given.logits.astype(np.float64) / temperature)))
+    z = given.logits.astype(np.float64) / temperature
+    z -= z.max(1, keepdims=True)
+    return replace(given, logits=z - np.log(np.exp(z).sum(1, keepdims=True)))
 
 
 def softmax(z: Floats) -> Floats:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medtail import datamodules
-from medtail.datamodules.core.errors import DataError
+from medtail.datamodules.core.errors import DataError, first_line
 from medtail.datamodules.core.names import DataName
 
 from ..boards.columns import track
@@ -34,10 +34,11 @@ def keep(root: Path, finished: Sequence[tuple[Record, Predictions | None]]) -> l
     for source, wanted in ids.items():
         try:
             found = _known(terms[source], wanted)
-        except DataError:  # the data lies elsewhere, or is another one by now
+        except DataError as error:  # the data lies elsewhere, or is another one by now
+            why = getattr(error, "why", "") or first_line(error)
             told.append(
-                f"samples of {source}: its data is not here; what {root} has of ages, sexes, sites "
-                "and critical classes stays as it is"
+                f"samples of {source}: ages, sexes, sites and critical classes stay as {root} has "
+                f"them: {why}"
             )
             continue
         if samples.keep(root, source, found):
