@@ -5,7 +5,6 @@ The seven classes bear the names and the proportions of HAM10000's (Tschandl et 
 border, colours and structures such as network, globules, streaks, vessels and blue-white veil. They
 are phantoms: no patient stands behind an image, and a result on them says nothing about a disease.
 They serve to try a method, or the benchmark itself, where no real data is at hand.
-
 Classes overlap on purpose: every lesion stands somewhere between its own class and another one.
 """
 

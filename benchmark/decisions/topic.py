@@ -48,7 +48,7 @@ class Grid:
         for line in self.lines[:SHORT]:
             made.add_row(*(line[place].partition(" ± ")[0] for place in (0, *self.short)))
         if (more := len(self.lines) - SHORT) > 0:
-            made.caption = f"{more} more on the page, and more columns"
+            made.caption = f"{more} more on the page"
         return made
 
 
