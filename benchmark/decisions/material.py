@@ -134,7 +134,7 @@ def gather(root: Path, data: str, method: str = "") -> list[Material]:
         raise MedtailError(f"{name}: no cell of this board in {root} has finished")
     if tables[0].track != "long_tail":
         raise MedtailError(
-            f"{name} is a {tables[0].track.replace('_', '-')} board: "
+            f"{name} is of the {tables[0].track.replace('_', '-')} track: "
             f"{OTHERS[tables[0].track]}. Decisions are asked of long-tail boards, such as "
             f"{name.source}@natural"
         )
