@@ -17,6 +17,7 @@ from .core.errors import DataError, DataMissingError
 from .core.labels import Row, agree, by_id, class_indices, id_of, one_hot, read_rows
 from .core.layouts import ANYWHERE, Layouts, Part, Place
 from .core.splitting.splits import group_split
+from .core.subgroups import kept
 from .core.table import SPLITS, SampleTable
 
 CLASSES = ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")
@@ -110,6 +111,7 @@ class ISIC2018(ImageDataModule):
     folders = ("ham10000", "isic2018", "")
     layouts = LAYOUTS
     class_names = CLASSES
+    critical = ("MEL", "BCC", "AKIEC")  # malignant, and what becomes it (Tschandl et al. 2018)
     modality = "dermoscopy"
     title = "HAM10000 = ISIC 2018 task 3 (training images)"
     licence = "CC BY-NC 4.0 (non-commercial)"
@@ -141,6 +143,20 @@ class ISIC2018(ImageDataModule):
         group = np.array([lesions[i] for i in ids])
         table = SampleTable(np.array(ids), target, group, split, paths)
         return self._with_held_out(table, place) if self.name.variant == "challenge" else table
+
+    def subgroups(self) -> dict[str, list[str]]:
+        """As the metadata of Dataverse have them, where they lie here."""
+        place = self.located()
+        file = place.labels.get(METADATA)
+        if file is None:
+            return {}
+        columns = {"age": "age", "sex": "sex", "site": "localization"}
+        rows = by_id(read_rows(file, ("image_id",)), "image_id", id_of)
+        known: list[Mapping[str, str]] = [rows.get(i, {}) for i in self.table.id.tolist()]
+        return {
+            trait: kept(str(file), trait, [row.get(column, "") for row in known])
+            for trait, column in columns.items()
+        }
 
     def _with_held_out(self, train: SampleTable, place: Place) -> SampleTable:
         """The table, and below it what the challenge validated and tested on."""

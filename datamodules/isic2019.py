@@ -11,6 +11,7 @@ from .core.base import ImageDataModule
 from .core.errors import DataError
 from .core.labels import by_id, class_indices, id_of, one_hot, read_rows
 from .core.layouts import ANYWHERE, Layouts, Part
+from .core.subgroups import kept
 from .core.table import SampleTable
 
 CLASSES = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC")
@@ -54,6 +55,7 @@ class ISIC2019(ImageDataModule):
     folders = ("isic2019", "")
     layouts = LAYOUTS
     class_names = CLASSES
+    critical = ("MEL", "BCC", "AK", "SCC")
     modality = "dermoscopy"
     title = "ISIC 2019 (training images)"
     licence = "CC BY-NC 4.0 (non-commercial)"
@@ -74,3 +76,14 @@ class ISIC2019(ImageDataModule):
         target = class_indices(str(truth), ids, labels, CLASSES)
         paths = self.images_of(ids, place, ending=REDUCED)
         return SampleTable(np.array(ids), target, np.array(lesions), path=paths)
+
+    def subgroups(self) -> dict[str, list[str]]:
+        """As the challenge's metadata have them."""
+        _, metadata = self.located().tables(LAYOUTS.labels)
+        columns = {"age": "age_approx", "sex": "sex", "site": "anatom_site_general"}
+        rows = by_id(read_rows(metadata, ("image", *columns.values())), "image", id_of)
+        known = [rows[i] for i in self.table.id.tolist()]
+        return {
+            trait: kept(str(metadata), trait, [row[column] for row in known])
+            for trait, column in columns.items()
+        }

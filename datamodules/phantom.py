@@ -5,7 +5,6 @@ The seven classes bear the names and the proportions of HAM10000's (Tschandl et 
 border, colours and structures such as network, globules, streaks, vessels and blue-white veil. They
 are phantoms: no patient stands behind an image, and a result on them says nothing about a disease.
 They serve to try a method, or the benchmark itself, where no real data is at hand.
-
 Classes overlap on purpose: every lesion stands somewhere between its own class and another one.
 """
 
@@ -204,6 +203,7 @@ class Phantom(ImageDataModule):
 
     slugs = ("phantom",)
     class_names = tuple(f"phantom_{name}" for name in CLASSES)
+    critical = ("phantom_mel", "phantom_bcc", "phantom_akiec")
     modality = "dermoscopy"
     title = "Phantom: drawn skin lesions in HAM10000's proportions"
     licence = "the project's own (Apache-2.0)"

@@ -31,6 +31,7 @@ PAGES = (
     "docs/networks.md",
     "docs/report.md",
     "docs/score.md",
+    "docs/decisions.md",
 )
 SMALL = (
     """ --set budget.epochs=1 --set 'data=[phantom@lt100]'"""
@@ -126,6 +127,11 @@ def make_images(folder: Path) -> None:
     )
 
 
+def write_costs(folder: Path) -> None:
+    """The table of docs/decisions.md."""
+    (folder / "costs.csv").write_text(block("docs/decisions.md", "text"))
+
+
 RULES = (
     Rule(r"make [a-z]+", ci=True),
     Rule(r"export MEDTAIL_DATA=/path/to/data", why_not="it stands for a folder of the reader"),
@@ -187,6 +193,12 @@ RULES = (
         told="MyNet ◇ against erm on isic2018@lt100",
     ),
     Rule(r"medtail score --remove MyNet --data isic2018@lt100", told="MyNet: removed from"),
+    Rule(r"medtail decisions isic2018@natural --method \S+", told="isic2018@natural.md: written"),
+    Rule(
+        r"medtail decisions isic2018@natural --costs costs\.csv --out runs/decisions",
+        before=write_costs,
+        told="Expected cost",
+    ),
     Rule(
         r"medtail regress leaderboards other/leaderboards",
         before=lambda folder: shutil.copytree(

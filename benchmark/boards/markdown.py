@@ -22,6 +22,10 @@ from .standing import Numbers, Standing
 PARTS = ("mean", "sd", "low", "high")
 LONGEST = 40  # letters of a row's name on one line of the terminal
 MARK = "<!-- Written by `medtail leaderboards` from records/; changes by hand are lost. -->"
+DECISIONS = (
+    "Calibration, specificity for critical classes, other class priors, costs of your own, risk "
+    "against coverage and subgroups, from the predictions of this board"
+)
 PICTURES: dict[Track, str] = {
     "long_tail": "Recall of every class by every method",
     "few_shot": "AUC over episodes and of every rare class by every method",
@@ -56,6 +60,8 @@ def board(
             f"{len(sections)} tables, whose rows cannot be compared with each other: "
             f"{plain('; '.join(why))}."
         )
+    if sections[0].track == "long_tail":
+        parts.append(f"{DECISIONS}: `medtail decisions {data}`.")
     for section, standing in zip(sections, standings, strict=True):
         terms = ", ".join(describe(section.terms))
         parts.append(f"## {inert(terms[0].upper() + terms[1:])}")

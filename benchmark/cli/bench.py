@@ -140,9 +140,12 @@ def _complain(failures: list[str], total: int, out: Path) -> None:
 def _publish(store: "Store", cells: "list[Cell]", leaderboards: Path) -> None:
     """Write the leaderboards; print their tables in short, and where they are in full."""
     from ..boards import leaderboard
+    from ..execution import samples
 
     finished, held = store.evidence(cells)
     leaderboard.publish(leaderboards, finished, held)
+    for line in samples.keep(leaderboards, finished):
+        console.print(line, highlight=False, soft_wrap=True)
     leaderboard.render(leaderboards)
     records = [record for record, _ in finished]
     for name in sorted({cell.terms.data for cell in cells}):

@@ -24,6 +24,7 @@ from .data_add import add
 from .data_duplicates import duplicates
 from .data_export import export as export_data
 from .data_prepare import prepare
+from .decisions import decisions
 from .networks import clean, export, predict
 from .new import new_app
 from .overview import list_all, status
@@ -44,6 +45,7 @@ for command in (
     compare,
     report,
     score,
+    decisions,
     regress.regress,
     regress.golden,
     status,

@@ -28,6 +28,7 @@ def publish(
     leaderboards`.
     """
     from ..evidence import published
+    from ..execution import samples
     from ..execution.store import Store
     from ..grid.files import load
     from ..grid.filters import select
@@ -43,7 +44,9 @@ def publish(
     known = published.Published(to)
     old = {cell.id: known.record(cell) for cell in done}
     new = {cell.id: record for cell in done if (record := store.read(cell))}
-    published.publish(to, *store.evidence(done))
+    finished, held = store.evidence(done)
+    published.publish(to, finished, held)
+    known_samples = samples.keep(to, finished)
     same = sum(old[i] == record for i, record in new.items())
     replaced = sum(r is not None for r in old.values()) - same
     console.print(
@@ -51,4 +54,6 @@ def publish(
         f"already; {len(cells) - len(done)} of the suite's {len(cells)} are not done in {out}",
         highlight=False,
     )
+    for line in known_samples:
+        console.print(line, highlight=False, soft_wrap=True)
     console.print("`medtail leaderboards` writes the pages", highlight=False)

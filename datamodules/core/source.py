@@ -15,6 +15,7 @@ from .pixels.prepared import Prepared
 from .pixels.reading import read_image
 from .pixels.window import Window
 from .spelling import packed
+from .subgroups import Presented
 from .table import SampleTable
 
 
@@ -28,7 +29,7 @@ def cache_root() -> Path:
     return Path(os.environ.get("MEDTAIL_CACHE") or ".cache/images")
 
 
-class Source:
+class Source(Presented):
     """Facts, labels and pixels of a dataset.
 
     A dataset overrides ``load_table`` and, where its images are no files, ``read_image`` and
@@ -54,8 +55,7 @@ class Source:
         taken: the image folders that ``images_of`` took.
         prepared: the small form that stands for absent originals, set by ``prepared_or``.
         remarks: what else the card says, by what it is about, set by ``load_table``.
-        title, licence, citation, files: for the card; ``files`` says which files are needed and how
-            to get them.
+        title, licence, citation, files: for the card; ``files`` says which are needed, from where.
     """
 
     slugs: ClassVar[tuple[str, ...]]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..errors import DataError
+from ..subgroups import TRAITS
 from .columns import find, holds_several, like_a_group, like_a_split, obvious
 from .description import Description
 from .sheets import COUNT, Sheet
@@ -55,6 +56,7 @@ def choose(where: str, sheet: Sheet, facts: Description, spelling: Spelling) -> 
     group = _named(where, sheet, facts, "group", used)
     split = _named(where, sheet, facts, "split", used)
     used |= {group, split}
+    used |= {find(names, said, where) for key in TRAITS if (said := getattr(facts, key))}
     told, rest = {}, [name for name in names if name not in used]
     spare = []
     for key, chosen in (("group", group), ("split", split)):

@@ -17,9 +17,11 @@ from ..pixels.folders import may_be_dicom
 from ..pixels.npz import stream_images
 from ..pixels.reading import resize
 from ..pixels.window import Window
+from ..subgroups import TRAITS, kept
 from ..table import SampleTable
 from . import sheets, values
 from .choice import Choice, choose
+from .columns import find
 from .description import FILE, Description, read
 from .images import ids_of, images_of, paths_of, seen_from
 from .sheets import Sheet
@@ -41,6 +43,7 @@ class DescribedData(ImageDataModule):
     facts: Description
     file: Path
     images: Path
+    _traits: dict[str, list[str]]
     _stream: Iterator[Pixels] | None = None
     _next = 0
 
@@ -52,6 +55,7 @@ class DescribedData(ImageDataModule):
         """Take the facts over; nothing is read."""
         self.facts, self.file, self.images = facts, file, images
         self.class_names, self.rare_names = facts.classes, facts.rare
+        self.critical = facts.critical
         self.in_channels, self.ordinal = facts.channels, facts.ordinal
         self.modality, self.frame = facts.modality, facts.frame
         self.window = Window.parse(facts.window) if facts.window else None
@@ -69,8 +73,11 @@ class DescribedData(ImageDataModule):
         hint = f" by {self.spelling('classes', 'A,B,...')}"
         given = self.facts.classes or (choice.label if len(choice.label) > 1 else ())
         labels, self.class_names = values.settle(where, labels, given, hint)
-        if odd := [name for name in self.rare_names if name not in self.class_names]:
-            raise DataError(f"{where}: rare: '{odd[0]}' is none of {', '.join(self.class_names)}")
+        for key, names in (("rare", self.rare_names), ("critical", self.critical)):
+            if odd := [name for name in names if name not in self.class_names]:
+                raise DataError(
+                    f"{where}: {key}: '{odd[0]}' is none of {', '.join(self.class_names)}"
+                )
         by_id(sheet.rows, choice.id or choice.image)
         ids = ids_of(sheet, choice, self.images)
         order = np.arange(len(ids)) if sheet.kind == "archive" else np.argsort(ids)
@@ -78,6 +85,7 @@ class DescribedData(ImageDataModule):
         self._arrays = sheet.arrays
         self.remarks = choice.told | ({"left out": sheet.told} if sheet.told else {})
         group, split = self._groups(sheet, choice, ids, paths), self._splits(sheet, choice)
+        self._traits = self._subgroups(sheet, order.tolist())
         return SampleTable(
             id=np.array(ids)[order],
             target=class_indices(where, ids, labels, self.class_names)[order],
@@ -117,6 +125,19 @@ class DescribedData(ImageDataModule):
             return None
         hidden = values.without_names(self.name.dataset, found)
         return [group or f"image {name}" for name, group in zip(ids, hidden, strict=True)]
+
+    def _subgroups(self, sheet: Sheet, order: list[int]) -> dict[str, list[str]]:
+        """Of the columns that are named for it, in the table's order."""
+        where, found = str(self.file), dict[str, list[str]]()
+        for trait in TRAITS:
+            if said := getattr(self.facts, trait):
+                values = kept(where, trait, sheet[find(sheet.columns, said, where)])
+                found[trait] = [values[k] for k in order]
+        return found
+
+    def subgroups(self) -> dict[str, list[str]]:
+        """Those of the columns that its owner names."""
+        return self._traits
 
     def _splits(self, sheet: Sheet, choice: Choice) -> list[str] | None:
         if not choice.split:

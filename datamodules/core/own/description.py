@@ -68,6 +68,11 @@ class Description(BaseModel):
         description="Classes that few-shot and active regimes call rare; by default 3 of 7, those "
         "with the fewest images.",
     )
+    critical: Names = Field(
+        (),
+        description="Classes that must not be missed, such as malignant ones, for `medtail "
+        "decisions`; a changed list runs nothing again.",
+    )
     channels: Annotated[Literal[1, 3], BeforeValidator(_whole)] = Field(
         3, description="3 for colour, 1 for grey images that stay grey."
     )
@@ -106,6 +111,9 @@ class Description(BaseModel):
         (), description="Values of `split` that are the test; all others are then train."
     )
     val_fold: Names = Field((), description="Values of `split` that are for validation.")
+    age: str = Field("", description="The column with an age in years; its band of 20 is kept.")
+    sex: str = Field("", description="The column with `male` and `female`, for recall by subgroup.")
+    site: str = Field("", description="The column with the site of body or clinic, 40 at most.")
     images: str = Field("", description="The folder of the images; by default the table's folder.")
     window: str = Field(
         "",

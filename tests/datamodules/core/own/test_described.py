@@ -240,3 +240,25 @@ def test_pixels_are_not_those_of_other_settings(tmp_path):
         assert module.spec.in_channels == int(channels)
     assert len(paths) == 2
     assert pixels(1, 2).dtype == np.uint8
+
+
+def test_critical_classes_and_subgroups_change_nothing_but_what_is_shown(tmp_path):
+    head = ("image", "label", "years", "Sex", "hospital")
+    table(tmp_path / "skin", many(lambda n: n + 20, lambda n: "MF"[n % 2], lambda n: "A"), head)
+    plain = dataset(tmp_path, TABLE)
+    plain.prepare()
+    assert (plain.critical, plain.subgroups()) == ((), {})
+    said = {"critical": "malignant", "age": "years", "sex": "sex", "site": "hospital"}
+    module = dataset(tmp_path, {**TABLE, **said})
+    module.prepare()
+    assert module.content == plain.content
+    assert module.digest == plain.digest
+    assert module.critical == ("malignant",)
+    found = module.subgroups()
+    assert [len(found[t]) for t in ("age", "sex", "site")] == [40, 40, 40]
+    assert found["age"][:11] == ["under 30"] * 10 + ["30 to 49"]
+    assert found["sex"][:2] == ["male", "female"]
+    assert set(found["site"]) == {"a"}
+    fails(dataset(tmp_path, {**TABLE, "critical": ["mel"]}), "critical: 'mel' is none of benign")
+    fails(dataset(tmp_path, {**TABLE, "age": "born"}), "no column 'born'")
+    fails(dataset(tmp_path, {**TABLE, "age": "hospital"}), "age 'a': write years")
