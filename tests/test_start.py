@@ -76,9 +76,9 @@ def test_status_of_finished_cells_needs_no_torch(tmp_path):
     content = contents.of(cell, data.content)
     record = record.model_copy(update={"cell": cell, "cell_id": cell.id, "content": content})
     Store(tmp_path / "runs").write(Outcome(record, scores))
-    said, code, loaded = probed(["status", "quick"], tmp_path, COLUMNS="200")
+    said, code, loaded = probed(["status", "quick", "--cells"], tmp_path, COLUMNS="200")
     assert (code, loaded) == (0, [])
-    assert sum(" ok " in line for line in said.splitlines()) == 1
+    assert sum("│ done " in line and cell.row in line for line in said.splitlines()) == 1
 
 
 def test_a_mistake_is_told_without_torch(tmp_path):

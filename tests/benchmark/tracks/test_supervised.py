@@ -76,7 +76,7 @@ def test_stages_never_cost_more_than_the_budget(epochs, expected):
 def test_paired_seeds_see_the_same_images_in_the_same_order(seed, tmp_path, monkeypatch):
     seen = {}
 
-    def fit(method, data, terms, epochs, seed, devices, folder, tell):
+    def fit(method, data, terms, epochs, seed, *more):
         seen.setdefault(type(method).__name__, []).append(seed)
         raise InterruptedError
 
