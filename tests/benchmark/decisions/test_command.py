@@ -10,6 +10,7 @@ from matplotlib.image import imread
 
 from medtail.benchmark.boards import leaderboard
 from medtail.benchmark.decisions import material, report
+from medtail.benchmark.decisions.temperature import fitted
 from medtail.benchmark.evidence import samples
 from medtail.benchmark.evidence.samples import Samples
 from medtail.datamodules.core.errors import MedtailError
@@ -188,3 +189,27 @@ def test_classes_with_the_letters_of_markdown(tmp_path):
         bars = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
         assert len(bars) == 1, table
     assert r"\*c\*" in text
+
+
+def test_temperatures_come_of_validation(tmp_path):
+    finished, held = board(tmp_path)
+    line = next(r for r in rows(page(tmp_path, tmp_path / "out"), "**Class-wise") if "ldam" in r[0])
+    mine = [(held[r.cell_id], test) for r, test in finished if r.cell.method == "ldam"]
+    of_held, of_test = (sum(fitted(pair[k]) for pair in mine) / len(mine) for k in (0, 1))
+    assert line[1] == f"{of_held:.2f}" != f"{of_test:.2f}"
+
+
+def test_rows_are_chosen_by_their_name_or_their_method(tmp_path):
+    finished, _ = board(tmp_path, ("erm",))
+    for place, alpha in enumerate((0.2, 1.0)):
+        record, test = finished[place]
+        cell = record.cell.model_copy(update={"params": {"alpha": alpha}, "seed": 0})
+        finished[place] = record.model_copy(update={"cell": cell, "cell_id": cell.id}), test
+    leaderboard.publish(tmp_path / "two", finished)
+
+    def shown(method):
+        (table,) = material.gather(tmp_path / "two", "fake@natural", method)
+        return sorted(table.shown)
+
+    assert shown("erm(alpha=0*") == shown("erm(alpha=0.2)") == ["erm(alpha=0.2)"]
+    assert shown("erm") == shown("") == ["erm(alpha=0.2)", "erm(alpha=1.0)"]

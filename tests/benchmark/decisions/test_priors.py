@@ -121,3 +121,14 @@ def test_the_fit_repairs_what_the_ratio_counts_twice():
     assert fit["accuracy"] == pytest.approx(best["accuracy"], abs=0.01)
     assert twice["macro_f1"] < best["macro_f1"] - 0.02
     assert priors.fitted(tilted, point, TURNED).sum(1) == pytest.approx(np.ones(len(tilted.id)))
+
+
+def test_the_fit_follows_a_prior_from_whatever_prior_a_network_stands_for():
+    many = (8000, 2400, 1200)
+    # Of ``made``, whose classes are not quite as common as its counts.
+    nature = np.bincount(made(0, many).target) / sum(many)
+    for shift in ((0.0, 0.0, 0.0), (2.0, -1.0, 0.5)):
+        given, held = (made(seed, many, shift=shift) for seed in (0, 1))
+        found = priors.fitted(given, operating_point.fitted(held), TURNED)
+        fair = made(0, many).probabilities * TURNED / nature
+        assert found == pytest.approx(fair / fair.sum(1, keepdims=True), abs=0.03)
