@@ -151,6 +151,8 @@ class Store:
 
     def at_work(self) -> dict[str, str]:
         """What the workers say of the cells they are at, by cell id; nothing where no driver is."""
+        if not (self.root / ".lock").exists():  # who only looks makes no folder
+            return {}
         try:
             with self.locked():
                 return {}

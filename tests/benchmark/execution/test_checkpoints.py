@@ -23,6 +23,7 @@ CELLS = {
     "selected": cell("ldam", selection="best_balanced_accuracy", budget=USUAL),
     "contrast": cell("proco", selection="last", budget=USUAL | {"optimizer": "adamw"}),
     "two stages": cell("crt", selection="last", budget=USUAL | {"epochs": 8}),
+    "average": cell("erm", selection="last", budget=USUAL | {"ema": 0.9}),
     "episodes": cell("protonet", backbone="conv4", selection="last", budget=ADAM, **FEW),
     "one class": cell("deep_svdd", data="phantom@oneclass", selection="last", budget=USUAL),
     "active": cell("entropy_sampling", selection="last", budget=USUAL, **POOL),

@@ -87,3 +87,8 @@ def test_a_result_of_other_data_runs_again_and_says_why(store):
     assert mine.state == "runs again"
     assert "does not say which data" in mine.words
     assert any(str(part).startswith("↻ erm on") for part in standing.summary(SUITE, store))
+
+
+def test_who_only_looks_makes_no_folder(store):
+    assert {s.state for s in standing.standings(SUITE, store)} == {"missing", "n/a"}
+    assert not store.root.exists()
