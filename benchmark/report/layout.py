@@ -135,7 +135,8 @@ def _float(
 def _kind(grid: Grid, column: int, width: float) -> str:
     """A column of names breaks its lines, one of numbers stands to the right."""
     if column == grid.fixed - 1 or column in grid.texts:
-        return rf">{{\raggedright\arraybackslash\hangindent=1em}}p{{{(width - GAP) * 0.5:.1f}em}}"
+        broad = (width - GAP) * 0.5 + 0.1  # an M is broader than `_width` has it
+        return rf">{{\raggedright\arraybackslash\hangindent=1em}}p{{{broad:.1f}em}}"
     return "r"
 
 
