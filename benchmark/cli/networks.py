@@ -21,6 +21,11 @@ NetworkName = Annotated[
     ),
 ]
 
+Weights = Annotated[
+    str,
+    typer.Option(help="Of a head on frozen features: those of its backbone, if they were a file."),
+]
+
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of results, for rows by name.")]
 
 
@@ -44,6 +49,7 @@ def predict(
     ] = "",
     column: Annotated[str, typer.Option(help="Of a table: the column of paths.")] = "image",
     runs: Runs = Path("runs"),
+    weights: Weights = "",
 ) -> None:
     """Apply a trained network to images: class probabilities, one-class scores.
 
@@ -56,7 +62,7 @@ def predict(
 
     if out.exists():
         raise MedtailError(f"--out {out} exists already: name a new file")
-    loaded = load(find(network, runs))
+    loaded = load(find(network, runs), weights)
     known = application.support_of(support, loaded, column) if support else None
     named = files.find(images, loaded.about, column)
     table = application.apply(loaded, named, console, known)
@@ -76,6 +82,7 @@ def export(
         str, typer.Option("--format", help="state_dict, torchscript or onnx.")
     ] = "state_dict",
     runs: Runs = Path("runs"),
+    weights: Weights = "",
 ) -> None:
     """Write a trained network for other programs.
 
@@ -90,7 +97,7 @@ def export(
     for path in (out, beside):
         if path.exists():
             raise MedtailError(f"--out {path} exists already: name a new file")
-    for line in exporting.export(load(find(network, runs)), form, out, beside):
+    for line in exporting.export(load(find(network, runs), weights), form, out, beside):
         _say(line)
 
 

@@ -58,7 +58,7 @@ def timed(call: Callable[[], object]) -> float:
 
 def made_up(spec: DataSpec, request: DataRequest, size: int) -> Batch:
     """A batch of random pixels in the shape that a request gives."""
-    pixels, shape = (spec.in_channels, *spec.image_size), spec.episodes
+    pixels, shape = spec.shape, spec.episodes
     if request.tasks and shape:
         target = episode_labels(shape).repeat(request.tasks, 1)
         return Batch(torch.randn(*target.shape, *pixels), target, target)
@@ -68,7 +68,7 @@ def made_up(spec: DataSpec, request: DataRequest, size: int) -> Batch:
         target = present[torch.arange(amount) % len(present)]
         views = (request.views,) if request.views > 1 else ()
         image = torch.randn(amount, *views, *pixels)
-        image = image if views else image.to(memory_format=torch.channels_last)
+        image = image.to(memory_format=torch.channels_last) if image.ndim == 4 else image
         return Batch(image, target, torch.arange(amount))
 
     second = stream(stream_size(request.second, size, len(present))) if request.second else None

@@ -2,11 +2,15 @@
 
 import torch
 
-from medtail.datamodules.core.errors import MedtailError, first_line
+from medtail.datamodules.core.base import ImageDataModule
+from medtail.datamodules.core.errors import MedtailError, NeedsImagesError, first_line
 from medtail.methods.core.base import Method
 
-from ..grid.cell import Precision, Terms
-from .estimate import computing
+from ..grid.cell import Cell, Precision, Terms
+from ..tracks import supervised
+from ..tracks.contexts import quiet
+from ..tracks.stages import trainer
+from .estimate import computing, made_up
 
 
 def try_step(method: Method, terms: Terms) -> float:
@@ -36,7 +40,7 @@ def _failure(method: Method, batch_size: int, precision: Precision) -> str:
     spec = method.spec
     weights = [p for p in method.train().to(device).parameters() if p.requires_grad]
     images = batch_size if on_gpu else min(2, batch_size)  # a GPU's memory is measured, too
-    image = torch.zeros(images, spec.in_channels, *spec.image_size)
+    image = torch.zeros(images, *spec.shape)
     try:
         with computing(precision):
             features = method.features(image.to(device))
@@ -45,4 +49,27 @@ def _failure(method: Method, batch_size: int, precision: Precision) -> str:
         torch.autograd.grad(features.float().square().sum(), weights, allow_unused=True)
     except Exception as error:  # of any kind: the networks are timm's
         return first_line(error)
+    return ""
+
+
+def refusal(cell: Cell, data: ImageDataModule) -> str:
+    """Why a row cannot run on features, by a try of each of its stages; empty where it can.
+
+    Args:
+        cell: of a table whose images have features in their place.
+        data: prepared.
+    """
+    try:
+        method = supervised.make(cell.method, cell.params, cell.terms, 0, data)
+        if method.learner:  # which is what is trained
+            method = supervised.make(method.learner, {}, cell.terms, 0, data)
+        with quiet():
+            method.trainer = trainer(cell.terms, 10, 1, [])
+        for stage in method.stages:
+            batch = made_up(method.spec, method.request(stage), cell.terms.budget.batch_size)
+            method.begin(stage).loss(batch)
+    except NeedsImagesError as error:
+        return str(error)
+    except Exception as error:  # of any kind: it was written for images
+        return f"it needs images, not features ({first_line(error)})"
     return ""

@@ -25,6 +25,7 @@ from medtail.datamodules.core.errors import MedtailError
 
 from .. import tracks
 from ..evidence.record import Cost, Provenance, Record
+from ..features.standing_in import stand_in
 from ..grid.cell import Cell, Terms
 from ..networks import keeping
 from ..tracks import checkpoints
@@ -47,6 +48,7 @@ def prepared(terms: Terms) -> ImageDataModule:
         **terms.arguments,
     )
     data.prepare()
+    stand_in(terms, data)
     if terms.budget.precision == "64-true":
         data.dtype = torch.float64
     return data

@@ -35,6 +35,8 @@ else:
     class Loaders:
         """Nothing: this process reads facts and labels only."""
 
+        features, head = None, "linear"
+
 
 class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
     """A dataset under an imbalance regime.
@@ -215,6 +217,8 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
             modality=self.modality,
             mean=self.constants[0],
             std=self.constants[1],
+            features=self.features.width if self.features else 0,
+            head=self.head,
         )
 
     def keep(self, rows: NDArray[np.int64]) -> None:
