@@ -38,7 +38,8 @@ def predict(
     images: Annotated[
         str,
         typer.Argument(
-            help="A folder, a CSV or Parquet file of paths, or a split: isic2018@natural:test."
+            help="A folder, a CSV or Parquet file of paths, or a split: isic2018@natural:test. "
+            "For a head on features of one's own: a Parquet file of features."
         ),
     ],
     out: Annotated[
@@ -55,7 +56,7 @@ def predict(
 
     Images of any size, grey or colour, are made what the network was trained on.
     """
-    from ..networks import application
+    from ..networks import application, vectors
     from ..networks import images as files
     from ..networks.finding import find
     from ..networks.network import load
@@ -64,7 +65,10 @@ def predict(
         raise MedtailError(f"--out {out} exists already: name a new file")
     loaded = load(find(network, runs), weights)
     known = application.support_of(support, loaded, column) if support else None
-    named = files.find(images, loaded.about, column)
+    if loaded.takes_features:
+        named = vectors.find(images, loaded.about)
+    else:
+        named = files.find(images, loaded.about, column)
     table = application.apply(loaded, named, console, known)
     application.write(out, table)
     _say(f"{loaded.about}: {len(table.id):,} images -> {out}")

@@ -3,6 +3,7 @@
 import torch
 
 from medtail.datamodules.core.base import ImageDataModule
+from medtail.datamodules.core.contract import Batch, DataRequest
 from medtail.datamodules.core.errors import MedtailError, NeedsImagesError, first_line
 from medtail.methods.core.base import Method
 
@@ -68,6 +69,12 @@ def refusal(cell: Cell, data: ImageDataModule) -> str:
         for stage in method.stages:
             batch = made_up(method.spec, method.request(stage), cell.terms.budget.batch_size)
             method.begin(stage).loss(batch)
+        if shape := method.spec.episodes:
+            episode = made_up(method.spec, DataRequest(tasks=1), 1)
+            image, target = episode.image[0], episode.target[0]
+            known, query = image[: shape.support], image[shape.support :]
+            label = target[: shape.support]
+            method.eval().adapt(Batch(known, label, label))(query)
     except NeedsImagesError as error:
         return str(error)
     except Exception as error:  # of any kind: it was written for images

@@ -54,7 +54,7 @@ class Terms(Frozen):
         weights: that it starts from; None for none.
         features: of one's own, which take the place of a backbone; None for none.
         head: what stands between frozen features and the classifier: ``linear`` nothing, ``mlp`` a
-            hidden layer (512 units, ReLU), ``cosine`` nothing, and the classifier takes cosines.
+            hidden layer (128 units, ReLU), ``cosine`` nothing, and the classifier takes cosines.
         pretrained: of records of before ``weights``: whether timm's were the start. No suite asks
             for it.
         budget: epochs and optimiser.

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from medtail.datamodules.core.contract import DataSpec
 
-HIDDEN = 512  # units of the hidden layer of the head `mlp`
+HIDDEN = 128  # units of the hidden layer of the head `mlp`
 SCALE = 30.0  # of the head `cosine`; LDAM's
 
 
@@ -39,7 +39,7 @@ def on_features(spec: DataSpec) -> tuple[nn.Module, int]:
 
     Returns:
         Module mapping features [B, D] to what a method calls features, and their width: the same
-        for the heads ``linear`` and ``cosine``, a hidden layer (512 units, ReLU) for ``mlp``.
+        for the heads ``linear`` and ``cosine``, a hidden layer (128 units, ReLU) for ``mlp``.
     """
     if spec.head == "mlp":
         return nn.Sequential(nn.Linear(spec.features, HIDDEN), nn.ReLU()), HIDDEN
