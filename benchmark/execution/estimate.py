@@ -19,6 +19,7 @@ from medtail.datamodules.core.errors import DataError
 from medtail.datamodules.core.loading.samplers import stream_size
 from medtail.methods.core.base import Method, Stage
 
+from ..features import standing_in
 from ..grid.cell import Cell, Precision, Terms, digest
 from ..tracks import supervised
 from ..tracks.contexts import quiet
@@ -192,12 +193,23 @@ def estimate(cells: Sequence[Cell]) -> dict[str, float]:
     return {cell.id: made.seconds(cell) for cell in cells}
 
 
+def features_first(cells: Sequence[Cell]) -> dict[str, float]:
+    """Seconds for the features that tables need and do not have, by the data they are of."""
+    needed: dict[Any, tuple[str, float]] = {}
+    for terms in dict.fromkeys(cell.terms for cell in cells):
+        if terms.budget.tune == "frozen" and (
+            first := standing_in.seconds(data := prepared(terms))
+        ):
+            needed[getattr(data.features, "path", None)] = (str(data.name.source), first)
+    return dict(needed.values())
+
+
 def show(cells: Sequence[Cell], missing: Sequence[Cell], workers: int, console: Console) -> None:
     """Print the grid and how long what is missing would take; without the data, the grid alone."""
     try:
-        seconds = estimate(missing)
+        seconds, first = estimate(missing), features_first(missing)
     except DataError as error:  # the grid can be read without the data
-        seconds = {}
+        seconds, first = {}, {}
         console.print(f"no estimate: {error}", markup=False, highlight=False)
     waiting = {cell.id for cell in missing}
     table = Table("data", "method", "seed", "state", "estimate")
@@ -206,6 +218,8 @@ def show(cells: Sequence[Cell], missing: Sequence[Cell], workers: int, console: 
         state = "to run" if cell.id in waiting else "done"
         table.add_row(cell.terms.data, cell.row, str(cell.seed), state, time)
     console.print(table)
+    for name, needed in first.items():
+        console.print(f"features of {name} first, once: about {clock(needed)} of one core")
     places = workers or len(os.sched_getaffinity(0))
     total = sum(seconds.values())
     console.print(

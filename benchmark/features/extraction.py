@@ -44,8 +44,6 @@ class Extractor(nn.Module):
             self.backbone, self.width = build_backbone(backbone, spec, weights)
         self.constants = constants
         self.requires_grad_(False).eval()
-        if torch.cuda.is_available():
-            self.cuda()
         self.to(memory_format=torch.channels_last)
 
     def train(self, mode: bool = True) -> "Extractor":
@@ -144,10 +142,18 @@ class Extracted(CachedFeatures):
         self.data.store.let_go(rows.stop - rows.start)
         return np.stack(every, 1)
 
+    def estimate(self) -> float:
+        """See ``CachedFeatures``; from a batch."""
+        start = time.process_time()
+        self.batch(slice(0, self.step))
+        return (time.process_time() - start) * len(self.data.table) / self.step
+
     def fill(self, features: NDArray[Any], done: int, mark: Callable[[int], None]) -> None:
         """See ``CachedFeatures``; stopped and called again, it goes on."""
         total, start, noted = len(features), time.perf_counter(), 0.0
         before = done
+        if torch.cuda.is_available():
+            self.network.cuda()
         while done < total:
             rows = slice(done, min(done + self.step, total))
             features[rows] = found = self.batch(rows)

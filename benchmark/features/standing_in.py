@@ -5,7 +5,7 @@ from medtail.datamodules.core.base import ImageDataModule
 from ..grid.cell import Terms
 from .extraction import Extracted
 from .own import OwnFeatures
-from .store import Tell
+from .store import CachedFeatures, Tell
 
 
 def stand_in(terms: Terms, data: ImageDataModule) -> None:
@@ -28,3 +28,9 @@ def compute(data: ImageDataModule, tell: Tell) -> None:
     if data.features is not None:
         data.features.tell = tell  # type: ignore[attr-defined]  # all that stand in have it
         data.features.ensure()
+
+
+def seconds(data: ImageDataModule) -> float:
+    """How long one core computes the features that stand in for images; 0 where they are there."""
+    stood: CachedFeatures | None = data.features  # type: ignore[assignment]  # as above
+    return 0.0 if stood is None or stood.path.exists() else stood.estimate()

@@ -155,3 +155,16 @@ def test_features_that_are_no_numbers_are_refused(monkeypatch):
     with pytest.raises(MedtailError, match="no finite number"):
         compute(data, lambda line: None)
     assert not data.features.path.exists()
+
+
+def test_the_plan_tells_how_long_features_take_that_are_not_there(monkeypatch):
+    from medtail.benchmark.execution import estimate
+    from tests.benchmark.cells import cell
+
+    one = cell("erm", budget=FROZEN, data_params=COUNT)
+    found = estimate.features_first([one])
+    assert list(found) == ["phantom"]
+    assert found["phantom"] > 0
+    prepared(one.terms).features.ensure()
+    assert not estimate.features_first([one])
+    assert not estimate.features_first([cell("erm", data_params=COUNT)])
