@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from medtail import methods
 from medtail.benchmark.execution.worker import prepared
 from medtail.benchmark.features import extraction
 from medtail.benchmark.features.standing_in import compute, stand_in
 from medtail.benchmark.features.symmetries import symmetries
 from medtail.benchmark.grid.cell import Budget
+from medtail.benchmark.grid.weights import resolved
+from medtail.datamodules.core.contract import DataSpec
 from medtail.datamodules.core.errors import MedtailError
 from tests.benchmark.cells import QUICK, terms
 
@@ -95,6 +98,23 @@ def test_what_they_depend_on_is_in_their_name(tmp_path):
     assert len(names) == 6
     same = {standing(head="mlp").features.path, standing(data="phantom@lt5").features.path}
     assert same == {standing().features.path}
+
+
+def test_other_weights_are_other_features_and_training_moves_none(tmp_path):
+    paths = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        file = tmp_path / f"{seed}.pt"
+        spec = DataSpec("two", ("a", "b"), (4, 4), (16, 16))
+        torch.save(methods.build("erm", spec).backbone.state_dict(), file)
+        weights, _ = resolved(str(file), "imagenet", "test_resnet", 3)
+        data = standing(weights=weights)
+        paths.append(data.features.path)
+        images = torch.from_numpy(np.array(data.store.images[:20])).permute(0, 3, 1, 2)
+        network = data.features.network
+        before = network(images)
+        assert torch.equal(network.train()(images), before)
+    assert len({*paths, standing().features.path}) == 3
 
 
 @pytest.mark.parametrize("harm", ["flip", "cut", "foreign", "alone"])
