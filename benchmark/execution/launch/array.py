@@ -54,6 +54,10 @@ class Exchange:
         cells = [[job.cell.id for job in task.jobs] for task in tasks]
         _place(self.sent(mark), json.dumps(cells).encode())
 
+    def marks(self) -> set[str]:
+        """What was submitted and not forgotten."""
+        return {path.stem for path in self.sent("").parent.glob("*.json")}
+
     def submitted(self) -> dict[str, str]:
         """Cell ids and the jobs they went into, ``mark/number``; later marks count."""
         lists = sorted(self.sent("").parent.glob("*.json"), key=lambda path: path.stat().st_mtime)

@@ -4,7 +4,7 @@ A cell whose node is lost runs on another one, on from its checkpoint where the 
 """
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -84,9 +84,12 @@ def launch(
             task = ray.remote(run).options(num_cpus=of_cores, num_gpus=share, max_retries=0)
             return task.remote(job)
 
-        pending = {remote(job): job for job in jobs}
+        waiting, pending = deque(jobs), dict[Any, Job]()
         ended: Counter[tuple[str, bool]] = Counter()
-        while pending:
+        while waiting or pending:
+            while waiting and (not workers or len(pending) < workers):
+                job = waiting.popleft()
+                pending[remote(job)] = job
             done, _ = ray.wait(list(pending), timeout=1.0)
             for reference in done:
                 job = pending.pop(reference)
@@ -97,7 +100,7 @@ def launch(
                     lost = isinstance(error, ray.exceptions.NodeDiedError)
                     ended[job.cell.id, lost] += 1
                     if ended[job.cell.id, lost] <= (LOST_NODES if lost else DEATHS):
-                        pending[remote(job)] = job
+                        waiting.appendleft(job)
                     else:
                         yield failed(job.cell, error)
     finally:

@@ -203,6 +203,8 @@ def launch(
     alive = queue.alive()
     if alive is None:
         raise MedtailError("squeue gives no answer: is this a machine of a Slurm cluster?")
+    for mark in exchange.marks() - {place.partition("/")[0] for place in alive}:
+        exchange.forget(mark)
     exchange.drop_stale(jobs)
     before = {cell: place for cell, place in exchange.submitted().items() if place in alive}
     waiting = Waiting({job.cell.id: job for job in jobs})
