@@ -4,12 +4,11 @@ One file for each cell, renamed into place: a job that is ended keeps what it ha
 that comes later finds it. Only the driver makes records of them.
 """
 
-import json
 import os
 import pickle
 import shutil
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,10 +37,6 @@ class Exchange:
         """What the batch system and submitit write."""
         return self.root / "logs"
 
-    def sent(self, mark: str) -> Path:
-        """The list of what was submitted under a mark: for each job, its cells' ids."""
-        return self.root / "sent" / f"{mark}.json"
-
     def network(self, cell: str) -> Path:
         """Where a job leaves the network of a cell; the driver empties its own such folder."""
         return self.root / "networks" / cell
@@ -49,35 +44,21 @@ class Exchange:
     def _outcome(self, cell: str) -> Path:
         return self.root / "outcomes" / cell
 
-    def note(self, mark: str, tasks: "Sequence[Task]") -> None:
-        """Keep what is about to be submitted: before it is, so that no job is ever unknown."""
-        cells = [[job.cell.id for job in task.jobs] for task in tasks]
-        _place(self.sent(mark), json.dumps(cells).encode())
+    def want(self, job: Job, place: str) -> None:
+        """Keep which Slurm job a cell is about to go into: before it does, so none is unknown."""
+        _put(self.root / "wanted" / job.cell.id, place.encode())
 
-    def marks(self) -> set[str]:
-        """What was submitted and not forgotten."""
-        return {path.stem for path in self.sent("").parent.glob("*.json")}
-
-    def submitted(self) -> dict[str, str]:
-        """Cell ids and the jobs they went into, ``mark/number``; later marks count."""
-        lists = sorted(self.sent("").parent.glob("*.json"), key=lambda path: path.stat().st_mtime)
-        return {
-            cell: f"{path.stem}/{number}"
-            for path in lists
-            for number, cells in enumerate(json.loads(path.read_text()))
-            for cell in cells
-        }
+    def wanted(self) -> dict[str, str]:
+        """Cells that are awaited, by id, and the jobs that they went into, ``mark/number``."""
+        return {path.name: path.read_text() for path in _whole(self.root / "wanted")}
 
     def put(self, outcome: Outcome) -> None:
         """Hand a result over."""
-        _place(self._outcome(outcome.record.cell_id), pickle.dumps(outcome))
+        _put(self._outcome(outcome.record.cell_id), pickle.dumps(outcome))
 
     def arrived(self) -> set[str]:
         """Ids of cells whose results are there."""
-        folder = self._outcome("")
-        return (
-            {p.name for p in folder.iterdir() if p.suffix != ".part"} if folder.exists() else set()
-        )
+        return {path.name for path in _whole(self.root / "outcomes")}
 
     def has(self, job: Job) -> bool:
         """Whether a result is there."""
@@ -96,7 +77,8 @@ class Exchange:
         self.drop(job)
 
     def drop(self, job: Job) -> None:
-        """Remove what was handed over of a cell."""
+        """Await a cell no more, and remove what was handed over of it."""
+        (self.root / "wanted" / job.cell.id).unlink(missing_ok=True)
         self._outcome(job.cell.id).unlink(missing_ok=True)
         shutil.rmtree(self.network(job.cell.id), ignore_errors=True)
 
@@ -111,10 +93,6 @@ class Exchange:
             if stale:
                 self.drop(job)
 
-    def forget(self, mark: str) -> None:
-        """Remove what is kept of jobs that are over."""
-        self.sent(mark).unlink(missing_ok=True)
-
 
 @dataclass(frozen=True)
 class Task:
@@ -123,21 +101,25 @@ class Task:
     Attributes:
         jobs: of the cells.
         exchange: where results go.
+        place: ``mark/number`` of the job.
     """
 
     jobs: tuple[Job, ...]
     exchange: Exchange
+    place: str
 
     def __call__(self) -> None:
-        """Run what has no result yet: a job that was ended runs again as a whole."""
+        """Run what is awaited of it and has no result: Slurm may run again what was over."""
         os.environ.pop("SLURM_NTASKS", None)  # Lightning would take the job's tasks for its own
-        left = [job for job in self.jobs if not self.exchange.has(job)]
+        wanted = self.exchange.wanted()
+        mine = [job for job in self.jobs if wanted.get(job.cell.id) == self.place]
+        left = [job for job in mine if not self.exchange.has(job)]
         if not left:
             return
-        mine = [self._with_network(job) for job in left]
-        workers = sum(job.devices for job in mine)
+        ready = [self._with_network(job) for job in left]
+        workers = sum(job.devices for job in left)
         try:
-            running = processes.launch(mine, workers=workers, held_back=HELD_BACK)
+            running = processes.launch(ready, workers=workers, held_back=HELD_BACK)
             with closing(running) as outcomes:
                 for outcome in outcomes:
                     self.exchange.put(outcome)
@@ -156,9 +138,14 @@ class Task:
         return DelayedSubmission(self)
 
 
-def _place(path: Path, content: bytes) -> None:
+def _put(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.write_bytes(content)
     part.replace(path)
+
+
+def _whole(folder: Path) -> list[Path]:
+    """Its files, without those that are being written."""
+    return [p for p in folder.iterdir() if p.suffix != ".part"] if folder.is_dir() else []

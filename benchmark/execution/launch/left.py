@@ -13,7 +13,7 @@ from .slurm import Slurm, name_of
 def in_slurm(root: Path, cells: Sequence[Cell]) -> int:
     """How many cells wait or run as Slurm jobs of this folder of results; 0 without an answer."""
     exchange = Exchange(root / "slurm")
-    if not (places := exchange.submitted()):
+    if not (places := exchange.wanted()):
         return 0
     alive = Slurm(exchange, name_of(root)).alive() or {}
     return sum(places.get(cell.id) in alive for cell in cells)

@@ -152,17 +152,13 @@ def _send(
     groups = [tuple(jobs[start : start + size]) for start in range(0, len(jobs), size)]
     arrays = [groups[start : start + LONGEST] for start in range(0, len(groups), LONGEST)]
     for array in arrays:
-        tasks = [Task(group, exchange) for group in array]
         mark = uuid.uuid4().hex[:12]
-        exchange.note(mark, tasks)
-        try:
-            queue.submit(tasks, mark, max(1, most // size // len(arrays)) if most else 0)
-        except MedtailError:
-            exchange.forget(mark)
-            raise
+        tasks = [Task(group, exchange, f"{mark}/{n}") for n, group in enumerate(array)]
+        for job, place in ((job, task.place) for task in tasks for job in task.jobs):
+            exchange.want(job, place)
+            waiting.places[job.cell.id] = place
+        queue.submit(tasks, mark, max(1, most // size // len(arrays)) if most else 0)
         waiting.own.add(mark)
-        for number, group in enumerate(array):
-            waiting.places |= {job.cell.id: f"{mark}/{number}" for job in group}
 
 
 def _failure(job: Job, waiting: Waiting, exchange: Exchange) -> Outcome:
@@ -203,10 +199,8 @@ def launch(
     alive = queue.alive()
     if alive is None:
         raise MedtailError("squeue gives no answer: is this a machine of a Slurm cluster?")
-    for mark in exchange.marks() - {place.partition("/")[0] for place in alive}:
-        exchange.forget(mark)
     exchange.drop_stale(jobs)
-    before = {cell: place for cell, place in exchange.submitted().items() if place in alive}
+    before = {cell: place for cell, place in exchange.wanted().items() if place in alive}
     waiting = Waiting({job.cell.id: job for job in jobs})
     waiting.places = {job.cell.id: before.get(job.cell.id, "") for job in jobs}
     new = [job for job in jobs if job.cell.id not in before and not exchange.has(job)]
@@ -221,13 +215,12 @@ def launch(
                 if waiting.places[job.cell.id].partition("/")[0] in waiting.own:
                     del waiting.jobs[job.cell.id]
                     job.progress.unlink(missing_ok=True)
+                    exchange.drop(job)
                     yield _failure(job, waiting, exchange)
                 else:  # somebody ended what an earlier driver had submitted
                     waiting.missed[job.cell.id] = 0
                     _send([job], waiting, exchange, queue, 1, workers)
         time.sleep(LOOK if waiting.jobs else 0)
-    for mark in waiting.own:
-        exchange.forget(mark)
 
 
 def launcher(workers: int, resources: Resources) -> partial[Iterator[Outcome]]:

@@ -30,7 +30,7 @@ SlurmUser=root
 SlurmctldPort=${ONE_MACHINE_PORT:-16817}
 SlurmdPort=$((${ONE_MACHINE_PORT:-16817} + 1))
 AuthType=auth/munge
-AuthInfo=socket=$home/munge.socket
+AuthInfo=socket=$home/munge.socket,cred_expire=5
 CryptoType=crypto/munge
 StateSaveLocation=$home/state
 SlurmdSpoolDir=$home/spool
@@ -45,13 +45,13 @@ SelectTypeParameters=CR_Core
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 JobRequeue=0
-KillWait=5
+KillWait=2
 MinJobAge=10
 SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0
 ReturnToService=2
 MailProg=/bin/true
 NodeName=$node NodeAddr=127.0.0.1 CPUs=$cores RealMemory=$memory State=UNKNOWN
-PartitionName=usual Nodes=$node Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=2
+PartitionName=usual Nodes=$node Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=0
 PartitionName=urgent Nodes=$node MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 CONF
     munged --force --key-file="$home/munge.key" --socket="$home/munge.socket" \

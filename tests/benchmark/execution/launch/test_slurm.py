@@ -68,7 +68,7 @@ def test_every_result_comes_once_and_nothing_is_left(jobs, store):
     assert queue.sizes == [([1, 1, 1], 0)]
     exchange = Exchange(store.root / "slurm")
     assert not exchange.arrived()
-    assert not exchange.submitted()
+    assert not exchange.wanted()
 
 
 def test_cells_are_packed_and_arrays_are_short(jobs, monkeypatch):
@@ -108,11 +108,6 @@ def test_a_driver_that_comes_again_submits_nothing_that_waits_or_runs(jobs):
     next(running)
     assert not queue.sizes
     assert next(running, None) is None
-    queue.jobs.clear()
-    exchange = still[0].exchange
-    assert len(exchange.marks()) == 1
-    assert len(list(start(jobs[:1], Queue(at_once=True)))) == 1
-    assert not exchange.marks(), "what is over is forgotten"
 
 
 def test_what_somebody_cancelled_between_two_drivers_is_submitted_again(jobs):
@@ -184,6 +179,8 @@ def test_a_result_of_other_code_that_was_left_is_not_taken(jobs, store, monkeypa
 def test_a_task_runs_what_has_no_result_and_makes_failures_of_what_stops_it(jobs, monkeypatch):
     exchange = Exchange(jobs[0].store.parent / "slurm")
     exchange.put(worker.failed(jobs[0].cell, MedtailError("before")))
+    for job in jobs:
+        exchange.want(job, "abc/4")
     seen = []
 
     def launch(mine, workers, held_back):
@@ -194,11 +191,17 @@ def test_a_task_runs_what_has_no_result_and_makes_failures_of_what_stops_it(jobs
 
     monkeypatch.setenv("SLURM_NTASKS", "1")
     monkeypatch.setattr(array.processes, "launch", launch)
-    Task(tuple(jobs), exchange)()
+    Task(tuple(jobs), exchange, "def/4")()
+    assert not seen, "they went into another job"
+    Task(tuple(jobs), exchange, "abc/4")()
     assert seen == [(job.cell.method, exchange.network(job.cell.id), 2) for job in jobs[1:]]
-    reasons = [next(exchange.take(job)).record.reason for job in jobs]
+    reasons = [outcome.record.reason for job in jobs for outcome in exchange.take(job)]
     assert reasons[:2] == ["before", "first"]
     assert "timed-out too many times" in reasons[2]
+    seen.clear()
+    exchange.drop(jobs[0])
+    Task(tuple(jobs), exchange, "abc/4")()
+    assert not [name for name, *_ in seen if name == "erm"], "requeued when its result was taken"
 
 
 def program(folder, name, text):
@@ -223,7 +226,9 @@ def slurm_programs(tmp_path, monkeypatch):
 def test_sbatch_is_asked_for_what_was_written(jobs, slurm_programs, tmp_path):
     exchange = Exchange(tmp_path / "runs/slurm")
     asked = read(["partition=gpu,time=1-0,gpus=2,mem=1.5,requeues=4", "setup=module load x"])
-    slurm.Slurm(exchange, "medtail-1", asked).submit([Task(tuple(jobs), exchange)] * 3, "abc", 2)
+    slurm.Slurm(exchange, "medtail-1", asked).submit(
+        [Task(tuple(jobs), exchange, "")] * 3, "abc", 2
+    )
     script = (tmp_path / "script").read_text()
     for line in (
         "partition=gpu",
@@ -250,14 +255,13 @@ def test_squeue_tells_which_jobs_wait_or_run(slurm_programs, tmp_path):
     assert queue.alive() is None
 
 
-def test_a_refusal_is_one_clear_line_and_leaves_nothing(jobs, slurm_programs, capfd):
+def test_a_refusal_is_one_clear_line(jobs, slurm_programs, capfd):
     said = "sbatch: error: invalid partition specified: gpu"
     program(slurm_programs, "sbatch", f"raise SystemExit({said!r})")
     with pytest.raises(MedtailError, match="sbatch refuses the jobs: invalid partition") as caught:
         list(start(jobs, None))
     assert "\n" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
-    assert not Exchange(jobs[0].store.parent / "slurm").submitted()
 
 
 def test_without_slurm_or_submitit_it_is_one_clear_line(jobs, slurm_programs, monkeypatch):
@@ -278,7 +282,7 @@ def test_without_slurm_or_submitit_it_is_one_clear_line(jobs, slurm_programs, mo
 def test_no_other_launcher_runs_what_slurm_has(jobs, store, slurm_programs):
     cells = [job.cell for job in jobs]
     left.check(store.root, cells, "inline")
-    Exchange(store.root / "slurm").note("def", [Task((jobs[0],), Exchange(store.root / "slurm"))])
+    Exchange(store.root / "slurm").want(jobs[0], "def/0")
     left.check(store.root, cells[1:], "inline")
     left.check(store.root, cells, "slurm")
     with pytest.raises(MedtailError, match="1 of these cells wait or run as Slurm jobs: use"):
