@@ -36,8 +36,8 @@ LONGEST = 1000  # jobs of an array; Slurm's own limit is 1001 by default
 class Queue(Protocol):
     """A batch system."""
 
-    def submit(self, tasks: Sequence[Task], mark: str, at_a_time: int) -> None:
-        """Submit tasks under a mark; raises ``MedtailError`` where they are refused."""
+    def submit(self, tasks: Sequence[Task], mark: str, at_a_time: int) -> list[str]:
+        """Submit tasks under a mark; their ids. Raises ``MedtailError`` where they are refused."""
         ...
 
     def alive(self) -> dict[str, str] | None:
@@ -64,7 +64,7 @@ class Slurm:
     name: str
     resources: Resources = field(default_factory=Resources)
 
-    def submit(self, tasks: Sequence[Task], mark: str, at_a_time: int) -> None:
+    def submit(self, tasks: Sequence[Task], mark: str, at_a_time: int) -> list[str]:
         """As one array."""
         from submitit import SlurmExecutor
         from submitit.core.utils import FailedJobError, FailedSubmissionError
@@ -89,7 +89,7 @@ class Slurm:
         )
         try:
             with contextlib.redirect_stderr(io.StringIO()):  # the same text, raw
-                executor.submit_array(tasks)
+                return [job.job_id for job in executor.submit_array(tasks)]
         except (FailedJobError, FailedSubmissionError) as error:
             text = first_line(error).removeprefix("sbatch: error: ")
             raise MedtailError(f"sbatch refuses the jobs: {text}") from error
@@ -122,7 +122,7 @@ class Waiting:
         places: ``mark/number`` of the Slurm job each went into.
         own: marks of this driver.
         missed: answers of Slurm in a row in which a cell's job was no more.
-        ids: of the Slurm jobs, as far as they were seen.
+        ids: of the Slurm jobs.
     """
 
     jobs: dict[str, Job]
@@ -157,7 +157,8 @@ def _send(
         for job, place in ((job, task.place) for task in tasks for job in task.jobs):
             exchange.want(job, place)
             waiting.places[job.cell.id] = place
-        queue.submit(tasks, mark, max(1, most // size // len(arrays)) if most else 0)
+        ids = queue.submit(tasks, mark, max(1, most // size // len(arrays)) if most else 0)
+        waiting.ids |= {task.place: number for task, number in zip(tasks, ids, strict=True)}
         waiting.own.add(mark)
 
 

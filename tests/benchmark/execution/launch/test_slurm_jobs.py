@@ -38,6 +38,7 @@ class Local:
         executor.update_parameters(timeout_min=10, signal_delay_s=30)
         found = executor.submit_array(tasks)
         self.jobs |= {f"{mark}/{number}": job for number, job in enumerate(found)}
+        return [job.job_id for job in found]
 
     def alive(self):
         return {place: job.job_id for place, job in self.jobs.items() if not job.done()}
