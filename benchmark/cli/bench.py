@@ -30,7 +30,8 @@ def bench(
         str,
         typer.Option(
             help="inline (one cell after the other, here), processes (this machine's cores and "
-            "GPUs), ray (a cluster, too), or auto: processes for several cells."
+            "GPUs), ray (a cluster, too), slurm (arrays of jobs), or auto: processes for several "
+            "cells."
         ),
     ] = "auto",
     workers: Annotated[int, typer.Option(help="Cells at a time; 0 for one per core.", min=0)] = 0,
@@ -43,6 +44,13 @@ def bench(
     ray_address: Annotated[
         str, typer.Option(help="A running Ray cluster; empty for this machine.")
     ] = "",
+    slurm: Annotated[
+        list[str],
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="What Slurm gives each job: partition=gpu,time=2:00:00,gpus=1,mem=16.",
+        ),
+    ] = [],  # noqa: B006 (typer reads the default)
     devices: Annotated[
         int, typer.Option(help="Processes or GPUs that train one cell together (DDP).", min=1)
     ] = 1,
@@ -73,14 +81,14 @@ def bench(
     that was training goes on where it was, to within a minute.
     """
     from ..execution import driver, ending, estimate, packing, preflight, renewal, surroundings
-    from ..execution.launch import check, choose
+    from ..execution.launch import check, choose, left
     from ..execution.store import Store
     from ..execution.tracking import mode_of
     from ..grid.files import load
     from ..grid.filters import select
     from ..networks.keeping import KEEP
 
-    check(launcher, ray_address)
+    check(launcher, ray_address, slurm)
     mode = mode_of(wandb)
     if keep not in KEEP:
         raise MedtailError(f"--keep {keep}: write {', '.join(KEEP)}")
@@ -100,11 +108,12 @@ def bench(
     if dry_run:
         estimate.show(cells, missing, workers, console)
         return
-    start = choose(launcher, len(missing), workers, ray_address)
+    start = choose(launcher, len(missing), workers, ray_address, slurm)
     for line in (surroundings.shorten_temporary_folder(), surroundings.of_a_sweep()):
         if line and missing:
             console.print(line)
     with store.owned():
+        left.check(store.root, missing, "slurm" if slurm else launcher)
         step_mib = preflight.check(missing, console, devices)
         launch = partial(start, cells_per_gpu=cells_per_gpu or packing.cells_per_gpu(step_mib))
         boards = leaderboards or out / "leaderboards"
@@ -113,6 +122,8 @@ def bench(
                 failures = driver.run_missing(missing, store, launch, devices, mode, console, keep)
             except KeyboardInterrupt:
                 _interrupted(store, cells, boards)
+                if line := left.of_interrupted(store.root, missing):
+                    console.print(line, markup=False, highlight=False, soft_wrap=True)
                 raise typer.Exit(ended.status) from None
         _publish(store, cells, boards)
     _complain(failures, len(cells), out)

@@ -8,8 +8,9 @@ from typing import Protocol
 from medtail.datamodules.core.errors import MedtailError
 
 from ..job import Job, Outcome
+from . import resources
 
-NAMES = ("auto", "inline", "processes", "ray")
+NAMES = ("auto", "inline", "processes", "ray", "slurm")
 
 
 class Launcher(Protocol):
@@ -25,28 +26,42 @@ class Launcher(Protocol):
         ...
 
 
-def check(name: str, address: str = "") -> None:
-    """Raise ``MedtailError`` for a launcher that there is none of, or that has no address."""
+def check(name: str, address: str = "", slurm: Sequence[str] = ()) -> None:
+    """Raise ``MedtailError`` for a launcher that there is none of, or that has no such options."""
     if name not in NAMES:
         raise MedtailError(f"--launcher {name}: write {', '.join(NAMES)}")
     if address and name not in ("auto", "ray"):
         raise MedtailError(f"--launcher {name} takes no --ray-address: leave one of them out")
+    if slurm and (address or name not in ("auto", "slurm")):
+        other = "--ray-address" if address else f"--launcher {name}"
+        raise MedtailError(f"{other} takes no --slurm: leave one of them out")
+    resources.read(slurm)
 
 
-def choose(name: str, cells: int, workers: int = 0, address: str = "") -> Launcher:
-    """The launcher of a name; ``auto`` is ``processes`` for several cells, ``ray`` at an address.
+def choose(
+    name: str, cells: int, workers: int = 0, address: str = "", slurm: Sequence[str] = ()
+) -> Launcher:
+    """The launcher of a name; ``auto`` is ``processes`` for several cells.
+
+    ``auto`` is ``ray`` where an address is given, and ``slurm`` where its options are.
 
     Args:
         name: one of ``NAMES``.
         cells: how many are to run.
         workers: cells at a time; 0 for as many as the machine has cores, or its GPUs hold.
         address: of a running Ray cluster.
+        slurm: what Slurm is asked for, ``KEY=VALUE``.
 
     Raises:
-        MedtailError: Ray is not installed, or no cluster answers.
+        MedtailError: Ray or submitit is not installed, or no cluster is there.
     """
     if name == "auto":
-        name = "ray" if address else "processes" if cells > 1 else "inline"
+        several = "processes" if cells > 1 else "inline"
+        name = "ray" if address else "slurm" if slurm else several
+    if name == "slurm":
+        from . import slurm as batches
+
+        return batches.launcher(workers, resources.read(slurm))
     if name == "ray":
         if find_spec("ray") is None:
             raise MedtailError("Ray is not installed: pip install 'medtail[ray]'")

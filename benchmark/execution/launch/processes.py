@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from concurrent.futures import Future, as_completed
 from multiprocessing import get_context
 from multiprocessing.sharedctypes import Synchronized
@@ -46,13 +46,20 @@ def _reason(error: ProcessExpired) -> MedtailError:
     return MedtailError(f"its process died ({how}){memory}")
 
 
-def launch(jobs: Sequence[Job], *, cells_per_gpu: int = 1, workers: int = 0) -> Iterator[Outcome]:
+def launch(
+    jobs: Sequence[Job],
+    *,
+    cells_per_gpu: int = 1,
+    workers: int = 0,
+    held_back: Collection[signal.Signals] = (),
+) -> Generator[Outcome, None, None]:
     """Run ``jobs`` in worker processes. One that dies is a failed cell; another takes its place.
 
     Args:
         jobs: to run.
         cells_per_gpu: small cells that share a GPU; a cell of several devices has its own.
         workers: cells at a time; 0 for one per core, or as many as the GPUs hold.
+        held_back: signals that workers never see.
 
     Raises:
         MedtailError: a cell asks for more devices than there are.
@@ -75,7 +82,10 @@ def launch(jobs: Sequence[Job], *, cells_per_gpu: int = 1, workers: int = 0) -> 
         initargs=[context.Value("i", 0), seen],
         context=context,
     )
+    # A process begins with the mask of what starts it, and the pool's threads with that of ours.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, held_back)
     waiting: dict[Future[Outcome], Job] = {pool.schedule(run, args=[job]): job for job in jobs}
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     try:
         for future in as_completed(waiting):
             try:

@@ -1,8 +1,13 @@
-"""Cells in parallel with Ray: this machine's cores and GPUs, or a cluster by its address."""
+"""Cells in parallel with Ray: this machine's cores and GPUs, or a cluster by its address.
+
+A cell whose node is lost runs on another one, on from its checkpoint where the nodes share a disk.
+"""
 
 import os
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
 from medtail.datamodules.core.errors import MedtailError
 
@@ -10,6 +15,30 @@ from ..job import Job, Outcome
 from ..packing import cores
 from ..surroundings import check_cluster
 from ..worker import failed, run, worker_environment
+
+# How often a cell runs again: a process that dies is mostly the cell's own doing, a node is not.
+DEATHS, LOST_NODES = 1, 5
+
+
+def check_devices(most: int, nodes: Sequence[dict[str, Any]]) -> None:
+    """Let no cell wait for ever for a node that holds all of its processes or GPUs.
+
+    Args:
+        most: devices of a cell.
+        nodes: as ``ray.nodes`` tells of them.
+
+    Raises:
+        MedtailError: no node has as many.
+    """
+    there = [node["Resources"] for node in nodes if node["Alive"]]
+    kind = "GPU" if any(one.get("GPU") for one in there) else "CPU"
+    largest = int(max((one.get(kind, 0) for one in there), default=0))
+    if most > largest:
+        what = "GPUs" if kind == "GPU" else "cores"
+        told = f"there are {largest} {what}"
+        if len(there) > 1:
+            told = f"a cell trains on one node, and the largest has {largest} {what}"
+        raise MedtailError(f"--devices {most}: {told}")
 
 
 def launch(
@@ -32,7 +61,7 @@ def launch(
     environment = {"env_vars": worker_environment()}
     local = workers or cores()
     here = {
-        "num_cpus": max([local, *(job.devices for job in jobs)]),
+        "num_cpus": max(local, min(os.cpu_count() or 1, max(job.devices for job in jobs))),
         "include_dashboard": False,
     }
     try:
@@ -46,30 +75,34 @@ def launch(
     except (OSError, ValueError) as error:
         raise MedtailError(f"ray: {' '.join(str(error).split())}") from error
     try:
-        resources = ray.cluster_resources()
-        gpus = int(resources.get("GPU", 0))
-        most = max(job.devices for job in jobs)
-        places = int(resources.get("CPU", 1)) if address else os.cpu_count() or 1
-        if most > (gpus or places):
-            there = f"{gpus} GPUs" if gpus else f"{places} cores"
-            raise MedtailError(f"--devices {most}: there are {there}")
+        gpus = ray.cluster_resources().get("GPU", 0)
+        check_devices(max(job.devices for job in jobs), ray.nodes())
 
         def remote(job: Job) -> ray.ObjectRef:
             share = (job.devices if job.devices > 1 else 1 / cells_per_gpu) if gpus else 0
             of_cores = 1 if gpus else job.devices
-            task = ray.remote(run).options(num_cpus=of_cores, num_gpus=share, max_retries=1)
+            task = ray.remote(run).options(num_cpus=of_cores, num_gpus=share, max_retries=0)
             return task.remote(job)
 
-        pending = {remote(job): job for job in jobs}
-        while pending:
+        waiting, pending = deque(jobs), dict[Any, Job]()
+        ended: Counter[tuple[str, bool]] = Counter()
+        while waiting or pending:
+            while waiting and (not workers or len(pending) < workers):
+                job = waiting.popleft()
+                pending[remote(job)] = job
             done, _ = ray.wait(list(pending), timeout=1.0)
             for reference in done:
                 job = pending.pop(reference)
                 try:
                     yield ray.get(reference)
-                except ray.exceptions.RayError as error:  # out of memory, node lost
+                except ray.exceptions.RayError as error:
                     job.progress.unlink(missing_ok=True)
-                    yield failed(job.cell, error)
+                    lost = isinstance(error, ray.exceptions.NodeDiedError)
+                    ended[job.cell.id, lost] += 1
+                    if ended[job.cell.id, lost] <= (LOST_NODES if lost else DEATHS):
+                        waiting.appendleft(job)
+                    else:
+                        yield failed(job.cell, error)
     finally:
         ray.shutdown()
 

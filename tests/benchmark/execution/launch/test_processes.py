@@ -2,48 +2,15 @@
 
 import os
 import signal
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from medtail.benchmark.execution.launch import check, processes
-from medtail.benchmark.execution.store import Store
 from medtail.datamodules.core.errors import MedtailError
-from tests.benchmark.cells import bench, cell
-
-
-class Ending:
-    """A progress note that ends the process that writes it."""
-
-    def __init__(self, how):
-        self.how = how
-
-    @property
-    def parent(self):
-        if self.how == "exit":
-            sys.exit(3)
-        os.kill(os.getpid(), self.how)
-
-    def unlink(self, missing_ok):
-        pass
-
-
-def doomed(store, how):
-    job = store.job(cell("focal"), 1)
-    return type(job)(job.cell, job.store, Ending(how), 1, job.network)
-
-
-@pytest.mark.slow
-def test_processes_give_the_numbers_of_inline(store, tmp_path):
-    cells = [cell("erm"), cell("focal"), cell("erm", params={"no_such": 1})]
-    _, failures = bench(cells, store, processes.launch)
-    assert len(failures) == 1
-    assert "no_such" in failures[0]
-    alone = Store(tmp_path / "alone")
-    bench(cells[:2], alone)
-    for one in cells[:2]:
-        assert store.read(one).predictions == alone.read(one).predictions
+from tests.benchmark.cells import cell
+from tests.benchmark.execution.launch.cases import reason_of_a_dead_one
 
 
 @pytest.mark.slow
@@ -56,11 +23,7 @@ def test_processes_give_the_numbers_of_inline(store, tmp_path):
     ],
 )
 def test_a_dead_worker_is_a_failed_cell_and_the_others_go_on(store, how, said):
-    jobs = [doomed(store, how), store.job(cell("ncm"), 1), store.job(cell("erm"), 1)]
-    records = {o.record.cell.method: o.record for o in processes.launch(jobs, workers=1)}
-    assert records["focal"].status == "failed"
-    assert records["focal"].reason == said
-    assert records["ncm"].status == records["erm"].status == "ok"
+    assert reason_of_a_dead_one(store, partial(processes.launch, workers=1), how) == said
 
 
 @pytest.mark.slow
@@ -69,6 +32,30 @@ def test_a_worker_says_nothing_on_the_terminal(store, capfd):
     noisy = type(job)(job.cell, job.store, Loud(), 1, job.network)
     list(processes.launch([noisy]))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.slow
+def test_workers_never_see_signals_that_are_held_back(store):
+    job = store.job(cell("erm"), 1)
+    struck = type(job)(job.cell, job.store, Struck(), 1, job.network)
+    signals = {signal.SIGUSR2, signal.SIGTERM}
+    assert [o.record.status for o in processes.launch([struck], held_back=signals)] == ["ok"]
+    assert not signals & signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    assert [o.record.status for o in processes.launch([struck])] == ["failed"]
+
+
+class Struck(type(Path())):
+    """A progress note whose process is signalled as Slurm does it."""
+
+    def __new__(cls):
+        return super().__new__(cls, "note")
+
+    def __reduce__(self):
+        return Struck, ()
+
+    def write_text(self, text):
+        os.kill(os.getpid(), signal.SIGUSR2)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Loud(type(Path())):
@@ -100,7 +87,11 @@ def test_gpus_are_dealt_out_singly_or_in_groups(monkeypatch):
 
 
 def test_a_launcher_that_is_none_is_one_clear_line():
-    with pytest.raises(MedtailError, match="--launcher rya: write auto, inline, processes, ray"):
+    with pytest.raises(
+        MedtailError, match="--launcher rya: write auto, inline, processes, ray, slurm"
+    ):
         check("rya")
     with pytest.raises(MedtailError, match="--launcher inline takes no --ray-address"):
         check("inline", "here:1")
+    with pytest.raises(MedtailError, match="--launcher ray takes no --slurm"):
+        check("ray", slurm=["time=3"])
