@@ -106,7 +106,7 @@ def _crowded(cell: Cell, method: Method, data: ImageDataModule, devices: int) ->
             data.train_sampler(0, devices)
         except MedtailError as error:
             raise MedtailError(f"{cell.row} on {cell.terms.data}: {error}") from error
-        if data.fitting_workers < data.workers:
+        if data.workers and data.fitting_workers < data.workers:
             told.add(
                 f"{cell.terms.data}: /dev/shm is too small for what {data.workers} loader workers "
                 "hand over: images are loaded without them, which changes no number"
