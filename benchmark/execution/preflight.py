@@ -88,9 +88,10 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> float:
         crowded |= _crowded(cell, method, data, devices)
         budget = terms.budget
         step = (terms.backbone, data.image_size, data.in_channels, budget.precision, budget.tune)
-        if (*step, budget.batch_size) not in tried:
+        sizes = (budget.batch_size, budget.accumulate)
+        if (*step, *sizes) not in tried:
             memory = max(memory, try_step(method, terms))
-        tried.add((*step, budget.batch_size))
+        tried.add((*step, *sizes))
     for line in (*sorted(left_over), *sorted(crowded)):
         console.print(line, markup=False, highlight=False)
     return memory

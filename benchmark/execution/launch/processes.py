@@ -67,7 +67,7 @@ def launch(jobs: Sequence[Job], *, cells_per_gpu: int = 1, workers: int = 0) -> 
     places = workers or (len(seen) * share if gpus else cores())
     if not gpus:
         places = max(1, places // most)
-    os.environ.update(worker_environment())
+    os.environ.update(worker_environment(min(places, len(jobs))))
     context = get_context("spawn")
     pool = ProcessPool(
         min(places, len(jobs)),

@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+import torch
+
 from medtail.datamodules.core.errors import MedtailError
 
 from ..job import Job, Outcome
@@ -29,7 +31,8 @@ def launch(
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
-    environment = {"env_vars": worker_environment()}
+    side = min(len(jobs), workers or cells_per_gpu * max(1, torch.cuda.device_count()))
+    environment = {"env_vars": worker_environment(side)}
     local = workers or cores()
     here = {
         "num_cpus": max([local, *(job.devices for job in jobs)]),

@@ -75,3 +75,7 @@ def test_on_a_cpu_prediction_takes_as_many_as_ever():
     sizes = {16: 256, 28: 256, 64: 256, 96: 113, 224: 20, 512: 8}
     assert {size: machine.plain_images((size, size)) for size in sizes} == sizes
     assert machine.plain_images((512, 512), thrift=2) == 4
+    built = datamodules.build("phantom@natural", 64, count=400)
+    built.prepare()
+    built.thrift = 8
+    assert built.plain_loader("test").sampler.batch_size == 32
