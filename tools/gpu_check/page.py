@@ -8,6 +8,7 @@ from page_cells import Part, ended, learning, number, packed, table
 
 KINDS = {
     "medtail": "through medtail",
+    "medtail there": "the same, augmented on the GPU",
     "bare": "bare PyTorch",
     "gpu": "one batch on the GPU",
     "gpu, channels-last": "the same, channels-last",
@@ -26,7 +27,10 @@ def machine(facts: Part, run: Part) -> list[str]:
         ("memory", f"{facts['memory_gib']} GiB"),
         ("system", facts["system"]),
         ("GPU memory in use before", f"{number(facts.get('idle_gpu_mib')) or '-'} MiB"),
-        ("TF32 in float32 convolutions", "yes" if facts["tf32_convolutions"] else "no"),
+        (
+            "TF32 in float32 convolutions",
+            f"PyTorch's default {'yes' if facts['tf32_convolutions'] else 'no'}, medtail's no",
+        ),
         ("packages", ", ".join(f"{name} {version}" for name, version in versions.items())),
         ("medtail's commit", run.get("commit") or "unknown"),
     ]
@@ -89,8 +93,9 @@ def pace(part: Part, drawing: Part) -> list[str]:
         return [f"Nothing was measured. {ended(part)}".strip(), *broken]
     lines = [
         "Images a second of training. Every row has the same stored images, augmentation "
-        f"(symmetries, on the CPU), batch size, optimiser and precision ({rows[0]['precision']}) "
-        "on both sides; loaders are processes that augment, 0 being the training process itself. "
+        "(symmetries, on the CPU where nothing is said), batch size, optimiser and precision "
+        f"({rows[0]['precision']}) on both sides; loaders are processes that augment (that read, "
+        "where it is done on the GPU), 0 being the training process itself. "
         "*Ratio* is medtail over bare PyTorch with as many loaders: the median over rounds that "
         f"were run in turn. {ended(part)}".strip()
     ]
