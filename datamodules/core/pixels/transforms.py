@@ -81,6 +81,8 @@ class Augmenter:
 
     def __init__(self, name: Augmentation, seed: int, square: bool = True) -> None:
         self.transform, self.seed = compose(name, square), seed
+        parts = self.transform.transforms if self.transform else []
+        self.warps = any(isinstance(part, A.Affine) for part in parts)
         self.generator = np.random.Generator(np.random.Philox(0))
         self.python = random.Random()
         if self.transform is not None:

@@ -10,6 +10,7 @@ from medtail import datamodules
 from medtail.datamodules.core.contract import PK, Batch, DataRequest
 from medtail.datamodules.core.loading import machine, on_device
 from medtail.datamodules.core.loading.on_device import Draws, augmented
+from medtail.datamodules.core.loading.rows import Rows
 from medtail.datamodules.core.pixels.transforms import SYMMETRIES, Augmenter, Drawn
 
 SHAPES = [(28, 28, 3), (16, 16, 1), (33, 33, 3), (20, 33, 3)]
@@ -53,6 +54,20 @@ def test_light_alone_is_the_same_to_the_last_bit():
     found = augmented(torch.from_numpy(image).permute(0, 3, 1, 2), draws)
     assert len(still) > 50
     assert (found.permute(0, 2, 3, 1).numpy() == wanted).all()
+
+
+def test_where_opencv_rounds_otherwise_what_it_warps_is_left_to_it(monkeypatch):
+    assert on_device.warps_alike()
+    on_device.warps_alike.cache_clear()
+    monkeypatch.setattr(on_device, "_between", lambda start, end, share: start)  # the next pixel
+    assert not on_device.warps_alike()
+    data = datamodules.build("phantom@natural", 16, count=700)
+    data.prepare()
+    data.augment_there = True
+    for name, kind in (("symmetries", on_device.Later), ("standard", Rows)):
+        data.augment = name
+        assert type(data.train_dataloader().dataset) is kind
+    on_device.warps_alike.cache_clear()
 
 
 def test_every_symmetry_is_another_one():
