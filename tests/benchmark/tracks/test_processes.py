@@ -74,6 +74,17 @@ elif os.environ.get("DIE_AFTER"):
             os.kill(os.getpid(), 9)
 
     stages.Keeper.on_train_epoch_start = on_train_epoch_start
+elif os.environ.get("ROOM"):
+    import torch
+    from medtail.methods.core.lightning_hooks import LightningHooks
+    step = LightningHooks.training_step
+
+    def training_step(self, batch, number):
+        if len(batch.target) > int(os.environ["ROOM"]):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+        return step(self, batch, number)
+
+    LightningHooks.training_step = training_step
 """
 SUITE = """
 methods: [{method}]
@@ -84,29 +95,34 @@ budget: {{epochs: 4, batch_size: 64, lr: 0.01, precision: 32-true, ema: 0.9}}
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("method", ["mixup", "ldam"])
-def test_two_processes_that_were_killed_go_on_where_they_were(tmp_path, method):
-    """Both of them and their parent, by SIGKILL; each has drawn its own numbers."""
-    (tmp_path / "mine.yaml").write_text(SUITE.format(method=method))
+@pytest.fixture
+def bench(tmp_path):
+    """Runs ``mine.yaml`` into a folder, with two processes and what they are told."""
     program = tmp_path / "run.py"
     program.write_text(PROGRAM)
     words = ["bench", "mine.yaml", "--devices", "2", "--launcher", "inline", "--wandb", "disabled"]
 
-    def run(out, die_after=""):
+    def run(out, **told):
         return subprocess.run(
             [sys.executable, str(program), *words, "--out", out],
-            capture_output=True, text=True, check=False, cwd=tmp_path,
-            env=os.environ | {"DIE_AFTER": die_after},
+            capture_output=True, text=True, check=False, cwd=tmp_path, env=os.environ | told,
         )  # fmt: skip
 
-    whole = run("whole")
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["mixup", "ldam"])
+def test_two_processes_that_were_killed_go_on_where_they_were(tmp_path, bench, method):
+    """Both of them and their parent, by SIGKILL; each has drawn its own numbers."""
+    (tmp_path / "mine.yaml").write_text(SUITE.format(method=method))
+    whole = bench("whole")
     assert whole.returncode == 0, whole.stdout + whole.stderr
-    assert run("cut", "2").returncode == -signal.SIGKILL
+    assert bench("cut", DIE_AFTER="2").returncode == -signal.SIGKILL
     (checkpoint,) = (tmp_path / "cut/stages/under_way").rglob("*.ckpt")
     kept = torch.load(checkpoint, weights_only=False)
     assert kept["epoch"] == 1
-    done = run("cut")
+    done = bench("cut")
     assert done.returncode == 0, done.stdout + done.stderr
     one, other = (
         next((tmp_path / out).rglob("predictions.parquet")).read_bytes() for out in ("whole", "cut")
@@ -117,6 +133,17 @@ def test_two_processes_that_were_killed_go_on_where_they_were(tmp_path, method):
         for out in ("whole", "cut")
     )
     assert first.stages[0].history == second.stages[0].history
+
+
+@pytest.mark.slow
+def test_memory_that_another_process_lacks_is_noticed(tmp_path, bench):
+    (tmp_path / "mine.yaml").write_text(SUITE.format(method="ldam"))
+    done = bench("short", ROOM="16")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "out of memory with accumulate 1: trained with accumulate 2, 32 images" in done.stdout
+    failed = bench("none", ROOM="8")
+    assert failed.returncode == 1
+    assert "OutOfMemoryError: CUDA out of memory" in failed.stdout
 
 
 def test_a_shared_stage_is_taken_over_in_its_own_precision(tmp_path):
