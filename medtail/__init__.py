@@ -123,13 +123,14 @@ def fit(
     return single.fit(method, data, seed, backbone, params or {}, budget, tell)
 
 
-def load(network: Path | str, runs: Path | str = "runs") -> "Network":
+def load(network: Path | str, runs: Path | str = "runs", weights: str = "") -> "Network":
     """A trained network that ``medtail bench`` has kept, in evaluation mode.
 
     Args:
         network: its folder, a file of it, or a row by name such as ``ldam on isic2018@lt100`` or
             ``ldam on isic2018@lt100, seed 0``.
         runs: folder of results, in which rows are looked for.
+        weights: of a head on frozen features: those of its backbone, if they were a file.
 
     Returns:
         A module: uint8 images [B, C, H, W] of ``image_size`` -> probabilities [B, K] of
@@ -142,7 +143,7 @@ def load(network: Path | str, runs: Path | str = "runs") -> "Network":
     from .benchmark.networks import finding
     from .benchmark.networks.network import load as loaded
 
-    return loaded(finding.find(str(network), Path(runs)))
+    return loaded(finding.find(str(network), Path(runs)), weights)
 
 
 def read_records(data: str, folder: Path | str | None = None) -> "list[Record]":

@@ -17,11 +17,12 @@ from .critical_difference import critical
 from .json_rows import Beside, row_form, submitted_form, values_of
 from .outside import unmatched
 from .papers import paper
-from .preamble import describe, facts
+from .preamble import facts
 from .rounds import rounds
 from .row_curves import places
 from .section import Section
 from .standing import Standing
+from .terms import describe
 
 Json = Any
 SCHEMA = 3  # of the document

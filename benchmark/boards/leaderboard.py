@@ -24,10 +24,10 @@ from .front import front
 from .outside import attach
 from .page import document
 from .picture import picture
-from .preamble import describe
 from .row_curves import row_curves
 from .section import Section, sections
 from .standing import Standing, standings
+from .terms import describe
 
 __all__ = ["VALIDATION", "publish", "read_predictions", "render", "terminal_tables"]
 # The first line of a page of notes, such as <!-- boards: name@lt100 name@shot5 -->.

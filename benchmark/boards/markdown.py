@@ -14,10 +14,11 @@ from .certainty import ends, places, sure
 from .columns import View, column
 from .formatting import code, digits, markdown, marked, plain, rank, row_name, row_seeds, shown
 from .outside import words
-from .preamble import describe, facts
+from .preamble import facts
 from .row import Stat
 from .section import Section, apart
 from .standing import Numbers, Standing
+from .terms import describe
 
 PARTS = ("mean", "sd", "low", "high")
 LONGEST = 40  # letters of a row's name on one line of the terminal

@@ -21,6 +21,11 @@ NetworkName = Annotated[
     ),
 ]
 
+Weights = Annotated[
+    str,
+    typer.Option(help="Of a head on frozen features: those of its backbone, if they were a file."),
+]
+
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of results, for rows by name.")]
 
 
@@ -33,7 +38,8 @@ def predict(
     images: Annotated[
         str,
         typer.Argument(
-            help="A folder, a CSV or Parquet file of paths, or a split: isic2018@natural:test."
+            help="A folder, a CSV or Parquet file of paths, or a split: isic2018@natural:test. "
+            "For a head on features of one's own: a Parquet file of features."
         ),
     ],
     out: Annotated[
@@ -44,21 +50,25 @@ def predict(
     ] = "",
     column: Annotated[str, typer.Option(help="Of a table: the column of paths.")] = "image",
     runs: Runs = Path("runs"),
+    weights: Weights = "",
 ) -> None:
     """Apply a trained network to images: class probabilities, one-class scores.
 
     Images of any size, grey or colour, are made what the network was trained on.
     """
-    from ..networks import application
+    from ..networks import application, vectors
     from ..networks import images as files
     from ..networks.finding import find
     from ..networks.network import load
 
     if out.exists():
         raise MedtailError(f"--out {out} exists already: name a new file")
-    loaded = load(find(network, runs))
+    loaded = load(find(network, runs), weights)
     known = application.support_of(support, loaded, column) if support else None
-    named = files.find(images, loaded.about, column)
+    if loaded.takes_features:
+        named = vectors.find(images, loaded.about)
+    else:
+        named = files.find(images, loaded.about, column)
     table = application.apply(loaded, named, console, known)
     application.write(out, table)
     _say(f"{loaded.about}: {len(table.id):,} images -> {out}")
@@ -76,6 +86,7 @@ def export(
         str, typer.Option("--format", help="state_dict, torchscript or onnx.")
     ] = "state_dict",
     runs: Runs = Path("runs"),
+    weights: Weights = "",
 ) -> None:
     """Write a trained network for other programs.
 
@@ -90,7 +101,7 @@ def export(
     for path in (out, beside):
         if path.exists():
             raise MedtailError(f"--out {path} exists already: name a new file")
-    for line in exporting.export(load(find(network, runs)), form, out, beside):
+    for line in exporting.export(load(find(network, runs), weights), form, out, beside):
         _say(line)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from medtail.datamodules.core.markup import inert
 
-from ..boards.preamble import describe
+from ..boards.terms import describe
 from ..evidence.record import write
 from . import (
     calibration_table,

@@ -19,6 +19,7 @@ from medtail.datamodules.core.errors import DataError
 from medtail.datamodules.core.loading.samplers import stream_size
 from medtail.methods.core.base import Method, Stage
 
+from ..features import standing_in
 from ..grid.cell import Cell, Precision, Terms, digest
 from ..tracks import supervised
 from ..tracks.contexts import quiet
@@ -58,7 +59,7 @@ def timed(call: Callable[[], object]) -> float:
 
 def made_up(spec: DataSpec, request: DataRequest, size: int) -> Batch:
     """A batch of random pixels in the shape that a request gives."""
-    pixels, shape = (spec.in_channels, *spec.image_size), spec.episodes
+    pixels, shape = spec.shape, spec.episodes
     if request.tasks and shape:
         target = episode_labels(shape).repeat(request.tasks, 1)
         return Batch(torch.randn(*target.shape, *pixels), target, target)
@@ -68,7 +69,7 @@ def made_up(spec: DataSpec, request: DataRequest, size: int) -> Batch:
         target = present[torch.arange(amount) % len(present)]
         views = (request.views,) if request.views > 1 else ()
         image = torch.randn(amount, *views, *pixels)
-        image = image if views else image.to(memory_format=torch.channels_last)
+        image = image.to(memory_format=torch.channels_last) if image.ndim == 4 else image
         return Batch(image, target, torch.arange(amount))
 
     second = stream(stream_size(request.second, size, len(present))) if request.second else None
@@ -192,12 +193,23 @@ def estimate(cells: Sequence[Cell]) -> dict[str, float]:
     return {cell.id: made.seconds(cell) for cell in cells}
 
 
+def features_first(cells: Sequence[Cell]) -> dict[str, float]:
+    """Seconds for the features that tables need and do not have, by the data they are of."""
+    needed: dict[Any, tuple[str, float]] = {}
+    for terms in dict.fromkeys(cell.terms for cell in cells):
+        if terms.budget.tune == "frozen" and (
+            first := standing_in.seconds(data := prepared(terms))
+        ):
+            needed[getattr(data.features, "path", None)] = (str(data.name.source), first)
+    return dict(needed.values())
+
+
 def show(cells: Sequence[Cell], missing: Sequence[Cell], workers: int, console: Console) -> None:
     """Print the grid and how long what is missing would take; without the data, the grid alone."""
     try:
-        seconds = estimate(missing)
+        seconds, first = estimate(missing), features_first(missing)
     except DataError as error:  # the grid can be read without the data
-        seconds = {}
+        seconds, first = {}, {}
         console.print(f"no estimate: {error}", markup=False, highlight=False)
     waiting = {cell.id for cell in missing}
     table = Table("data", "method", "seed", "state", "estimate")
@@ -206,6 +218,8 @@ def show(cells: Sequence[Cell], missing: Sequence[Cell], workers: int, console: 
         state = "to run" if cell.id in waiting else "done"
         table.add_row(cell.terms.data, cell.row, str(cell.seed), state, time)
     console.print(table)
+    for name, needed in first.items():
+        console.print(f"features of {name} first, once: about {clock(needed)} of one core")
     places = workers or len(os.sched_getaffinity(0))
     total = sum(seconds.values())
     console.print(

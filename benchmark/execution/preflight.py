@@ -1,6 +1,7 @@
 """What can be wrong with cells is found before any of them is trained."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from rich.console import Console
@@ -14,9 +15,10 @@ from medtail.methods.core.base import Method
 from medtail.methods.core.layers import layers_of
 
 from ..boards.columns import track
+from ..features.standing_in import compute
 from ..grid.cell import Cell, Terms
 from ..tracks import supervised
-from .trial import try_step
+from .trial import refusal, try_step
 from .worker import prepared
 
 
@@ -29,7 +31,10 @@ def applicable(cells: Sequence[Cell], console: Console) -> list[Cell]:
         MedtailError: wrong data, or none of the cells makes sense.
     """
     specs = {terms: _spec(terms) for terms in dict.fromkeys(cell.terms for cell in cells)}
-    reasons = {cell: methods.get(cell.method).refuses(specs[cell.terms]) for cell in cells}
+    reasons = {
+        cell: methods.get(cell.method).refuses(specs[cell.terms]) or _on_features(cell)
+        for cell in cells
+    }
     told = {(c.row, c.terms.data): reason for c, reason in reasons.items() if reason}
     for (row, data), reason in told.items():
         console.print(f"n/a: {row} on {data}: {reason}", markup=False, highlight=False)
@@ -37,6 +42,21 @@ def applicable(cells: Sequence[Cell], console: Console) -> list[Cell]:
     if cells and not kept:
         raise MedtailError("none of these methods can run on these data: see the lines above")
     return kept
+
+
+@cache
+def _without_seed(cell: Cell) -> str:
+    return refusal(cell, prepared(cell.terms))
+
+
+def _on_features(cell: Cell) -> str:
+    """Why a row cannot run where features stand in for images; empty where it can."""
+    if cell.terms.budget.tune != "frozen":
+        return ""
+    try:
+        return _without_seed(cell.model_copy(update={"seed": 0, "terms": cell.terms.table}))
+    except DataError:  # as in ``_spec``
+        return ""
 
 
 def _spec(terms: Terms) -> DataSpec:
@@ -61,6 +81,7 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> float:
         if terms.budget.optimizer not in list_optimizers():
             raise unknown("optimizer", terms.budget.optimizer, list_optimizers())
         data = prepared(terms)
+        compute(data, lambda line: console.print(line, markup=False, highlight=False))
         pairs = zip(data.spec.class_names, data.spec.class_counts, strict=True)
         counts = ", ".join(f"{name} {count}" for name, count in pairs)
         console.print(f"{terms.name}: train {counts}", markup=False, highlight=False)

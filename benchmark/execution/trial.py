@@ -2,12 +2,16 @@
 
 import torch
 
-from medtail.datamodules.core.errors import MedtailError, first_line
+from medtail.datamodules.core.base import ImageDataModule
+from medtail.datamodules.core.contract import Batch, DataRequest
+from medtail.datamodules.core.errors import MedtailError, NeedsImagesError, first_line
 from medtail.methods.core.base import Method
 
-from ..grid.cell import Precision, Terms
-from ..tracks import memory
-from .estimate import computing
+from ..grid.cell import Cell, Precision, Terms
+from ..tracks import memory, supervised
+from ..tracks.contexts import quiet
+from ..tracks.stages import trainer
+from .estimate import computing, made_up
 from .thrift import out_of_memory
 
 
@@ -59,10 +63,12 @@ def _failure(method: Method, batch_size: int, precision: Precision) -> Exception
     method.to(device, dtype)
     weights = [p for p in method.train().parameters() if p.requires_grad]
     images = batch_size if on_gpu else min(2, batch_size)  # a GPU's memory is measured, too
-    image = torch.zeros(images, spec.in_channels, *spec.image_size, dtype=dtype)
+    image = torch.zeros(images, *spec.shape, dtype=dtype)
+    if image.ndim == 4:
+        image = image.to(memory_format=torch.channels_last)
     try:
         with computing(precision):
-            features = method.features(image.to(device, memory_format=torch.channels_last))
+            features = method.features(image.to(device))
         if not features.requires_grad:  # frozen: what stands above it is small
             return None
         torch.autograd.grad(features.float().square().sum(), weights, allow_unused=True)
@@ -72,3 +78,32 @@ def _failure(method: Method, batch_size: int, precision: Precision) -> Exception
         if on_gpu:
             method.cpu()
     return None
+
+
+def refusal(cell: Cell, data: ImageDataModule) -> str:
+    """Why a row cannot run on features, by a try of each of its stages; empty where it can.
+
+    Args:
+        cell: of a table whose images have features in their place.
+        data: prepared.
+    """
+    try:
+        method = supervised.make(cell.method, cell.params, cell.terms, 0, data)
+        if method.learner:  # which is what is trained
+            method = supervised.make(method.learner, {}, cell.terms, 0, data)
+        with quiet():
+            method.trainer = trainer(cell.terms, 10, 1, [])
+        for stage in method.stages:
+            batch = made_up(method.spec, method.request(stage), cell.terms.budget.batch_size)
+            method.begin(stage).loss(batch)
+        if shape := method.spec.episodes:
+            episode = made_up(method.spec, DataRequest(tasks=1), 1)
+            image, target = episode.image[0], episode.target[0]
+            known, query = image[: shape.support], image[shape.support :]
+            label = target[: shape.support]
+            method.eval().adapt(Batch(known, label, label))(query)
+    except NeedsImagesError as error:
+        return str(error)
+    except Exception as error:  # of any kind: it was written for images
+        return f"it needs images, not features ({first_line(error)})"
+    return ""

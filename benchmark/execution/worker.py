@@ -21,6 +21,7 @@ from medtail.datamodules.core.loading.machine import SIDE_BY_SIDE
 
 from .. import tracks
 from ..evidence.record import Cost, Provenance, Record
+from ..features.standing_in import stand_in
 from ..grid.cell import Cell, Terms
 from ..networks import keeping
 from ..tracks import checkpoints, memory
@@ -44,6 +45,7 @@ def prepared(terms: Terms) -> ImageDataModule:
         **terms.arguments,
     )
     data.prepare()
+    stand_in(terms, data)
     if terms.budget.precision == "64-true":
         data.dtype = torch.float64
     return data

@@ -9,7 +9,7 @@ from .weights import Weights
 
 # What only one track looks at, or few suites change: named where it differs from the default.
 SELDOM = (
-    *("normalisation", "weights", "draws", "folds", "validation"),
+    *("normalisation", "weights", "features", "head", "draws", "folds", "validation"),
     *("test_episodes", "acquire", "rounds"),
 )
 SELDOM_OF_BUDGET = (
@@ -47,6 +47,12 @@ def suite_text(cells: Sequence[Cell]) -> str:
         terms["weights"] = written(cell.terms.weights)
         # A suite that does not say it takes that of the weights.
         terms["normalisation"] = cell.terms.model_dump(mode="json")["normalisation"]
+    if cell.terms.features:  # which say themselves what other tables say of a backbone
+        for name in ("backbone", "weights", "normalisation", "augment"):
+            terms.pop(name, None)
+        del terms["budget"]["tune"]
+        terms["features"] = f"{cell.terms.features.model}.parquet"
+        terms |= {"augment": "none"} if cell.terms.augment == "none" else {}
     data = {"name": terms.pop("data"), "params": terms.pop("data_params")}
     method = {"name": cell.method, "params": cell.model_dump(mode="json")["params"]}
     suite = {

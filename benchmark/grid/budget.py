@@ -10,7 +10,7 @@ from medtail.methods.core.stages import Schedule
 from .frozen import Frozen
 
 Precision = Literal["64-true", "32-true", "bf16-mixed", "16-mixed"]
-Tune = Literal["all", "head"]
+Tune = Literal["all", "head", "frozen"]
 
 
 class Budget(Frozen):
@@ -34,7 +34,8 @@ class Budget(Frozen):
         precision: of training, as Lightning names it; what is fitted afterwards and what is
             predicted has that of the weights. Float32 is float32 on a GPU, too: TF32 is off.
         tune: what is trained: ``all``, or the ``head`` alone: the backbone is in evaluation mode,
-            its weights and batch statistics stay, and what a method puts above it learns.
+            its weights and batch statistics stay, and what a method puts above it learns; or
+            ``frozen``: the same on features that are computed once, in seconds.
         layer_decay: the rate of each layer of the backbone is that of the next one times this, of
             what stands above it the whole rate; 1 for one rate.
         clip: largest norm of a step's gradient, all weights together; 0 clips nothing. A method
@@ -64,16 +65,6 @@ class Budget(Frozen):
     accumulate: PositiveInt = 1
     ema: float = Field(0, ge=0, lt=1)
 
-    @field_validator("tune", mode="before")
-    @classmethod
-    def _built(cls, tune: object) -> object:
-        if tune == "frozen":
-            raise ValueError(
-                "'frozen' is for features that are computed once, which this version cannot: write "
-                "head, which trains the same part"
-            )
-        return tune
-
     @field_validator("milestones")
     @classmethod
     def _shares(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
@@ -94,7 +85,7 @@ class Budget(Frozen):
                 f"a batch_size of {self.batch_size} cannot be cut into {self.accumulate} equal "
                 "parts: set another accumulate, or another batch_size"
             )
-        if self.tune == "head" and self.layer_decay != 1:
+        if self.tune != "all" and self.layer_decay != 1:
             return "layer_decay goes with tune: all: of the head alone there are no layers"
         if self.schedule == "step":
             return (

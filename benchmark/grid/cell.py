@@ -14,9 +14,16 @@ from pydantic import (
 )
 from pydantic.main import IncEx
 
-from medtail.datamodules.core.contract import Augmentation, Constants, Normalisation, Validation
+from medtail.datamodules.core.contract import (
+    Augmentation,
+    Constants,
+    Head,
+    Normalisation,
+    Validation,
+)
 
 from .budget import Budget, Precision
+from .features import Features
 from .frozen import Frozen
 from .weights import NAMES, Channels, Weights
 
@@ -45,6 +52,9 @@ class Terms(Frozen):
             ``+small_stem`` keeps more of small images; ``+cifar`` is the latter drawn as PyTorch
             draws.
         weights: that it starts from; None for none.
+        features: of one's own, which take the place of a backbone; None for none.
+        head: what stands between frozen features and the classifier: ``linear`` nothing, ``mlp`` a
+            hidden layer (128 units, ReLU), ``cosine`` nothing, and the classifier takes cosines.
         pretrained: of records of before ``weights``: whether timm's were the start. No suite asks
             for it.
         budget: epochs and optimiser.
@@ -68,6 +78,8 @@ class Terms(Frozen):
     normalisation: Normalisation | Channels = "imagenet"
     backbone: str = "test_resnet"
     weights: Weights | None = None
+    features: Features | None = None
+    head: Head = "linear"
     pretrained: bool = False
     budget: Budget = Budget()
     selection: Selection = "best_balanced_accuracy"
@@ -88,9 +100,23 @@ class Terms(Frozen):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if wrong := self.budget.contradiction():
+        if wrong := self.budget.contradiction() or self.misuse(
+            self.budget, self.augment, self.head
+        ):
             raise ValueError(wrong)
         return self
+
+    @staticmethod
+    def misuse(budget: Budget, augment: str, head: str) -> str:
+        """What does not go with frozen features, or only with them; empty where all is well."""
+        if budget.tune != "frozen":
+            return "" if head == "linear" else f"head: {head} goes with tune: frozen"
+        if augment not in ("symmetries", "none"):
+            return (
+                f"augment: {augment} has no end of images, of which features could be computed "
+                "once: write symmetries or none, or tune: head"
+            )
+        return ""
 
     @property
     def table(self) -> Self:

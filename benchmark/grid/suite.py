@@ -7,10 +7,11 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from medtail import datamodules, methods
-from medtail.datamodules.core.contract import Augmentation, Validation
+from medtail.datamodules.core.contract import Augmentation, Head, Validation
 from medtail.datamodules.core.errors import MedtailError, unknown
 from medtail.datamodules.core.names import DataName
 
+from . import features as own_features
 from .cell import Budget, Cell, Channels, Folds, Frozen, Selection, Terms
 from .draws import with_draws
 from .weights import Wanted, resolved
@@ -49,6 +50,8 @@ class DataEntry(Frozen):
     normalisation: Wanted | Channels | None = None
     backbone: str | None = None
     weights: str | None = None
+    features: str | None = None
+    head: Head | None = None
     selection: Selection | None = None
     draws: PositiveInt | None = None
     folds: Folds | None = None
@@ -104,6 +107,7 @@ class Suite(Frozen):
         seeds: of initialisation, order and augmentation; each cell is trained once with each.
         normalisation: ``weights`` is that of the weights; the others are told below.
         weights: that networks start from, told below.
+        features: a file of one's own features, told below.
 
     The rest are the terms of its tables, see ``Terms``.
     """
@@ -117,6 +121,8 @@ class Suite(Frozen):
     normalisation: Wanted | Channels = "weights"
     backbone: str = "test_resnet"
     weights: str = "none"
+    features: str = ""
+    head: Head = "linear"
     budget: Budget = Budget()
     selection: Selection = "best_balanced_accuracy"
     draws: PositiveInt = 1
@@ -148,8 +154,12 @@ class Suite(Frozen):
             for j, row in enumerate(rows):
                 if row in rows[:j]:
                     raise _wrong(f"the method {row.name} stands twice", *where, "methods", j)
-            if wrong := self.budget_of(entry).contradiction():
+            budget = self.budget_of(entry)
+            if wrong := budget.contradiction():
                 raise _wrong(wrong, *(("data", i) if entry.budget else ()), "budget")
+            augment, head = entry.augment or self.augment, entry.head or self.head
+            if wrong := Terms.misuse(budget, augment, head):
+                raise _wrong(wrong, *(("data", i) if entry.augment or entry.head else ()))
         return self
 
     def methods_of(self, entry: DataEntry) -> tuple[MethodEntry, ...]:
@@ -159,7 +169,13 @@ class Suite(Frozen):
     def budget_of(self, entry: DataEntry) -> Budget:
         """The suite's budget with what a table has otherwise."""
         given = entry.budget.model_dump(exclude_unset=True) if entry.budget else {}
+        if self.features_of(entry):
+            given["tune"] = "frozen"
         return Budget.model_validate(self.budget.model_dump() | given)
+
+    def features_of(self, entry: DataEntry) -> str:
+        """The file of features that stands in for a table's images; empty for images."""
+        return self.features if entry.features is None else entry.features
 
     def cells(self) -> Iterator[Cell]:
         """The grid, method by method.
@@ -180,8 +196,12 @@ class Suite(Frozen):
             name = DataName.parse(entry.name)
             own = {f: getattr(entry, f) for f in TERMS if getattr(entry, f, None) is not None}
             own = {field: getattr(self, field) for field in TERMS} | own
-            chosen = (own["weights"], own["normalisation"], own["backbone"])
-            own["weights"], own["normalisation"] = resolved(*chosen, amount)
+            if file := own.pop("features"):
+                said = self.model_fields_set | entry.model_fields_set
+                own = own_features.as_terms(file, own, said)
+            else:
+                chosen = (own["weights"], own["normalisation"], own["backbone"])
+                own["weights"], own["normalisation"] = resolved(*chosen, amount)
             params, local = datamodules.parted(name.dataset, entry.params)
             terms = Terms(
                 data=str(name),

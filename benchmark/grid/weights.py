@@ -64,7 +64,7 @@ class Weights(Frozen):
 
 
 # Not in an identity, nor in what a table is told apart by.
-NAMES = {"weights": {"kind", "name", "place"}}
+NAMES = {"weights": {"kind", "name", "place"}, "features": {"place"}}
 
 
 def resolved(

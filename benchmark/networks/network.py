@@ -13,6 +13,7 @@ from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.loading.rows import normalised
 from medtail.methods.core.base import Method
 
+from ..features.extraction import Extractor, again
 from ..tracks import judging
 from .description import DESCRIPTION, WEIGHTS, Description, digest_of, read
 
@@ -25,13 +26,22 @@ class Network(nn.Module):
 
     Attributes:
         about: where it comes from.
-        method: the LightningModule within: normalised images -> logits.
+        method: the LightningModule within: normalised images, or features, -> logits.
+        extractor: what features are computed with, where the method takes them; None where it takes
+            images, or features of one's own, which ``forward`` is then given: float [B, D].
     """
 
-    def __init__(self, method: Method, about: Description) -> None:
+    def __init__(
+        self, method: Method, about: Description, extractor: Extractor | None = None
+    ) -> None:
         super().__init__()
-        self.method, self.about = method, about
+        self.method, self.about, self.extractor = method, about, extractor
         self.eval()
+
+    @property
+    def takes_features(self) -> bool:
+        """Whether it is given features of one's own, not images."""
+        return self.about.cell.terms.features is not None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -51,7 +61,7 @@ class Network(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """Of its weights."""
-        return next(self.parameters()).dtype
+        return next(self.method.parameters()).dtype
 
     def train(self, mode: bool = True) -> "Network":
         """Stays in evaluation mode: what it gives is what was scored."""
@@ -64,6 +74,8 @@ class Network(nn.Module):
         Raises:
             MedtailError: images of another type or shape.
         """
+        if self.takes_features:
+            return self._checked(image)
         channels, wanted = self.about.spec.in_channels, self.image_size
         if image.dtype != torch.uint8 or tuple(image.shape[1:]) != (channels, *wanted):
             raise MedtailError(
@@ -71,7 +83,19 @@ class Network(nn.Module):
                 f"{str(image.dtype).removeprefix('torch.')} {list(image.shape)}"
             )
         kept = image.to(self.device).contiguous(memory_format=torch.channels_last)
+        if self.extractor is not None:
+            features: Tensor = self.extractor(kept)
+            return features.to(self.device, self.dtype)
         return normalised(kept, self.about.normalisation, self.dtype)
+
+    def _checked(self, features: Tensor) -> Tensor:
+        width, terms = self.about.spec.features, self.about.cell.terms
+        if not features.is_floating_point() or tuple(features.shape[1:]) != (width,):
+            raise MedtailError(
+                f"this network takes features [B, {width}] of '{terms.backbone}', not "
+                f"{str(features.dtype).removeprefix('torch.')} {list(features.shape)}"
+            )
+        return features.to(self.device, self.dtype)
 
     def logits(self, image: Tensor) -> Tensor:
         """uint8 [B, C, H, W] -> logits [B, K] as they are scored."""
@@ -127,23 +151,30 @@ class Adapted(nn.Module):
         return self.logits(image).double().softmax(1)
 
 
-def load(place: Path) -> Network:
+def load(place: Path, weights: str = "") -> Network:
     """The network whose description, tensors or folder ``place`` is.
+
+    Args:
+        place: see above.
+        weights: of a head on frozen features: where those of its backbone lie, if they were a file.
 
     Raises:
         MedtailError: none is there, it is damaged, or this medtail builds another network.
     """
     folder = place if place.is_dir() else place.parent
-    description, weights = folder / DESCRIPTION, folder / WEIGHTS
-    for path in (description, weights):
+    description, tensors = folder / DESCRIPTION, folder / WEIGHTS
+    for path in (description, tensors):
         if not path.is_file():
             raise MedtailError(f"{place}: no network there ({path.name} is missing)")
     about = read(description)
-    if digest_of(weights) != about.digest:
+    if digest_of(tensors) != about.digest:
         raise MedtailError(
-            f"{weights}: not the tensors that {DESCRIPTION} describes: damaged, or of another cell"
+            f"{tensors}: not the tensors that {DESCRIPTION} describes: damaged, or of another cell"
         )
-    return Network(built(about, weights), about)
+    extractor = None
+    if about.spec.features and about.cell.terms.features is None:
+        extractor = again(about.cell.terms, about.spec, weights)
+    return Network(built(about, tensors), about, extractor)
 
 
 def built(about: Description, weights: Path) -> Method:
@@ -173,7 +204,9 @@ def built(about: Description, weights: Path) -> Method:
 
 
 def example(network: Network) -> Tensor:
-    """Random images [B, C, H, W] uint8 of a network's shape."""
-    shape = (3, network.about.spec.in_channels, *network.image_size)
-    generator = torch.Generator().manual_seed(0)
+    """Random images [B, C, H, W] uint8, or features [B, D], of a network's shape."""
+    spec, generator = network.about.spec, torch.Generator().manual_seed(0)
+    if network.takes_features:
+        return torch.randn(3, spec.features, generator=generator)
+    shape = (3, spec.in_channels, *network.image_size)
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)

@@ -43,7 +43,7 @@ def as_timm(network: Network) -> tuple[dict[str, Tensor], dict[str, Any]] | None
     name = network.about.cell.terms.backbone
     model, _, stem = name.partition("+")
     found = linear(method, spec.num_classes)
-    if found is None or not timm.is_model(model):
+    if found is None or spec.features or not timm.is_model(model):
         return None
     arguments = {"num_classes": spec.num_classes, "in_chans": spec.in_channels}
     twin = timm.create_model(model, **arguments)

@@ -6,9 +6,9 @@ from medtail import methods
 from medtail.datamodules.core.errors import MedtailError
 
 from ..boards.formatting import SAID
-from ..boards.preamble import MOMENTUM
 from ..boards.row import Row
 from ..boards.section import Section
+from ..boards.terms import MOMENTUM
 from ..evidence.record import Record
 from ..grid.cell import Budget, Terms
 from .cohort import said, unique
@@ -33,6 +33,11 @@ def network(terms: Terms, records: Sequence[Record]) -> list[str]:
         start = f"the weights {code(str(terms.weights))} (SHA-256 {terms.weights.sha256})"
     sizes = sorted({r.cost.parameters for r in records if r.cost})
     told = [f"The backbone of every row was {code(terms.backbone)}, which began with {start}."]
+    if terms.features:
+        told = [
+            "Every row was trained on features of the images, computed beforehand by "
+            f"{code(terms.features.model)} (SHA-256 of their file {terms.features.sha256})."
+        ]
     if sizes:
         span = f"{sizes[0]:,}" + (f" to {sizes[-1]:,}" if sizes[-1] > sizes[0] else "")
         told.append(f"The networks that were scored had {span} parameters.")
@@ -61,7 +66,7 @@ def optimisation(section: Section) -> list[str]:
 def _tuning(budget: Budget) -> list[str]:
     """What was trained of the network, and how, where it is not usual."""
     told = {
-        "The backbone stayed as it was: what stands above it was trained.": budget.tune == "head",
+        "The backbone stayed as it was: what stands above it was trained.": budget.tune != "all",
         f"Each layer's rate was {budget.layer_decay:g} times that of the next one.": (
             budget.layer_decay != 1
         ),

@@ -9,7 +9,10 @@ from medtail import methods
 from medtail.methods.core.source_code import code_digest, own_files
 
 HOUSE = Path(methods.__file__).parents[1]
-SHARED = ("methods/core", "datamodules/core", "benchmark/tracks", "benchmark/metrics")
+SHARED = (
+    *("methods/core", "datamodules/core"),
+    *("benchmark/tracks", "benchmark/features", "benchmark/metrics"),
+)
 
 
 @cache

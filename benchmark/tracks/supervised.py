@@ -86,8 +86,9 @@ def make(
     )
     if budget.tune == "head":
         method.freeze("backbone")
-        if not any(weight.requires_grad for weight in method.parameters()):
-            raise MedtailError(f"{slug} has nothing above its backbone to train: write tune: all")
+    if not any(weight.requires_grad for weight in method.parameters()):
+        more = "head: mlp" if budget.tune == "frozen" else "tune: all"
+        raise MedtailError(f"{slug} has nothing above its backbone to train: write {more}")
     method.to(memory_format=torch.channels_last)  # as images are stored
     return method
 

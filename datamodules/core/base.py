@@ -35,6 +35,8 @@ else:
     class Loaders:
         """Nothing: this process reads facts and labels only."""
 
+        features, head = None, "linear"
+
 
 class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
     """A dataset under an imbalance regime.
@@ -55,8 +57,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         validation: ``whole``, or ``like_train``: cut by the regime as training is.
         copies: ``refuse`` images that stand in several splits, or ``exclude`` them from train (and
             from val those of test); by default as the dataset says.
-        workers: loader processes; 0 reads in the training process, as does None, the default,
-            unless on a GPU: there as many as a cell has cores. Never changes a number.
+        workers: loader processes; by default none, on a GPU by its cores. Never changes a number.
         batch_size: global, in a Trainer of one's own; a suite's is a term of its budget.
     """
 
@@ -217,6 +218,8 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
             modality=self.modality,
             mean=self.constants[0],
             std=self.constants[1],
+            features=self.features.width if self.features else 0,
+            head=self.head,
         )
 
     def keep(self, rows: NDArray[np.int64]) -> None:

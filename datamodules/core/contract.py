@@ -12,6 +12,7 @@ SamplerName = Literal["instance", "class_balanced", "square_root", "progressive"
 Track = Literal["long_tail", "few_shot", "one_class", "active"]
 Augmentation = Literal["none", "symmetries", "standard", "contrastive"]
 LastBatch = Literal["drop", "keep"]
+Head = Literal["linear", "cosine", "mlp"]
 Validation = Literal["whole", "like_train"]
 Normalisation = Literal["imagenet", "half", "dataset"]
 Constants = tuple[tuple[float, ...], tuple[float, ...]]  # means and deviations of the channels
@@ -26,7 +27,8 @@ class Batch(NamedTuple):
     Attributes:
         image: [B, C, H, W] float, normalised, channels-last; [B, V, C, H, W] where V > 1 views were
             requested; [T, M, C, H, W] where T episodes a step were requested, the support set
-            first, M = n_way * (k_shot + n_query).
+            first, M = n_way * (k_shot + n_query). Where features stand in for the images, [D] takes
+            the place of [C, H, W].
         target: [B] int64 class indices; of episodes [T, M], counted within the episode.
         index: [B] (of episodes [T, M]) int64 rows of the dataset's table, so that predictions can
             be joined with sample ids.
@@ -83,6 +85,8 @@ class DataSpec:
         mean, std: see ``normalisation``; empty for ImageNet's.
         modality: what the images are, such as ``dermoscopy`` or ``fundus``; empty if unsaid. Prior
             knowledge of a paper may depend on it.
+        features: D, where frozen features stand in for the images; 0 for images.
+        head: what then stands between them and a method's classifier.
     """
 
     name: str
@@ -98,6 +102,13 @@ class DataSpec:
     modality: str = ""
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    features: int = 0
+    head: Head = "linear"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what a network is given for one image: [C, H, W], or [D]."""
+        return (self.features,) if self.features else (self.in_channels, *self.image_size)
 
     @property
     def normalisation(self) -> Constants:

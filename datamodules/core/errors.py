@@ -12,6 +12,10 @@ class DataError(MedtailError):
     """Something is wrong with a dataset: files, labels, groups, splits or a regime."""
 
 
+class NeedsImagesError(MedtailError):
+    """A method was given features where nothing but images will do: its text says why, a clause."""
+
+
 class DataMissingError(DataError):
     """The files of a dataset are not there.
 

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable
 from typing import ClassVar, Literal, Self, TypedDict
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec, EpisodeShape, Track
 
 from .adapting import logistic_regression
 from .backbones import build_backbone
+from .heads import classifier, on_features
 from .lightning_hooks import LightningHooks
 from .monitor import ValidationMetrics
 from .precision import exact, without_autocast
@@ -60,8 +61,10 @@ class Method(LightningHooks):
         # With them load_from_checkpoint builds it again.
         self.save_hyperparameters(logger=False, ignore=["weights"])
         self.spec = spec
-        self.backbone, self.num_features = build_backbone(backbone, spec, weights)
-        self.classifier: nn.Module = nn.Linear(self.num_features, spec.num_classes)
+        self.backbone, self.num_features = (
+            on_features(spec) if spec.features else build_backbone(backbone, spec, weights)
+        )
+        self.classifier = classifier(spec, self.num_features)
         self.counts: Tensor
         # A class without training images counts as one image: its log prior and weight stay finite.
         counts = torch.tensor(spec.class_counts).clamp(min=1)

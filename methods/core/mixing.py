@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from medtail.datamodules.core.errors import NeedsImagesError
+
 
 def draw_weight(a: float, b: float) -> float:
     """One draw from Beta(a, b), by the global generator of the CPU."""
@@ -16,7 +18,13 @@ def draw_partners(image: Tensor) -> Tensor:
 
 
 def mix(first: Tensor, second: Tensor, weight: float) -> Tensor:
-    """Convex combination: weight * first + (1 - weight) * second."""
+    """Convex combination of images [B, C, H, W]: weight * first + (1 - weight) * second.
+
+    Raises:
+        NeedsImagesError: given features, of which a mixture is no mixture of images.
+    """
+    if first.ndim < 3:
+        raise NeedsImagesError("it mixes images")
     return weight * first + (1 - weight) * second
 
 

@@ -12,25 +12,17 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..arguments import augmentation
-from ..contract import Augmentation, Batch, DataRequest, DataSpec, LastBatch
+from ..contract import Augmentation, Batch, DataRequest, DataSpec, Head, LastBatch
 from ..errors import MedtailError
 from ..names import DataName
 from ..pixels.cache import ImageStore
 from ..pixels.transforms import Augmenter
 from ..splitting.plan import Plan
 from ..table import SampleTable
+from . import episodes as lists
 from . import machine
-from .episodes import (
-    TEST,
-    VALIDATION,
-    VALIDATION_EPISODES,
-    Episode,
-    FixedTasks,
-    Tasks,
-    TaskSampler,
-    Urn,
-    urn,
-)
+from .episodes import Episode, FixedTasks, Tasks, TaskSampler, Urn
+from .features import FeatureRows, FeatureStore
 from .on_device import Undone, applied
 from .parts import InParts
 from .rows import InOrder, Rows, normalised
@@ -50,6 +42,8 @@ class Loaders(L.LightningDataModule):
     batch_size: int
     split_seed: int
     store: ImageStore
+    features: FeatureStore | None = None  # that stand in for the images, below this head
+    head: Head = "linear"
     plan: Plan
     target: NDArray[np.int64]
     kept: NDArray[np.int64]
@@ -144,11 +138,19 @@ class Loaders(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training batches as ``connect`` asked for."""
-        sampler, augmenter = self.train_sampler(*self._rank()), self._augmenter()
-        if self.request.tasks:
-            return self._loader(self._tasks(augmenter), sampler)
-        data = Rows(self.store, self._trained(), self.target, augmenter, self.request.views)
-        return self._loader(data, sampler)
+        sampler, request = self.train_sampler(*self._rank()), self.request
+        asked = request.augment
+        name = augmentation(asked if isinstance(asked, str) else self.augment if asked else "none")
+        if request.tasks:
+            return self._loader(Tasks(self._rows_of(np.arange(len(self.target)), name)), sampler)
+        return self._loader(self._rows_of(self._trained(), name, request.views), sampler)
+
+    def _rows_of(self, rows: NDArray[np.int64], augment: Augmentation, views: int = 1) -> Rows:
+        """Rows of the table, augmented; of features any view stands for an augmented image."""
+        if self.features is not None:
+            return FeatureRows(self.features, rows, self.target, self.seed, augment, views)
+        augmenter = Augmenter(augment, self.seed, self.image_size[0] == self.image_size[1])
+        return Rows(self.store, rows, self.target, augmenter, views)
 
     def _trained(self) -> NDArray[np.int64]:
         rows = self.rows("train")
@@ -172,43 +174,36 @@ class Loaders(L.LightningDataModule):
             steps = StepSampler(target, streams, size, seed, self.epochs, rank, world, self.last)
         return InParts(steps, self.parts) if self.parts > 1 else steps
 
-    def _augmenter(self) -> Augmenter:
-        asked, square = self.request.augment, self.image_size[0] == self.image_size[1]
-        name = asked if isinstance(asked, str) else self.augment if asked else "none"
-        return Augmenter(augmentation(name), self.seed, square)
-
     def _urn(self, split: str) -> Urn:
         shape, table = self.plan.episodes, self.table
         if shape is None:
             raise MedtailError(f"{self.name} has no episodes: take a regime such as shot5")
         _, group = np.unique(table.id if table.group is None else table.group, return_inverse=True)
         what = f"{self.name}, {split}"
-        return urn(what, self.rows(split), self.target, group, shape, complete=split == "test")
+        return lists.urn(
+            what, self.rows(split), self.target, group, shape, complete=split == "test"
+        )
 
     def test_episodes(self, amount: int) -> list[Episode]:
         """The first episodes of the frozen test list: the same for all methods and seeds."""
-        return self._urn("test").fixed(amount, self.split_seed, TEST)
-
-    def _tasks(self, augmenter: Augmenter) -> Tasks:
-        return Tasks(Rows(self.store, np.arange(len(self.target)), self.target, augmenter))
+        return self._urn("test").fixed(amount, self.split_seed, lists.TEST)
 
     def fixed_loader(self, episodes: list[Episode], tasks: int = 1) -> DataLoader[Batch]:
         """Episodes in order, not augmented, so many a step."""
         sampler = FixedTasks(episodes, tasks, *self._rank())
-        return self._loader(self._tasks(Augmenter("none", 0)), sampler)
+        return self._loader(Tasks(self._rows_of(np.arange(len(self.target)), "none")), sampler)
 
     def plain_loader(self, split: str) -> DataLoader[Batch]:
         """Every image of ``split`` once, not augmented, in the table's order."""
         rows, (rank, world) = self.rows(split), self._rank()
         steps = machine.plain_images(self.image_size, self.thrift)
-        data = Rows(self.store, rows, self.target, Augmenter("none", 0))
-        return self._loader(data, InOrder(len(rows), steps, rank, world))
+        return self._loader(self._rows_of(rows, "none"), InOrder(len(rows), steps, rank, world))
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """The validation split; a frozen list of episodes where the method learns from them."""
         if not self.request.tasks:
             return self.plain_loader("val")
-        fixed = self._urn("val").fixed(VALIDATION_EPISODES, self.split_seed, VALIDATION)
+        fixed = self._urn("val").fixed(lists.VALIDATION_EPISODES, self.split_seed, lists.VALIDATION)
         return self.fixed_loader(fixed, self.request.tasks)
 
     def test_dataloader(self) -> DataLoader[Batch]:
@@ -230,5 +225,7 @@ class Loaders(L.LightningDataModule):
         return batch._replace(image=self.normalise(batch.image), second=second)
 
     def normalise(self, image: Tensor) -> Tensor:
-        """[..., C, H, W] uint8 -> float, with the constants above."""
+        """[..., C, H, W] uint8 -> float, with the constants above; features stay as they are."""
+        if self.features is not None:
+            return image.to(self.dtype)
         return normalised(image, self.spec.normalisation, self.dtype)

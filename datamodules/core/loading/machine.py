@@ -75,7 +75,7 @@ def chosen_workers(loaders: "Loaders", augmenting: bool) -> int:
     """
     if loaders.workers is not None:
         return loaders.workers
-    if not torch.cuda.is_available():
+    if not torch.cuda.is_available() or loaders.features is not None:  # which are read at once
         return 0
     processes = loaders.trainer.world_size if loaders.trainer is not None else 1
     spare = cores() // (side_by_side() * processes) - 1
@@ -92,7 +92,7 @@ def fitting_workers(loaders: "Loaders", augmenting: bool = True) -> int:
     amount = request.views * loaders.batch_size * (1 + bool(request.second))
     if request.tasks and loaders.plan.episodes:
         amount = request.tasks * loaders.plan.episodes.images
-    step = amount * math.prod(loaders.image_size) * loaders.spec.in_channels
+    step = amount * math.prod(loaders.spec.shape)
     free = shutil.disk_usage(shared).free if shared.is_dir() else math.inf
     workers = chosen_workers(loaders, augmenting)
     return workers if (2 * workers + 1) * step < free else 0

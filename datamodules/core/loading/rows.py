@@ -49,12 +49,16 @@ class Rows(Dataset[Batch]):
     def __getitem__(self, draws: list[Draw]) -> Batch:
         """The step of ``draws``: uint8 [B, C, H, W], or [B, V, ...] for views, channels last."""
         if not draws:
-            height, width, channels = self.store.images.shape[1:]
             none = torch.empty(0, dtype=torch.int64)
-            return Batch(torch.empty(0, channels, height, width, dtype=torch.uint8), none, none)
+            return Batch(self.empty(), none, none)
         streams = [[d for d in draws if d.stream == s] for s in range(draws[-1].stream + 1)]
         batches = [self._batch(part) for part in streams]
         return batches[0]._replace(second=batches[1]) if len(batches) > 1 else batches[0]
+
+    def empty(self) -> Tensor:
+        """No images [0, C, H, W]."""
+        height, width, channels = self.store.images.shape[1:]
+        return torch.empty(0, channels, height, width, dtype=torch.uint8)
 
     def _batch(self, draws: list[Draw]) -> Batch:
         index = self.rows[[d.row for d in draws]]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from medtail.datamodules.core.contract import Batch, DataSpec, Track
+from medtail.datamodules.core.errors import NeedsImagesError
 
 from ..base import Common, Method
 from ..gathering import gathered
@@ -65,7 +66,13 @@ class OneClass(Method):
         return torch.stack([torch.zeros_like(abnormality), abnormality], 1)
 
     def pixels(self, image: Tensor) -> Tensor:
-        """Normalised images [..., C, H, W] -> values in [0, 1]."""
+        """Normalised images [..., C, H, W] -> values in [0, 1].
+
+        Raises:
+            NeedsImagesError: features stand in for the images.
+        """
+        if self.spec.features:
+            raise NeedsImagesError("it draws on images")
         mean, std = self._constants(image)
         return (image * std + mean).clamp(0, 1)
 

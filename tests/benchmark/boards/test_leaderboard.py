@@ -10,8 +10,8 @@ from timm.optim import get_optimizer_info, list_optimizers
 
 from medtail.benchmark.boards import leaderboard
 from medtail.benchmark.boards.columns import column
-from medtail.benchmark.boards.preamble import describe
 from medtail.benchmark.boards.section import sections
+from medtail.benchmark.boards.terms import describe
 from medtail.benchmark.evidence.record import Cost, Stage
 from medtail.benchmark.grid.cell import Budget, Channels, Terms
 from medtail.benchmark.grid.weights import Weights

@@ -116,7 +116,6 @@ def test_a_table_may_start_from_weights_of_its_own(tmp_path):
         ("weights: imagenet", "unknown weights 'imagenet': write none, timm"),
         ("weights: none/w.pt", "weights none/w.pt: no such file"),
         ("normalisation: weight", "did you mean weights?"),
-        ("budget: {tune: frozen}", "budget.tune: 'frozen' is for features that are computed once"),
         ("budget: {tune: heads}", "did you mean head?"),
         ("budget: {batch_size: 64, accumulate: 3}", "batch_size of 64 cannot be cut into 3 equal"),
         ("budget: {tune: head, layer_decay: 0.5}", "layer_decay goes with tune: all"),

@@ -31,7 +31,7 @@ def data():
 )
 def test_on_a_gpu_a_cell_has_its_share_of_the_cores(cells, augmenting, read_only, gpu, monkeypatch):
     monkeypatch.setenv(machine.SIDE_BY_SIDE, str(cells))
-    asked = SimpleNamespace(workers=None, trainer=None)
+    asked = SimpleNamespace(workers=None, trainer=None, features=None)
     assert machine.chosen_workers(asked, True) == augmenting
     assert machine.chosen_workers(asked, False) == read_only
     asked.workers = 5
@@ -39,8 +39,11 @@ def test_on_a_gpu_a_cell_has_its_share_of_the_cores(cells, augmenting, read_only
 
 
 def test_processes_of_a_cell_share_its_cores(gpu):
-    asked = SimpleNamespace(workers=None, trainer=SimpleNamespace(world_size=4))
+    four = SimpleNamespace(world_size=4)
+    asked = SimpleNamespace(workers=None, trainer=four, features=None)
     assert machine.chosen_workers(asked, True) == 3
+    asked.features = object()  # which need nobody
+    assert machine.chosen_workers(asked, True) == 0
 
 
 def test_on_a_cpu_nobody_helps(data):
