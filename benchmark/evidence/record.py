@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BeforeValidator, ValidationError, model_serializer
+from pydantic import SerializerFunctionWrapHandler as Handler
 
 from medtail.datamodules.core.errors import MedtailError
 
@@ -72,9 +73,10 @@ class Cost(Frozen):
         train_seconds: of its stages; a shared one counts with the time its training took.
         parameters: of the network that is scored.
         images: training images seen, all streams and views.
-        peak_mib: largest resident memory of the process so far, MiB.
+        peak_mib: most memory of a process, MiB: resident on a CPU (so far), allocated on a GPU.
         device: such as ``cpu`` or the GPU's name.
         devices: processes that trained together.
+        retried: what a second try had otherwise, where memory was too small for the first.
     """
 
     seconds: float
@@ -84,6 +86,12 @@ class Cost(Frozen):
     peak_mib: float
     device: str
     devices: int = 1
+    retried: str = ""
+
+    @model_serializer(mode="wrap")
+    def _shown(self, handler: Handler) -> dict[str, Any]:
+        """Without what hardly any record has to say."""
+        return {k: v for k, v in handler(self).items() if k != "retried" or v}
 
 
 class Content(Frozen):

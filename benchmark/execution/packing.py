@@ -1,16 +1,12 @@
 """How many cells a machine runs side by side."""
 
-import os
-
 import torch
 
+from medtail.datamodules.core.loading.machine import cores
+
+__all__ = ["cells_per_gpu", "cores"]
 RESERVE_MIB = 800  # of a GPU for each process: CUDA's own context and cuDNN's plans
 MARGIN = 2.0  # over one measured step: second views, auxiliary networks, the allocator's holes
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cells_per_gpu(step_mib: float) -> int:

@@ -109,9 +109,10 @@ def check(cells: Sequence[Cell], console: Console, devices: int = 1) -> float:
         crowded |= _crowded(cell, method, data, devices)
         budget = terms.budget
         step = (terms.backbone, data.image_size, data.in_channels, budget.precision, budget.tune)
-        if (*step, budget.batch_size) not in tried:
+        sizes = (budget.batch_size, budget.accumulate)
+        if (*step, *sizes) not in tried:
             memory = max(memory, try_step(method, terms))
-        tried.add((*step, budget.batch_size))
+        tried.add((*step, *sizes))
     for line in (*sorted(left_over), *sorted(crowded)):
         console.print(line, markup=False, highlight=False)
     return memory
@@ -127,7 +128,7 @@ def _crowded(cell: Cell, method: Method, data: ImageDataModule, devices: int) ->
             data.train_sampler(0, devices)
         except MedtailError as error:
             raise MedtailError(f"{cell.row} on {cell.terms.data}: {error}") from error
-        if data.fitting_workers < data.workers:
+        if data.workers and data.fitting_workers < data.workers:
             told.add(
                 f"{cell.terms.data}: /dev/shm is too small for what {data.workers} loader workers "
                 "hand over: images are loaded without them, which changes no number"

@@ -8,49 +8,76 @@ from medtail.datamodules.core.errors import MedtailError, NeedsImagesError, firs
 from medtail.methods.core.base import Method
 
 from ..grid.cell import Cell, Precision, Terms
-from ..tracks import supervised
+from ..tracks import memory, supervised
 from ..tracks.contexts import quiet
 from ..tracks.stages import trainer
 from .estimate import computing, made_up
+from .thrift import out_of_memory
 
 
 def try_step(method: Method, terms: Terms) -> float:
     """Take a training step with the backbone of a method that is not needed any more.
 
+    Where a GPU has too little memory for a whole part of a batch, half of it is tried: a cell is
+    trained so, too, when its memory is at an end.
+
     Returns:
-        GPU memory that the step of a whole batch took, MiB; 0 where there is no GPU.
+        GPU memory that the step took, MiB; 0 where there is no GPU.
 
     Raises:
         MedtailError: it cannot be trained on such images, or not in this precision.
     """
-    precision = terms.budget.precision
-    reason = _failure(method, terms.budget.batch_size, precision)
-    if not reason:
-        return torch.cuda.max_memory_reserved() / 2**20 if torch.cuda.is_available() else 0.0
-    text = f"backbone '{terms.backbone}' cannot be trained in {precision} ({reason}): "
+    precision, images = terms.budget.precision, terms.budget.batch_size // terms.budget.accumulate
+    error = _failure(method, images, precision)
+    if error is not None and out_of_memory(error) and images > 1:
+        memory.give_back()
+        error = _failure(method, images // 2, precision)
+    if error is None:
+        return _taken()
+    text = f"backbone '{terms.backbone}' cannot be trained in {precision} ({first_line(error)}): "
+    if out_of_memory(error):
+        raise MedtailError(
+            f"{text}set a larger budget.accumulate, or take smaller images or another backbone"
+        )
     exact: Precision = "32-true"
-    if precision != exact and not _failure(method, terms.budget.batch_size, exact):
+    if precision != exact and _failure(method, images, exact) is None:
         raise MedtailError(f"{text}write budget.precision: {exact}")
     raise MedtailError(f"{text}take larger images, another batch size or another backbone")
 
 
-def _failure(method: Method, batch_size: int, precision: Precision) -> str:
-    """Why a step of a network fails; empty where it does not."""
+def _taken() -> float:
+    """GPU memory that was in use at most, MiB; what is left of it is given back."""
+    if not torch.cuda.is_available():
+        return 0.0
+    most = torch.cuda.max_memory_reserved() / 2**20
+    memory.give_back()  # or it would count as taken where cells are packed
+    return most
+
+
+def _failure(method: Method, batch_size: int, precision: Precision) -> Exception | None:
+    """Why a step of a network fails, with no hold on its tensors; None where it does not."""
     on_gpu = torch.cuda.is_available()
     device = "cuda" if on_gpu else "cpu"
     spec = method.spec
-    weights = [p for p in method.train().to(device).parameters() if p.requires_grad]
+    dtype = torch.float64 if precision == "64-true" else torch.float32
+    method.to(device, dtype)
+    weights = [p for p in method.train().parameters() if p.requires_grad]
     images = batch_size if on_gpu else min(2, batch_size)  # a GPU's memory is measured, too
-    image = torch.zeros(images, *spec.shape)
+    image = torch.zeros(images, *spec.shape, dtype=dtype)
+    if image.ndim == 4:
+        image = image.to(memory_format=torch.channels_last)
     try:
         with computing(precision):
             features = method.features(image.to(device))
         if not features.requires_grad:  # frozen: what stands above it is small
-            return ""
+            return None
         torch.autograd.grad(features.float().square().sum(), weights, allow_unused=True)
     except Exception as error:  # of any kind: the networks are timm's
-        return first_line(error)
-    return ""
+        return error.with_traceback(None)
+    finally:
+        if on_gpu:
+            method.cpu()
+    return None
 
 
 def refusal(cell: Cell, data: ImageDataModule) -> str:

@@ -1,15 +1,10 @@
 """A cell -> a Record and predictions: what a worker does. Writes no record."""
 
-import ctypes
-import gc
 import platform
 import re
-import resource
 import subprocess
-import sys
 import time
 import traceback
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -22,15 +17,17 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 from medtail import __version__, datamodules
 from medtail.datamodules.core.base import ImageDataModule, cache_root, data_root
 from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.loading.machine import SIDE_BY_SIDE
 
 from .. import tracks
 from ..evidence.record import Cost, Provenance, Record
 from ..features.standing_in import stand_in
 from ..grid.cell import Cell, Terms
 from ..networks import keeping
-from ..tracks import checkpoints
+from ..tracks import checkpoints, memory
+from ..tracks.arithmetic import exact_float32
 from ..tracks.outcome import Scored, Tell
-from . import contents
+from . import contents, thrift
 from .job import Job, Outcome
 
 HOUSE = ("medtail", "benchmark", "methods", "datamodules")
@@ -106,19 +103,6 @@ def provenance(data: ImageDataModule) -> Provenance:
     )
 
 
-def peak_mib() -> float:
-    """Largest resident memory of this process so far, MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-
-
-def give_memory_back() -> None:
-    """Return freed memory to the system, so that a worker does not grow by the cell."""
-    gc.collect()
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-
-
 def _without_places(text: str, cell: Cell) -> str:
     """A reason without the folders of this machine, which are nobody's business on a board."""
     tables = [Path(value).parent for value in cell.terms.local.values() if isinstance(value, str)]
@@ -161,33 +145,52 @@ def run(job: Job) -> Outcome:
     """Train and score a cell. An exception becomes a failed record; Ctrl-C passes."""
     torch.set_num_threads(1 if not torch.cuda.is_available() else torch.get_num_threads())
     tell = Note(job.progress, str(job.cell))
+    memory.begin()
+    tried, started = job.cell, time.perf_counter()
     try:
         tell("preparing")
-        outcome = _run(job, time.perf_counter(), tell)
-    except (Exception, SystemExit) as error:  # every failure of a method, whatever it is
-        outcome = failed(job.cell, error)
+        outcome, lacking = _attempt(job, tried, started, tell)
+        half = thrift.halved(job.cell)
+        if lacking and thrift.can_be_cut(half, prepared(half.terms), job.devices):
+            tried = half
+            memory.give_back()
+            tell("out of memory: once more with half as many images at a time")
+            outcome, _ = _attempt(job, tried, started, tell)
     finally:
         job.progress.unlink(missing_ok=True)
-        give_memory_back()
-    checkpoints.forget(checkpoints.folder_of(job.store, job.cell.id))
+        memory.give_back()
+    for cell in (job.cell, tried):
+        checkpoints.forget(checkpoints.folder_of(job.store, cell.id))
     return outcome
 
 
-def _run(job: Job, started: float, tell: Tell) -> Outcome:
+def _attempt(job: Job, tried: Cell, started: float, tell: Tell) -> tuple[Outcome, bool]:
+    """An outcome, and whether it is a failure for lack of memory; no error is held on to."""
+    try:
+        return _run(job, tried, started, tell), False
+    except (Exception, SystemExit) as error:  # every failure of a method, whatever it is
+        return failed(job.cell, error), thrift.out_of_memory(error)
+
+
+@exact_float32()
+def _run(job: Job, tried: Cell, started: float, tell: Tell) -> Outcome:
+    """Train ``tried``, which is the job's cell or that one in smaller parts."""
     cell = job.cell
-    data = prepared(cell.terms)
+    data = prepared(tried.terms)
     data.keep(data.plan.train)  # a cell before may have labelled more
+    data.thrift = 1 if tried is cell else 2
     spec = data.spec
-    scored = tracks.loop(spec.track).run(cell, data, job.store, job.devices, tell)
+    scored = tracks.loop(spec.track).run(tried, data, job.store, job.devices, tell)
     method = scored.method
     cost = Cost(
         seconds=round(time.perf_counter() - started, 2),
         train_seconds=round(scored.seconds, 2),
         parameters=sum(p.numel() for p in method.parameters()),
         images=scored.images,
-        peak_mib=round(peak_mib(), 1),
+        peak_mib=round(memory.peak(), 1),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         devices=job.devices,
+        retried="" if tried is cell else thrift.told(tried),
     )
     record = Record(
         cell_id=cell.id,
@@ -213,6 +216,7 @@ def _run(job: Job, started: float, tell: Tell) -> Outcome:
     )
     digest, note = handed_over(job, scored, data)
     record = record.model_copy(update={"network": digest})
+    note = (f"; {cost.retried}" if cost.retried else "") + note
     return Outcome(record, scored.test, scored.val, note=note)
 
 
@@ -229,9 +233,14 @@ def handed_over(job: Job, scored: Scored, data: ImageDataModule) -> tuple[str, s
         return "", f"; its network is not kept: {' '.join(str(error).split())}"
 
 
-def worker_environment() -> dict[str, str]:
-    """Environment of a worker: one thread, and the folders as the driver sees them."""
+def worker_environment(side_by_side: int = 1) -> dict[str, str]:
+    """Environment of a worker: one thread, and the folders as the driver sees them.
+
+    Args:
+        side_by_side: workers that share the cores of a machine, see ``loading.machine``.
+    """
     return {
+        SIDE_BY_SIDE: str(side_by_side),
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "MEDTAIL_DATA": str(data_root().resolve()),

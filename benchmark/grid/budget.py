@@ -32,7 +32,7 @@ class Budget(Frozen):
             epochs 50 and 75, counted from 0; of a method with two stages, the middle of each.
         gamma: for ``step``.
         precision: of training, as Lightning names it; what is fitted afterwards and what is
-            predicted has that of the weights.
+            predicted has that of the weights. Float32 is float32 on a GPU, too: TF32 is off.
         tune: what is trained: ``all``, or the ``head`` alone: the backbone is in evaluation mode,
             its weights and batch statistics stay, and what a method puts above it learns; or
             ``frozen``: the same on features that are computed once, in seconds.

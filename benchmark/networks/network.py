@@ -186,8 +186,7 @@ def built(about: Description, weights: Path) -> Method:
     method.stage = method.stages[-1]
     if about.cell.terms.budget.precision == "64-true":
         method.double()
-    if not torch.cuda.is_available():  # as in training
-        method.to(memory_format=torch.channels_last)
+    method.to(memory_format=torch.channels_last)  # as in training
     if about.spec.normalisation != about.normalisation:
         raise MedtailError(
             f"{about}: trained on images normalised otherwise than this medtail does for its data"

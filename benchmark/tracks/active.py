@@ -143,7 +143,7 @@ def start(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
             checkpoints.forget(folder)
             return trained
     kept = torch.load(path, weights_only=True)
-    method.load_state_dict(kept["state"])
+    method.to(data.dtype).load_state_dict(kept["state"])
     if torch.cuda.is_available():
         method.cuda()
     stages = tuple(record.Stage(**stage | {"shared": True}) for stage in kept["stages"])

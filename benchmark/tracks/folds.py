@@ -97,6 +97,7 @@ def _cost(costs: Sequence[Cost]) -> Cost | None:
             "train_seconds": round(sum(c.train_seconds for c in costs), 2),
             "images": sum(c.images for c in costs) // len(costs),
             "peak_mib": max(c.peak_mib for c in costs),
+            "retried": "; ".join(dict.fromkeys(c.retried for c in costs if c.retried)),
         }
     )
 

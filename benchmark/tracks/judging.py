@@ -10,10 +10,12 @@ from medtail.methods.core.base import Method
 from medtail.methods.core.precision import without_autocast
 
 from ..evidence.normality import Normality
+from .arithmetic import exact_float32
 
 Predictor = Callable[[Tensor], Tensor]
 
 
+@exact_float32()
 @without_autocast
 @torch.no_grad()
 def abnormality(method: Method, image: Tensor) -> Tensor:
@@ -21,6 +23,7 @@ def abnormality(method: Method, image: Tensor) -> Tensor:
     return method.abnormality(image).double()
 
 
+@exact_float32()
 @without_autocast
 @torch.no_grad()
 def logits(method: Method, image: Tensor, normality: Normality | None = None) -> Tensor:
@@ -32,6 +35,7 @@ def logits(method: Method, image: Tensor, normality: Normality | None = None) ->
     return torch.stack([torch.zeros_like(scores), scores], 1)
 
 
+@exact_float32()
 @without_autocast
 def learnt(method: Method, support: Batch, seed: int, episode: int) -> Predictor:
     """Few-shot: what a method makes of a support set: query images -> logits [Q, N].

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from medtail import methods
 from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.errors import MedtailError
@@ -29,7 +32,12 @@ def is_shared(cell: Cell) -> bool:
 
 
 def take_over(method: Method, state: dict[str, Any], by: str) -> None:
-    """Load a shared stage; a method that moved the backbone must not keep random weights."""
+    """Load a shared stage, in its own precision.
+
+    A method that moved the backbone must not keep random weights.
+    """
+    if any(value.dtype == torch.float64 for value in state.values() if isinstance(value, Tensor)):
+        method.double()
     loaded = method.load_state_dict(state, strict=False)
     lost = [k for k in loaded.missing_keys if k.startswith(("backbone.", "classifier."))]
     if lost or loaded.unexpected_keys:

@@ -19,7 +19,9 @@ from medtail.datamodules.core.errors import MedtailError
 from medtail.methods.core.base import Method
 
 from ..grid.cell import Terms
+from . import memory
 from .amounts import images_of_epoch
+from .arithmetic import without_tf32
 from .averaging import Average
 from .batchnorm import GlooBatchNorm
 from .checkpoints import Place, Saver
@@ -74,9 +76,10 @@ class Keeper(L.Callback):
     def setup(
         self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str | None = None
     ) -> None:
-        """Of several processes each one has what ``quiet`` silences still to silence."""
+        """Of several processes each one has still to be as this one is."""
         if trainer.world_size > 1:
             hush()
+            without_tf32()
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Keep the epoch's state if it is the best, or the last."""
@@ -114,7 +117,8 @@ class Keeper(L.Callback):
         """Hand the result over by file: a spawned process shares no memory with its parent."""
         if trainer.is_global_zero:
             names = ("state", "history", "selected", "before")
-            torch.save({name: getattr(self, name) for name in names}, self.path)
+            kept = {name: getattr(self, name) for name in names}
+            torch.save(kept | {"peak": memory.of_gpu()}, self.path)
 
 
 def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]) -> L.Trainer:
@@ -146,6 +150,7 @@ def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]
         # Where no epoch is chosen, the last one is validated, for the record.
         check_val_every_n_epoch=epochs if terms.selection == "last" else 1,
         precision=terms.budget.precision,
+        benchmark=on_gpu or None,  # images have one size: cuDNN tries its ways once
         gradient_clip_val=terms.budget.clip or None,  # of the norm
         accumulate_grad_batches=terms.budget.accumulate,
         callbacks=callbacks,
@@ -207,6 +212,7 @@ def fit(
                 method, data, ckpt_path=goes_on, weights_only=False
             )
         result = torch.load(path, weights_only=True)
+    memory.note(result["peak"])
     seconds = time.perf_counter() - started + result["before"]
     method.to(data.dtype).load_state_dict(result["state"])  # a spawned process had its own copy
     images = epochs * images_of_epoch(request, data, budget)

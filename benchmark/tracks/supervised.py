@@ -25,6 +25,7 @@ from ..grid.cell import Cell, Terms
 from ..metrics.long_tail import score
 from . import checkpoints, judging
 from . import code as code_of
+from .arithmetic import exact_float32
 from .outcome import Kept, Scored, Tell, validation
 from .sharing import is_shared, key_of, take_over
 from .stages import Fitted, fit
@@ -88,8 +89,7 @@ def make(
     if not any(weight.requires_grad for weight in method.parameters()):
         more = "head: mlp" if budget.tune == "frozen" else "tune: all"
         raise MedtailError(f"{slug} has nothing above its backbone to train: write {more}")
-    if not torch.cuda.is_available():
-        method.to(memory_format=torch.channels_last)
+    method.to(memory_format=torch.channels_last)  # as images are stored
     return method
 
 
@@ -169,6 +169,7 @@ def _shared(
         return fitted, False
 
 
+@exact_float32()
 def train(
     cell: Cell,
     data: ImageDataModule,
@@ -233,7 +234,8 @@ def _words(recipe: Recipe) -> str:
 def plain(data: ImageDataModule, split: str, method: Method) -> Iterator[Batch]:
     """Normalised batches of a split in order, on the method's device."""
     for batch in data.plain_loader(split):
-        yield data.on_after_batch_transfer(batch._replace(image=batch.image.to(method.device)), 0)
+        image = batch.image.to(method.device, non_blocking=True)
+        yield data.on_after_batch_transfer(batch._replace(image=image), 0)
 
 
 def predict(method: Method, data: ImageDataModule, split: str) -> Predictions:

@@ -57,7 +57,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         validation: ``whole``, or ``like_train``: cut by the regime as training is.
         copies: ``refuse`` images that stand in several splits, or ``exclude`` them from train (and
             from val those of test); by default as the dataset says.
-        workers: loader processes; 0 reads in the training process. Never changes a number.
+        workers: loader processes; by default none, on a GPU by its cores. Never changes a number.
         batch_size: global, in a Trainer of one's own; a suite's is a term of its budget.
     """
 
@@ -75,7 +75,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         fold: int = 0,
         validation: Validation = "whole",
         copies: Copies | None = None,
-        workers: int = 0,
+        workers: int | None = None,
         batch_size: int = 128,
     ) -> None:
         super().__init__()
@@ -91,7 +91,8 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         self.split_seed = whole_number(self.name.source, "split_seed", split_seed)
         self.folds, self.fold = which_fold(self.name.source, folds, fold)
         self.validation = treatment_of_validation(self.name.source, validation)
-        self.workers = whole_number(self.name.source, "workers", workers)
+        none = workers is None
+        self.workers = None if none else whole_number(self.name.source, "workers", workers)
         if copies is not None:
             self.copies = treatment_of_copies(self.name.source, copies)
         self.batch_size = whole_number(self.name.source, "batch_size", batch_size, 1)

@@ -74,7 +74,7 @@ def test_travels_to_another_process(built, name, tmp_path):
 
 BAD = {
     "split_seed": (-1, 0.5, "0", True),
-    "workers": (-1, None),
+    "workers": (-1, 0.5, "many"),
     "augment": ("fancy", None, ["standard"]),
     "image_size": (0, -3, 2.5, "28", (28, 0), (1, 2, 3), ()),
     "allow_leaks": (True,),

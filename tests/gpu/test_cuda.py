@@ -10,12 +10,15 @@ import os
 import numpy as np
 import pytest
 import torch
+from lightning.fabric.utilities import move_data_to_device
 from torch import nn
 
 from medtail import methods
 from medtail.benchmark.execution import worker
 from medtail.benchmark.grid.cell import Budget, Cell, Terms
 from medtail.benchmark.tracks import stages, supervised
+from medtail.datamodules.core.contract import DataRequest
+from medtail.datamodules.core.loading import on_device
 
 ON_GPU = torch.cuda.is_available()
 DEVICE = "cuda" if ON_GPU else "cpu"
@@ -134,6 +137,56 @@ def test_what_no_gradient_fits_is_fitted_as_on_a_cpu(name, trained, monkeypatch)
             results.append(torch.cat([other(b.image) for b in batches]))
     assert results[1].device.type == DEVICE
     assert relative(results[1], results[0]) < FLOAT32
+
+
+@pytest.mark.parametrize("name", ["symmetries", "standard", "contrastive"])
+def test_images_are_augmented_as_on_a_cpu(name, record_property):
+    """Uint8 as it comes: symmetries to the last bit, all else to a grey level now and then."""
+    built = []
+    for there in (False, True):
+        data = worker.prepared(terms_of(augment=name, image_size=(28, 28)))
+        data.connect(DataRequest(views=2, second="reversed"), 64, 3, 2)
+        data.augment_there = there
+        batch = next(iter(data.train_dataloader()))
+        assert isinstance(batch, on_device.Undone) == there
+        if there:
+            batch = on_device.applied(move_data_to_device(batch, DEVICE))
+            assert batch.image.device.type == DEVICE
+        built.append(batch)
+    for image, reference in zip(*((b.image, b.second.image) for b in built), strict=True):
+        difference = (image.cpu().int() - reference.cpu().int()).abs()
+        share = float((difference > 0).double().mean())
+        record_property("differing_pixels", f"{share:.1e}")
+        assert difference.max() <= (name != "symmetries")
+        assert share < 1e-3
+
+
+def test_a_cell_leaves_the_switches_of_tf32_as_they_were(tmp_path):
+    before = torch.backends.cudnn.allow_tf32
+    outcome = run("erm", tmp_path, terms_of(budget={"precision": "32-true"}))
+    assert torch.backends.cudnn.allow_tf32 == before
+    assert outcome.record.cost.peak_mib > 1
+
+
+def test_out_of_memory_is_retried_with_half_of_the_batch(tmp_path, monkeypatch):
+    loss = methods.get("erm").loss
+
+    def hungry(self, batch):
+        if len(batch.target) > 32:
+            # More than any GPU has; on a CPU the error itself.
+            if not ON_GPU:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            torch.empty(2**44, dtype=torch.uint8, device=DEVICE)
+        return loss(self, batch)
+
+    monkeypatch.setattr(methods.get("erm"), "loss", hungry)
+    assert "accumulate 2" in run("erm", tmp_path, terms_of()).record.cost.retried
+
+
+def test_a_network_is_channels_last():
+    method = supervised.make("erm", {}, terms_of(), 0, worker.prepared(terms_of())).to(DEVICE)
+    kernels = [p for p in method.parameters() if p.ndim == 4 and p.shape[1] > 1]
+    assert all(p.is_contiguous(memory_format=torch.channels_last) for p in kernels)
 
 
 def test_bfloat16_trains_with_finite_losses(tmp_path):

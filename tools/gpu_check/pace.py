@@ -20,6 +20,7 @@ from medtail import __version__ as ours
 from medtail.benchmark.execution import worker
 from medtail.benchmark.grid.cell import Terms
 from medtail.datamodules.core.base import ImageDataModule
+from medtail.datamodules.core.loading.machine import FEW
 
 EPOCH = 7000  # images of an epoch at least, as HAM10000's train: smaller data is repeated
 BACKBONES = ("resnet18", "resnet50")
@@ -83,6 +84,7 @@ def paces(until: float, tiny: bool) -> None:
     """Round after round over all sizes, networks and sides, until time is up."""
     several = 2 if tiny else max(2, len(os.sched_getaffinity(0)) - 4)
     sides = [(side, workers) for workers in (several, 0) for side in ("medtail", "bare")]
+    sides.insert(1, ("medtail there", min(several, FEW)))
     ceilings = [("gpu", 0), ("gpu, channels-last", 0)]
     for number in range(1 if tiny else 3):
         for size in sizes(tiny):

@@ -8,10 +8,33 @@ from page_cells import Part, ended, learning, number, packed, table
 
 KINDS = {
     "medtail": "through medtail",
+    "medtail there": "the same, augmented on the GPU",
     "bare": "bare PyTorch",
     "gpu": "one batch on the GPU",
     "gpu, channels-last": "the same, channels-last",
 }
+
+# What holds whatever was measured.
+USES = """\
+How medtail uses it:
+
+- **Images are augmented on the GPU.** The loader sends what is stored and what the CPU's own \
+augmentation draws for the place (seed, epoch, position, view); the GPU does what was drawn. \
+Symmetries and light come out to the last bit; what is shifted, scaled and rotated (`standard`, \
+`contrastive`) differs by one grey level in a pixel now and then, as OpenCV's own rounding does \
+from one processor to another, so it is done there, too, and where is no term. An OpenCV that \
+rounds otherwise is noticed, and then warps itself.
+- **Loaders** are as many as a cell has cores, without its own, where they augment, and four at \
+most where they only read; `workers` says another number. Batches are pinned and copied while \
+the GPU computes. Batches that are only predicted are as large as the free memory allows.
+- **Networks are channels-last, as the images are stored**, on every device.
+- **cuDNN tries its plans** once for each shape, so two runs on a GPU may differ in their last \
+bits. **TF32 is off**: `32-true` is float32, and so is what is predicted; who wants less \
+precision for more speed has `bf16-mixed`.
+- **Out of memory**, a cell is trained once more with half as many images at a time \
+(`accumulate` doubled); its record says so in `cost.retried`. `cost.peak_mib` is the memory of \
+the GPU that a process of the cell had allocated at most. How many cells share a GPU follows \
+from the memory that a trial step of the largest of them took."""
 
 
 def machine(facts: Part, run: Part) -> list[str]:
@@ -26,7 +49,10 @@ def machine(facts: Part, run: Part) -> list[str]:
         ("memory", f"{facts['memory_gib']} GiB"),
         ("system", facts["system"]),
         ("GPU memory in use before", f"{number(facts.get('idle_gpu_mib')) or '-'} MiB"),
-        ("TF32 in float32 convolutions", "yes" if facts["tf32_convolutions"] else "no"),
+        (
+            "TF32 in float32 convolutions",
+            f"PyTorch's default {'yes' if facts['tf32_convolutions'] else 'no'}, medtail's no",
+        ),
         ("packages", ", ".join(f"{name} {version}" for name, version in versions.items())),
         ("medtail's commit", run.get("commit") or "unknown"),
     ]
@@ -89,8 +115,9 @@ def pace(part: Part, drawing: Part) -> list[str]:
         return [f"Nothing was measured. {ended(part)}".strip(), *broken]
     lines = [
         "Images a second of training. Every row has the same stored images, augmentation "
-        f"(symmetries, on the CPU), batch size, optimiser and precision ({rows[0]['precision']}) "
-        "on both sides; loaders are processes that augment, 0 being the training process itself. "
+        "(symmetries, on the CPU where nothing is said), batch size, optimiser and precision "
+        f"({rows[0]['precision']}) on both sides; loaders are processes that augment (that read, "
+        "where it is done on the GPU), 0 being the training process itself. "
         "*Ratio* is medtail over bare PyTorch with as many loaders: the median over rounds that "
         f"were run in turn. {ended(part)}".strip()
     ]
@@ -151,6 +178,7 @@ def page(found: dict[str, Part], calls: list[Part]) -> str:
         f"Written by `tools/gpu_check/check.py --page` from {called} of `tools/gpu_check.sh` on "
         f"{named}, which took {lasted}.{tiny} Every part has a time limit; what was not reached "
         "is said.",
+        USES,
     ]
     for title, lines in parts:
         text += [f"## {title}", *lines]

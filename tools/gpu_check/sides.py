@@ -3,7 +3,8 @@
 ``medtail`` is the real fit of the long-tail track (data module, sampler, augmentation, Lightning),
 ``bare`` a PyTorch loop over the same stored images with the same augmentation, batch size,
 precision and optimiser; as in ``tools/perf.py``, whose functions know one epoch on a CPU only. Both
-with 0 loader processes and with several. ``gpu`` trains on one batch that lies on the GPU, with
+with 0 loader processes and with several. ``medtail there`` augments on the GPU, as medtail does by
+itself. ``gpu`` trains on one batch that lies on the GPU, with
 and without channels-last: what no loader can exceed.
 """
 
@@ -165,8 +166,8 @@ def bare(terms: Terms, data: ImageDataModule, window: Window) -> None:
             stored,
             sampler=order,
             batch_size=None,
-            num_workers=data.workers,
-            persistent_workers=data.workers > 0,
+            num_workers=data.workers or 0,
+            persistent_workers=bool(data.workers),
             pin_memory=DEVICE.type == "cuda",
         )
         while True:
@@ -194,12 +195,13 @@ def resident(terms: Terms, data: ImageDataModule, window: Window, last: bool) ->
 
 def measure(side: str, workers: int, terms: Terms, data: ImageDataModule) -> dict[str, Any]:
     """Images a second of one side."""
-    data.workers = workers
+    data.workers, data.augment_there = workers, side == "medtail there"
+    torch.backends.cudnn.benchmark = True  # as medtail has it
     gc.collect()  # the network before it
     window = Window(max(3, 2 * workers + 2))  # what loaders had ready at the start is used up
     if DEVICE.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    if side == "medtail":
+    if side.startswith("medtail"):
         through_medtail(terms, data, window)
     elif side == "bare":
         bare(terms, data, window)

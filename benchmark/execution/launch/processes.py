@@ -74,7 +74,7 @@ def launch(
     places = workers or (len(seen) * share if gpus else cores())
     if not gpus:
         places = max(1, places // most)
-    os.environ.update(worker_environment())
+    os.environ.update(worker_environment(min(places, len(jobs))))
     context = get_context("spawn")
     pool = ProcessPool(
         min(places, len(jobs)),

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
+import torch
+
 from medtail.datamodules.core.errors import MedtailError
 
 from ..job import Job, Outcome
@@ -58,7 +60,8 @@ def launch(
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
-    environment = {"env_vars": worker_environment()}
+    side = min(len(jobs), workers or cells_per_gpu * max(1, torch.cuda.device_count()))
+    environment = {"env_vars": worker_environment(side)}
     local = workers or cores()
     here = {
         "num_cpus": max(local, min(os.cpu_count() or 1, max(job.devices for job in jobs))),

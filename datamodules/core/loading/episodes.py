@@ -192,6 +192,13 @@ class FixedTasks(DistributedSampler[list[Episode]]):
             yield list(self.episodes[start : start + self.tasks])
 
 
+def places(episodes: Sequence[Episode]) -> list[Draw]:
+    """The images of episodes, one after the other."""
+    return [
+        Draw(int(row), e.epoch, e.position + m, 0) for e in episodes for m, row in enumerate(e.rows)
+    ]
+
+
 class Tasks(Dataset[Batch]):
     """Episodes as batches; one item is a whole step."""
 
@@ -203,12 +210,7 @@ class Tasks(Dataset[Batch]):
 
     def __getitem__(self, episodes: list[Episode]) -> Batch:
         """The step of some episodes: uint8 image [T, M, C, H, W], target and index [T, M]."""
-        draws = [
-            Draw(int(row), e.epoch, e.position + m, 0)
-            for e in episodes
-            for m, row in enumerate(e.rows)
-        ]
-        flat, shape = self.images[draws], (len(episodes), len(episodes[0].rows))
+        flat, shape = self.images[places(episodes)], (len(episodes), len(episodes[0].rows))
         target = torch.from_numpy(np.stack([e.target for e in episodes]))
         image = flat.image.view(*shape, *flat.image.shape[1:])
         return Batch(image, target, flat.index.view(shape))

@@ -1,9 +1,6 @@
 """The batches that a dataset gives: Lightning's loaders, for training as a method asks."""
 
-import math
 import os
-import shutil
-from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -23,8 +20,10 @@ from ..pixels.transforms import Augmenter
 from ..splitting.plan import Plan
 from ..table import SampleTable
 from . import episodes as lists
+from . import machine
 from .episodes import Episode, FixedTasks, Tasks, TaskSampler, Urn
 from .features import FeatureRows, FeatureStore
+from .on_device import Undone, applied
 from .parts import InParts
 from .rows import InOrder, Rows, normalised
 from .samplers import StepSampler
@@ -39,7 +38,7 @@ class Loaders(L.LightningDataModule):
     table: SampleTable
     image_size: tuple[int, int]
     augment: Augmentation
-    workers: int
+    workers: int | None
     batch_size: int
     split_seed: int
     store: ImageStore
@@ -55,6 +54,8 @@ class Loaders(L.LightningDataModule):
         self._own_batch_size, self.parts = 128, 1
         self.last: LastBatch = "drop"
         self.predicted, self.dtype = "test", torch.float32
+        self.augment_there: bool | None = None  # None: see ``machine``
+        self.thrift = 1  # by which batches that are only predicted are divided
 
     @property
     def spec(self) -> DataSpec:
@@ -129,29 +130,11 @@ class Loaders(L.LightningDataModule):
 
     @property
     def fitting_workers(self) -> int:
-        """Loader workers, none where the steps they hand over do not fit into shared memory.
-
-        Each has two steps under way, and one more is in use; past the end the system ends a worker
-        without a word. Who loads the images changes no number.
-        """
-        request, shared = self.request, Path("/dev/shm")
-        amount = request.views * self.batch_size * (1 + bool(request.second))
-        if request.tasks and self.plan.episodes:
-            amount = request.tasks * self.plan.episodes.images
-        step = amount * math.prod(self.spec.shape)
-        free = shutil.disk_usage(shared).free if shared.is_dir() else math.inf
-        return self.workers if (2 * self.workers + 1) * step < free else 0
+        """Loader workers of a training; see ``machine.fitting_workers``."""
+        return machine.fitting_workers(self)
 
     def _loader(self, data: Dataset[Batch], sampler: Sampler[Any]) -> DataLoader[Batch]:
-        workers = self.fitting_workers
-        return DataLoader(
-            data,
-            sampler=sampler,
-            batch_size=None,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            pin_memory=torch.cuda.is_available(),
-        )
+        return machine.loader(self, data, sampler)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Training batches as ``connect`` asked for."""
@@ -213,7 +196,7 @@ class Loaders(L.LightningDataModule):
     def plain_loader(self, split: str) -> DataLoader[Batch]:
         """Every image of ``split`` once, not augmented, in the table's order."""
         rows, (rank, world) = self.rows(split), self._rank()
-        steps = max(8, min(256, 2**20 // math.prod(self.image_size)))  # memory as in training
+        steps = machine.plain_images(self.image_size, self.thrift)
         return self._loader(self._rows_of(rows, "none"), InOrder(len(rows), steps, rank, world))
 
     def val_dataloader(self) -> DataLoader[Batch]:
@@ -233,8 +216,9 @@ class Loaders(L.LightningDataModule):
         """The split named by ``predicted``: test, which nothing else opens, or validation."""
         return self.plain_loader(self.predicted)
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Normalise on the device: uint8 -> float."""
+    def on_after_batch_transfer(self, batch: Batch | Undone, dataloader_idx: int) -> Batch:
+        """Augment what is not yet, and normalise on the device: uint8 -> float."""
+        batch = applied(batch) if isinstance(batch, Undone) else batch
         second = batch.second
         if second is not None:
             second = second._replace(image=self.normalise(second.image))

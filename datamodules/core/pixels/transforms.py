@@ -1,7 +1,7 @@
 """Augmentation: the only module that imports albumentations."""
 
 import random
-from typing import Any
+from typing import Any, NamedTuple
 
 import albumentations as A
 import cv2
@@ -12,6 +12,29 @@ from ..arguments import augmentation
 from ..contract import Augmentation
 
 cv2.setNumThreads(1)
+
+# Of each element of D4: whether it transposes, and then reverses the rows and the columns.
+SYMMETRIES = {
+    "e": (False, False, False), "r180": (False, True, True), "v": (False, True, False),
+    "h": (False, False, True), "t": (True, False, False), "hvt": (True, True, True),
+    "r90": (True, True, False), "r270": (True, False, True),
+}  # fmt: skip
+LEVELS = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+
+
+class Drawn(NamedTuple):
+    """What an augmentation drew for one image: its parts, in the order in which they are applied.
+
+    Attributes:
+        symmetry: whether to transpose, and then to reverse the rows, the columns.
+        warp: (a, b, c, d, e, f): the image at (x, y) is what was at (a x + b y + c, d x + e y + f);
+            None where it stays.
+        light: [256] what becomes of each grey level; None where it stays.
+    """
+
+    symmetry: tuple[bool, bool, bool] = SYMMETRIES["e"]
+    warp: tuple[float, ...] | None = None
+    light: NDArray[np.uint8] | None = None
 
 
 def compose(name: Augmentation, square: bool = True) -> A.Compose | None:
@@ -58,6 +81,8 @@ class Augmenter:
 
     def __init__(self, name: Augmentation, seed: int, square: bool = True) -> None:
         self.transform, self.seed = compose(name, square), seed
+        parts = self.transform.transforms if self.transform else []
+        self.warps = any(isinstance(part, A.Affine) for part in parts)
         self.generator = np.random.Generator(np.random.Philox(0))
         self.python = random.Random()
         if self.transform is not None:
@@ -68,6 +93,38 @@ class Augmenter:
         """Augment [H, W, C] with the randomness of (epoch, position, stream-and-view)."""
         if self.transform is None:
             return image
+        self._start(key)
+        augmented: NDArray[np.uint8] = self.transform(image=image)["image"]
+        return augmented
+
+    def draw(self, shape: tuple[int, ...], key: tuple[int, int, int]) -> Drawn:
+        """What a call with an image of ``shape`` [H, W, C] draws, which is left to others to do."""
+        drawn = Drawn()
+        if self.transform is None:
+            return drawn
+        self._start(key)
+        self.python.random()  # whether to apply any of it
+        for part in self.transform.transforms:
+            if not part.should_apply():
+                continue
+            params: dict[str, Any] = {**part.get_params(), "shape": shape}
+            params |= part.get_params_dependent_on_data(params, {"image": LEVELS})
+            if isinstance(part, A.D4):
+                drawn = drawn._replace(symmetry=SYMMETRIES[params["group_element"]])
+            elif isinstance(part, A.Affine):
+                drawn = drawn._replace(warp=_inverse(params["matrix"]))
+            elif isinstance(part, A.RandomBrightnessContrast):
+                light = part.apply(LEVELS, **params).reshape(256)
+                drawn = drawn._replace(light=light)
+            else:
+                mirrored = isinstance(part, A.HorizontalFlip)
+                _, rows, columns = drawn.symmetry
+                symmetry = (False, rows or not mirrored, columns or mirrored)
+                drawn = drawn._replace(symmetry=symmetry)
+        return drawn
+
+    def _start(self, key: tuple[int, int, int]) -> None:
+        """Draw from here on what belongs to a key."""
         state: Any = dict(self._fresh)
         state["state"] = {
             "counter": np.array([0, 0, 0, 0], np.uint64),
@@ -75,5 +132,11 @@ class Augmenter:
         }
         self.generator.bit_generator.state = state
         self.python.seed(int(self.generator.integers(1 << 62)))
-        augmented: NDArray[np.uint8] = self.transform(image=image)["image"]
-        return augmented
+
+
+def _inverse(matrix: NDArray[np.float64]) -> tuple[float, ...]:
+    """Where each place of the result comes from, as OpenCV inverts the matrix [3, 3]."""
+    (a, b, c), (d, e, f) = matrix[:2].tolist()
+    scale = 1 / (a * e - b * d)
+    a, b, d, e = e * scale, b * -scale, d * -scale, a * scale
+    return a, b, -a * c - b * f, d, e, -d * c - e * f

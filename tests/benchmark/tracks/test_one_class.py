@@ -10,7 +10,7 @@ from medtail.benchmark.execution import worker
 from medtail.benchmark.execution.store import Store
 from medtail.benchmark.grid.cell import Budget, Cell, Terms
 from medtail.benchmark.metrics.one_class import log_odds, score
-from medtail.benchmark.tracks import one_class, supervised
+from medtail.benchmark.tracks import one_class
 from tests.benchmark.one_class import predictions
 
 QUICK = Budget(epochs=2, batch_size=64, optimizer="adamw", lr=0.003, weight_decay=0.05)
@@ -97,19 +97,11 @@ def test_a_few_abnormal_labels(tmp_path, method):
         ("deep_svdd", "phantom@binary10", 8),  # the processes have unequal numbers of given images
     ],
 )
-def test_two_processes_give_the_numbers_of_one(tmp_path, method, data, size, monkeypatch):
+def test_two_processes_give_the_numbers_of_one(tmp_path, method, data, size):
     exact = QUICK.model_copy(
         update={"precision": "64-true", "optimizer": "sgd", "lr": 0.01, "batch_size": size}
     )
     asked = cell(method, data, selection="last", budget=exact)
-    fit = supervised.fit
-
-    def fitted(method, *rest):  # the parent of two processes keeps a float32 method otherwise
-        result = fit(method, *rest)
-        method.double()
-        return result
-
-    monkeypatch.setattr(supervised, "fit", fitted)
     one, two = (trained(tmp_path / str(devices), asked, devices) for devices in (1, 2))
     assert two.record.cost.devices == 2
     assert np.abs(log_odds(one.test) - log_odds(two.test)).max() < 0.01  # float16 steps
