@@ -22,6 +22,7 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 from medtail import __version__, datamodules
 from medtail.datamodules.core.base import ImageDataModule, cache_root, data_root
 from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.nesting import nest
 
 from .. import tracks
 from ..evidence.record import Cost, Provenance, Record
@@ -48,6 +49,8 @@ def prepared(terms: Terms) -> ImageDataModule:
         **terms.arguments,
     )
     data.prepare()
+    if terms.inner_fold:
+        nest(data, terms.inner_folds, terms.inner_fold)
     stand_in(terms, data)
     if terms.budget.precision == "64-true":
         data.dtype = torch.float64
