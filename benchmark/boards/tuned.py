@@ -4,7 +4,6 @@ import statistics
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 from ..evidence.record import Record
 from ..grid.cell import Cell
@@ -111,8 +110,8 @@ def cell_of(row: Row) -> Cell:
 
 
 def _value(record: Record, metric: str) -> float | None:
-    value: Any = record.metrics.get(metric)
-    return value
+    value = record.metrics.get(metric)
+    return value if isinstance(value, float | int) else None
 
 
 def _whole(row: Row, metric: str) -> bool:

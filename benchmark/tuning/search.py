@@ -89,9 +89,7 @@ def ranges_of(method: str, params: Mapping[str, Any]) -> Ranges:
         if name not in usual:
             raise unknown(f"argument of {method} in its ranges", name, usual)
         if not isinstance(values, Range | Choice):
-            raise MedtailError(
-                f"{method}: ranges: {name}={values!r}: write Range(...) or Choice(...)"
-            )
+            raise MedtailError(f"{method}: ranges: {name}={values!r}: give a Range or a Choice")
     return {n: declared[n] for n in sorted(declared) if params.get(n) == usual[n]}
 
 
