@@ -10,6 +10,7 @@ from medtail.benchmark.boards.section import sections
 from medtail.benchmark.boards.standing import compute
 from medtail.benchmark.boards.tuned import studies
 from medtail.benchmark.boards.tuned_words import form, page, words
+from medtail.benchmark.cards.evidence import variant
 from medtail.benchmark.evidence.predictions import Predictions
 from medtail.benchmark.grid.cell import Cell
 from medtail.benchmark.grid.tuned import Tuned
@@ -127,6 +128,8 @@ def test_every_output_marks_a_tuned_row_and_its_trials():
     assert whole["tuned"] == json.loads(json.dumps(form(table, standing)))
     assert any("Kendall" in fact or "trials for each" in fact for fact in whole["facts"])
     assert "(tuned, 9 trials)" in markdown.table([table], [standing])
+    named = made([1.0], tuned=True)[0][0].cell.model_copy(update={"method": "erm"})
+    assert variant(named) == "erm (tuned, 9 trials)"
     assert any("tuned, 9" in str(cell) for cell in markdown.terminal("x", table).columns[1].cells)
 
 
