@@ -31,6 +31,8 @@ def words(study: Study) -> list[str]:
         told += [_moved(study)]
     if amount > 1:
         told += [_order(study), _verdicts(study)]
+    if amount and len(study.pairs[0][0].done) == 1:
+        told.append("With one seed none of this knows of other trainings.")
     return told
 
 

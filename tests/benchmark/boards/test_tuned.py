@@ -89,6 +89,14 @@ def test_an_order_that_is_turned_round_says_which_pairs():
     assert "surely up: `m2`; surely down: `m0`" in told
 
 
+def test_one_seed_says_what_it_does_not_know():
+    told = [
+        " ".join(words(studies(*study(made([2.0, 1.0], seeds), made([1.5, 1.2], seeds, True)))[0]))
+        for seeds in ((0,), (0, 1))
+    ]
+    assert ["With one seed" in text for text in told] == [True, False]
+
+
 def test_a_verdict_that_is_lost_is_told_as_such():
     table, standing = study(made([2.0, 0.5]), made([1.0, 1.0], tuned=True))
     (found,) = studies(table, standing)
