@@ -119,7 +119,9 @@ def _scores(table: Section) -> Iterator[tuple[str, float]]:
 def _key(row: Row) -> str:
     """A row's identity in any table; its name may tell there which parameters differ."""
     cell = (row.done + row.failed)[0].cell
-    return digest([cell.method, cell.params])
+    if cell.tuned:  # whose values differ from table to table
+        return digest([cell.method, cell.row, cell.tuned.search])
+    return cell.kind
 
 
 def _source(slug: str) -> str:

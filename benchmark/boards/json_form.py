@@ -11,6 +11,7 @@ from typing import Any
 from medtail.datamodules.core.names import DataName
 
 from ..evidence.record import Record
+from . import tuned_words
 from .certainty import sure
 from .columns import COLUMNS
 from .critical_difference import critical
@@ -119,7 +120,9 @@ def _table(section: Section, standing: Standing, curves: Mapping[str, Json]) -> 
     told = sure(section, standing)
     said = [*facts(section).splitlines(), *([f"- {told}"] if told else [])] if example else []
     said += unmatched(section)
-    return {
+    studies = tuned_words.form(section, standing)
+    said += [f"- {line}" for study in studies for line in study["words"]]
+    made = {
         "words": ", ".join(describe(section.terms)),
         "terms": section.terms.model_dump(mode="json"),
         "facts": [line.removeprefix("- ") for line in said],
@@ -144,6 +147,7 @@ def _table(section: Section, standing: Standing, curves: Mapping[str, Json]) -> 
         "environments": environments,
         "rows": rows,
     }
+    return made | ({"tuned": studies} if studies else {})
 
 
 def _class_titles(section: Section) -> Json:

@@ -81,6 +81,8 @@ def row_form(
         "summaries": [s.model_dump(mode="json") for s in known.summaries],
         "again": suite_text(cells),
     }
+    if cells[0].tuned:
+        made["tuned"] = cells[0].tuned.model_dump(mode="json")
     if row.name in beside.curves:
         made["curves"] = beside.curves[row.name]
     if row.name in beside.rounds:

@@ -9,6 +9,7 @@ from rich.table import Table
 from medtail.datamodules.core.contract import Track
 from medtail.datamodules.core.markup import inert
 
+from . import tuned_words
 from .active_tables import choices, course, penalties
 from .certainty import ends, places, sure
 from .columns import View, column
@@ -70,7 +71,7 @@ def board(
             told = sure(section, standing)
             parts += [facts(section) + (f"\n- {told}" if told else "")]
             parts += [_ranking(section, standing), *words(section, standing)]
-            parts += [_classes(section)]
+            parts += [*tuned_words.page(section, standing), _classes(section)]
             if section.track == "active":
                 parts += [course(section), choices(section), *penalties(section)]
         parts += _failures(section)

@@ -66,7 +66,7 @@ class Row:
 
     @property
     def extras(self) -> list[str]:
-        """What the method had beyond the terms of its table: images, optimisers of its own."""
+        """What it had beyond the terms of its table: images, values, optimisers of its own."""
         if not self.done:
             return []
         record = self.done[0]
@@ -75,6 +75,11 @@ class Row:
         times = record.cost.images / _usual_images(record, labels) if record.cost else 1
         if times > 1.01:
             more.append(f"{times:.1f} times the training images")
+        if tuned := record.cell.tuned:
+            more.append(
+                f"lr {tuned.lr:g} and weight decay {tuned.weight_decay:g}, chosen in "
+                f"{tuned.trials} trials on {tuned.folds} folds of train and validation"
+            )
         return more + [f"{s.own_optimizer} in {s.name}" for s in record.stages if s.own_optimizer]
 
     def stat(self, column: Column) -> Stat | None:

@@ -166,7 +166,7 @@ def _rows_alone(records: Sequence[Record]) -> list[Record]:
 def _section(records: list[Record]) -> Section:
     by_row: dict[str, list[Record]] = defaultdict(list)
     for record in sorted(records, key=lambda r: (r.cell.row, r.cell.seed, r.cell_id)):
-        by_row[digest([record.cell.method, record.cell.params])].append(record)
+        by_row[record.cell.kind].append(record)
     seeds = frozenset(r.cell.seed for r in records)
     cells = [part[0].cell for part in by_row.values()]
     rows = [
@@ -197,6 +197,8 @@ def _row_name(cell: Cell, cells: list[Cell]) -> str:
         for name, value in sorted(cell.params.items())
         if any(name not in c.params or c.params[name] != value for c in others)
     )
+    if cell.tuned and any(c.tuned != cell.tuned for c in others):
+        told = ", ".join([*([told] if told else []), f"search={cell.tuned.search[:4]}"])
     return f"{cell.row}({told})" if told else cell.row
 
 

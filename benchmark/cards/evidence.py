@@ -83,14 +83,15 @@ def plain_method() -> str:
 
 
 def variant(cell: Cell) -> str:
-    """A method with those of its parameters that are not at their default."""
+    """A method with what is not at its default: parameters, and whether it was tuned."""
     usual = methods.defaults(cell.method)
     told = ", ".join(
         f"{key}={value}"
         for key, value in sorted(cell.params.items())
         if key not in usual or (value != usual[key] and digest(value) != digest(usual[key]))
     )
-    return f"{cell.method}({told})" if told else cell.method
+    name = f"{cell.method}({told})" if told else cell.method
+    return f"{name} (tuned, {cell.tuned.trials} trials)" if cell.tuned else name
 
 
 def costs(tables: Iterable[Section], plain: str) -> dict[str, dict[str, Ratio]]:
@@ -105,7 +106,7 @@ def costs(tables: Iterable[Section], plain: str) -> dict[str, dict[str, Ratio]]:
         base = {
             place: cost
             for row in section.rows
-            if _cell(row).method == plain
+            if _cell(row).method == plain and not _cell(row).tuned
             for place, cost in _costs(row)
         }
         for row in (r for r in section.rows if _cell(r).method in methods.registry()):

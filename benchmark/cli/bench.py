@@ -121,24 +121,24 @@ def bench(
             try:
                 failures = driver.run_missing(missing, store, launch, devices, mode, console, keep)
             except KeyboardInterrupt:
-                _interrupted(store, cells, boards)
+                interrupted(store, cells, boards)
                 if line := left.of_interrupted(store.root, missing):
                     console.print(line, markup=False, highlight=False, soft_wrap=True)
                 raise typer.Exit(ended.status) from None
-        _publish(store, cells, boards)
-    _complain(failures, len(cells), out)
+        show_boards(store, cells, boards)
+    complain(failures, len(cells), out)
 
 
-def _interrupted(store: "Store", cells: "list[Cell]", boards: Path) -> None:
+def interrupted(store: "Store", cells: "list[Cell]", boards: Path) -> None:
     """Say what is kept, and write the boards of it."""
     done = sum(store.done(cell) for cell in cells)
     over = f"{done} of {len(cells)} cells"
     console.print(f"interrupted: {over} are done and kept; the same command does the rest")
     if done:
-        _publish(store, cells, boards)
+        show_boards(store, cells, boards)
 
 
-def _complain(failures: list[str], total: int, out: Path) -> None:
+def complain(failures: list[str], total: int, out: Path) -> None:
     """Say which cells failed, in the exit status, too."""
     for line in failures:
         console.print(line, style="red", markup=False, highlight=False)
@@ -148,7 +148,7 @@ def _complain(failures: list[str], total: int, out: Path) -> None:
         raise typer.Exit(EXIT_FAILED_CELLS)
 
 
-def _publish(store: "Store", cells: "list[Cell]", leaderboards: Path) -> None:
+def show_boards(store: "Store", cells: "list[Cell]", leaderboards: Path) -> None:
     """Write the leaderboards; print their tables in short, and where they are in full."""
     from ..boards import leaderboard
     from ..execution import samples

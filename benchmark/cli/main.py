@@ -32,6 +32,7 @@ from .publish import publish
 from .report import report
 from .score import score
 from .terminal import show_what_can_be_shown
+from .tune import tune
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 for command in (
     bench,
+    tune,
     publish,
     leaderboards,
     compare,

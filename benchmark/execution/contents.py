@@ -6,6 +6,7 @@ from typing import Any
 from medtail import datamodules
 from medtail.datamodules.core.content import Content as DataContent
 from medtail.datamodules.core.errors import DataError
+from medtail.datamodules.core.nesting import nest
 
 from ..evidence.record import Content, Record
 from ..grid.cell import Cell, Terms
@@ -34,6 +35,8 @@ def _here(terms: Terms) -> DataContent | None:
         if not module.decoded:
             return None
         module.prepare()
+        if terms.inner_fold:
+            nest(module, terms.inner_folds, terms.inner_fold)
     except DataError:  # which is said where the data is needed
         return None
     return module.content

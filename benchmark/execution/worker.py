@@ -18,6 +18,7 @@ from medtail import __version__, datamodules
 from medtail.datamodules.core.base import ImageDataModule, cache_root, data_root
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.loading.machine import SIDE_BY_SIDE
+from medtail.datamodules.core.nesting import nest
 
 from .. import tracks
 from ..evidence.record import Cost, Provenance, Record
@@ -45,6 +46,8 @@ def prepared(terms: Terms) -> ImageDataModule:
         **terms.arguments,
     )
     data.prepare()
+    if terms.inner_fold:
+        nest(data, terms.inner_folds, terms.inner_fold)
     stand_in(terms, data)
     if terms.budget.precision == "64-true":
         data.dtype = torch.float64

@@ -32,7 +32,7 @@ def suite_text(cells: Sequence[Cell]) -> str:
         cells: of a method with its parameters on the terms of a table; at least one.
     """
     cell = cells[0]
-    terms = cell.terms.model_dump(mode="json", exclude={"draw", "fold"})
+    terms = cell.trained_on.model_dump(mode="json", exclude={"draw", "fold"})
     usual = Terms(data=cell.terms.data).model_dump(mode="json")
     for known, given, names in (
         (usual, terms, SELDOM),

@@ -25,6 +25,7 @@ from medtail.datamodules.core.contract import (
 from .budget import Budget, Precision
 from .features import Features
 from .frozen import Frozen
+from .tuned import Tuned
 from .weights import NAMES, Channels, Weights
 
 __all__ = ["Budget", "Cell", "Channels", "Frozen", "Precision", "Selection", "Terms", "digest"]
@@ -64,6 +65,8 @@ class Terms(Frozen):
         draw: which of them a cell is on, from 0; set by the suite.
         folds: of a cross-validation by groups, whose predictions make one row; 0 for one split.
         fold: which of them is the test of a cell, from 1; 0 of a whole row; set by the suite.
+        inner_folds: of a trial: folds of train and validation, whose own test is out of reach.
+        inner_fold: which of them is the test of a trial, from 1; 0 of every other cell.
         validation: ``whole``, or ``like_train``: cut by the regime as training is.
         test_episodes: few-shot: how many make the test.
         acquire: active: images that are labelled in a round.
@@ -87,6 +90,8 @@ class Terms(Frozen):
     draw: int = Field(0, ge=0)
     folds: Folds = 0
     fold: int = Field(0, ge=0)
+    inner_folds: Folds = 0
+    inner_fold: int = Field(0, ge=0)
     validation: Validation = "whole"
     test_episodes: PositiveInt = 600
     acquire: PositiveInt = 20
@@ -94,9 +99,10 @@ class Terms(Frozen):
 
     @model_serializer(mode="wrap")
     def _shown(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what only old records say."""
+        """Without what only old records, or only trials of a search, say."""
         shown: dict[str, Any] = handler(self)
-        return {k: v for k, v in shown.items() if k != "pretrained" or v}
+        seldom = ("pretrained", "inner_folds", "inner_fold")
+        return {k: v for k, v in shown.items() if k not in seldom or v}
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -129,6 +135,7 @@ class Terms(Frozen):
         more = [f"draw {self.draw + 1}"] * (self.draws > 1) + [f"fold {self.fold}"] * (
             self.fold > 0
         )
+        more += [f"inner fold {self.inner_fold} of {self.inner_folds}"] * (self.inner_fold > 0)
         return ", ".join([self.data, *more])
 
     @property
@@ -167,6 +174,7 @@ class Cell(Frozen):
         label: how a table calls the row; no part of the identity.
         seed: of initialisation, order, augmentation and whatever the method draws.
         terms: see ``Terms``.
+        tuned: what a search chose for the row, see ``Tuned``; None for the table's values.
     """
 
     method: str
@@ -174,6 +182,13 @@ class Cell(Frozen):
     label: str = ""
     seed: int = Field(0, ge=0, lt=2**31)
     terms: Terms
+    tuned: Tuned | None = None
+
+    @model_serializer(mode="wrap")
+    def _shown(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without ``tuned`` where nothing is: as cells were before there was any."""
+        shown: dict[str, Any] = handler(self)
+        return {k: v for k, v in shown.items() if k != "tuned" or v is not None}
 
     @property
     def id(self) -> str:
@@ -189,8 +204,24 @@ class Cell(Frozen):
         """The name of a table's row: ``mixup`` or ``mixup(alpha=0.2)``."""
         return self.label or self.method
 
+    @property
+    def kind(self) -> str:
+        """16 hex digits that stand for the row on the terms of any table, whatever the seed."""
+        chosen = [self.tuned.model_dump(mode="json")] if self.tuned else []
+        return digest([self.method, self.params, *chosen])
+
+    @property
+    def trained_on(self) -> Terms:
+        """The terms with which it is trained: the table's, with what is its own alone."""
+        if self.tuned is None:
+            return self.terms
+        own = {"lr": self.tuned.lr, "weight_decay": self.tuned.weight_decay}
+        budget = self.terms.budget.model_copy(update=own)
+        return self.terms.model_copy(update={"budget": budget})
+
     def __str__(self) -> str:
-        return f"{self.row} on {self.terms.name}, seed {self.seed}"
+        values = f", {self.tuned}" if self.tuned and not self.tuned.trials else ""
+        return f"{self.row} on {self.terms.name}, seed {self.seed}{values}"
 
     def __hash__(self) -> int:
         return hash(self.id)

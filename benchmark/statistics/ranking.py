@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata, wilcoxon
+from scipy.stats import kendalltau, rankdata, wilcoxon
 
 from .intervals import LEVEL
 from .variance import Estimate
@@ -21,6 +21,15 @@ def ranks(scores: Floats) -> Floats:
     """[..., M] ranks from 1 (the highest score), ties sharing their mean, of scores [..., M]."""
     placed: Floats = rankdata(-np.asarray(scores), axis=-1)
     return placed
+
+
+def kendall(one: Sequence[float], other: Sequence[float]) -> float | None:
+    """Kendall's tau-b between two orders of the same things: 1 the same, -1 turned round.
+
+    None where one of them has no order at all.
+    """
+    tau = float(kendalltau(one, other).statistic)
+    return None if np.isnan(tau) else tau
 
 
 def by_duels(

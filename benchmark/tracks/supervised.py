@@ -149,7 +149,7 @@ def _shared(
 
     Its checkpoints are its own, and go when it ends, unless they have a folder.
     """
-    terms = cell.terms
+    terms = cell.trained_on
     key = key_of([slug, epochs, cell.seed], terms, data, code_of.digest_of((slug,)))
     path = store / f"{slug}-{key}.pt"
     store.mkdir(parents=True, exist_ok=True)  # the lock needs it
@@ -188,7 +188,7 @@ def train(
         tell: called with a line after each epoch.
         under_way: folder of its checkpoints; by default the cell's below ``store``.
     """
-    terms = cell.terms
+    terms = cell.trained_on
     method = make(cell.method, cell.params, terms, cell.seed, data)
     stages: list[record.Stage] = []
     seconds, images = 0.0, 0

@@ -114,7 +114,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
             return
         self.store = self.open_images()
         self._settle_copies()
-        self._apply_regime()
+        self.apply_regime()
         self.constants = constants(str(self.name), self.normalisation, self.store, self.plan.train)
         self._ready = True
 
@@ -128,7 +128,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
             self.prepare()
         elif not self._ready:
             self._read()
-            self._apply_regime()
+            self.apply_regime()
 
     def _read(self) -> None:
         """Table and split, checked; no pixels. Idempotent."""
@@ -189,7 +189,8 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
             splits.check_split(source, self.table, self.split, self.class_names)
         leaks.forbid_identical_images(source, self.table, self.split, self.store, self.called)
 
-    def _apply_regime(self) -> None:
+    def apply_regime(self) -> None:
+        """Make the plan of the split as it stands."""
         table = self.table
         group = table.group if table.group is not None else table.id
         facts = (self.class_names, self.ordinal, table.target, group, self.split, self.split_seed)

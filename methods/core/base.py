@@ -1,6 +1,6 @@
 """The base of every method: a LightningModule that a paper fills with a loss, a request, stages."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, Literal, Self, TypedDict
 
 import torch
@@ -16,6 +16,7 @@ from .lightning_hooks import LightningHooks
 from .monitor import ValidationMetrics
 from .precision import exact, without_autocast
 from .pretrained.source import Source
+from .ranges import Choice, Range
 from .scene import Scene
 from .stages import Recipe, Stage
 
@@ -40,6 +41,7 @@ class Method(LightningHooks):
         paper: short reference for the leaderboard.
         tracks: the problem settings it can run in, see ``refuses``.
         learner: active: slug of the method that is trained on what was labelled; empty for itself.
+        ranges: of its own arguments, what ``medtail tune`` may draw; none for those that stay.
 
     Args:
         spec: the data.
@@ -53,6 +55,7 @@ class Method(LightningHooks):
     paper: ClassVar[str] = ""
     tracks: ClassVar[tuple[Track, ...]] = ("long_tail", "few_shot", "one_class", "active")
     learner: str = ""
+    ranges: ClassVar[Mapping[str, Range | Choice]] = {}
 
     def __init__(
         self, spec: DataSpec, *, backbone: str = "test_resnet", weights: str | Source = "none"

@@ -11,6 +11,7 @@ from ..errors import DataError
 from ..table import SPLITS, SampleTable
 
 FRACTIONS = (0.7, 0.1, 0.2)
+HELD = "held"  # the split of the test's images while train and val are parted once more
 STARTS = 8  # local searches of ``few_groups_split``, beside that from ``group_split``
 
 
@@ -143,6 +144,36 @@ def split_of(
     names = tuple(map(str, range(1, folds + 1)))
     part = group_split(table.target, group, seed, (1 / folds,) * folds, names)
     return carve_validation(table, np.where(part == str(fold), "test", "train"), seed)
+
+
+def inner_split(
+    name: str, table: SampleTable, split: NDArray[np.str_], seed: int, folds: int, fold: int
+) -> NDArray[np.str_]:
+    """Train and val of a split, parted once more into folds of whole groups.
+
+    One fold is ``test``, an eighth of the other groups ``val``, the rest ``train``. Images of the
+    split's own test are in none of them.
+
+    Args:
+        name: of the data, for messages.
+        table: of the samples.
+        split: [N] name of the split of each image.
+        seed: of what is drawn.
+        folds: how many, at least 2.
+        fold: which of them, from 1.
+
+    Raises:
+        DataError: more folds than groups.
+    """
+    rows = np.flatnonzero(np.isin(split, ("train", "val")))
+    group = (table.group if table.group is not None else table.id)[rows]
+    if (amount := len(np.unique(group))) < folds:
+        raise DataError(f"{name}: train and val have {amount} groups, too few for {folds} folds")
+    names = tuple(map(str, range(1, folds + 1)))
+    part = group_split(table.target[rows], group, seed, (1 / folds,) * folds, names)
+    made = np.where(split == "test", HELD, split.astype("<U8"))
+    made[rows] = np.where(part == str(fold), "test", "train")
+    return carve_validation(table, made, seed)
 
 
 def split_digest(table: SampleTable, split: NDArray[np.str_]) -> str:

@@ -96,7 +96,7 @@ def test_excluded_copies_are_no_rows_of_a_split(tmp_path, monkeypatch):
     module.arrange()
     module.split = module.split.astype("<U8")
     module.split[module.rows("train")[0]] = "excluded"
-    module._apply_regime()
+    module.apply_regime()
     row = read(listing.listing(module)).loc[np.flatnonzero(module.split == "excluded")[0]]
     assert (row.split, row.kept) == ("excluded", False)
 

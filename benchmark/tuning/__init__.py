@@ -1,0 +1,1 @@
+"""Tuned against default: the same small search for every method, and what it chose."""
