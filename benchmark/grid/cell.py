@@ -64,6 +64,8 @@ class Terms(Frozen):
         draw: which of them a cell is on, from 0; set by the suite.
         folds: of a cross-validation by groups, whose predictions make one row; 0 for one split.
         fold: which of them is the test of a cell, from 1; 0 of a whole row; set by the suite.
+        beside: another fold that is tested, too, so that a choice among rows for either has trained
+            on neither; 0 for none; set by ``medtail recommend``.
         validation: ``whole``, or ``like_train``: cut by the regime as training is.
         test_episodes: few-shot: how many make the test.
         acquire: active: images that are labelled in a round.
@@ -87,6 +89,7 @@ class Terms(Frozen):
     draw: int = Field(0, ge=0)
     folds: Folds = 0
     fold: int = Field(0, ge=0)
+    beside: int = Field(0, ge=0)
     validation: Validation = "whole"
     test_episodes: PositiveInt = 600
     acquire: PositiveInt = 20
@@ -94,9 +97,9 @@ class Terms(Frozen):
 
     @model_serializer(mode="wrap")
     def _shown(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what only old records say."""
+        """Without what only old records, or cells of no suite, say."""
         shown: dict[str, Any] = handler(self)
-        return {k: v for k, v in shown.items() if k != "pretrained" or v}
+        return {k: v for k, v in shown.items() if k not in ("pretrained", "beside") or v}
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -121,15 +124,14 @@ class Terms(Frozen):
     @property
     def table(self) -> Self:
         """What all cells of a table share: neither a draw nor a fold of their own."""
-        return self.model_copy(update={"draw": 0, "fold": 0})
+        return self.model_copy(update={"draw": 0, "fold": 0, "beside": 0})
 
     @property
     def name(self) -> str:
         """The data, and which draw and fold of it."""
-        more = [f"draw {self.draw + 1}"] * (self.draws > 1) + [f"fold {self.fold}"] * (
-            self.fold > 0
-        )
-        return ", ".join([self.data, *more])
+        draw = [f"draw {self.draw + 1}"] * (self.draws > 1)
+        fold = f"folds {self.fold} and {self.beside}" if self.beside else f"fold {self.fold}"
+        return ", ".join([self.data, *draw, *[fold] * (self.fold > 0)])
 
     @property
     def constants(self) -> Normalisation | Constants:
@@ -145,6 +147,8 @@ class Terms(Frozen):
             drawn["split_seed"] = self.data_params.get("split_seed", 0) + self.draw
         if self.fold:
             drawn |= {"folds": self.folds, "fold": self.fold}
+        if self.beside:
+            drawn["beside"] = self.beside
         if self.validation != "whole":
             drawn["validation"] = self.validation
         return self.data_params | drawn | self.local
