@@ -42,6 +42,9 @@ def recommend(
     head: Annotated[
         str, typer.Option(help="Above the features: linear, mlp or cosine.", show_default="linear")
     ] = "",
+    launcher: Annotated[
+        str, typer.Option(help="As of medtail bench: auto, inline, processes or ray.")
+    ] = "auto",
     workers: Annotated[int, typer.Option(help="Cells at a time; 0 for one per core.", min=0)] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how long it takes.")] = False,
 ) -> None:
@@ -51,11 +54,12 @@ def recommend(
     class and an ensemble for `medtail predict`. A second call does only what is missing.
     """
     from ..execution import ending
-    from ..execution.launch import choose
+    from ..execution.launch import check, choose
     from ..execution.store import Store
     from ..recommendation import duration, run
     from ..recommendation.plan import plan
 
+    check(launcher)
     terms = {"features": features, "backbone": backbone, "weights": weights, "head": head}
     asked = run.fitting(plan(data, folds, seeds, terms | {"image_size": image_size}), console)
     place = out or Path("runs/recommend") / asked.data
@@ -70,7 +74,7 @@ def recommend(
         for line in duration.told([*cells, *pairs], workers):
             _say(line)
         return
-    launch = choose("auto", len(cells) + len(pairs), workers)
+    launch = choose(launcher, len(cells) + len(pairs), workers)
     with store.owned(), ending.noticed() as ended:
         try:
             failures = run.perform(cells, pairs, store, launch, console)
