@@ -31,9 +31,10 @@ def picture(found: Recommendation) -> bytes:
 
 def _foot(found: Recommendation) -> str:
     unit = "groups" if found.plan.facts.grouped else "images"
+    seeds = " and seeds" if len({cell.seed for cell in found.plan.cells}) > 1 else ""
     held = "" if not found.held_out else " Green: the ensemble on the test that the data bring."
     return (
-        f"Intervals of 95 %, by {unit} and seeds. Dark blue: the pick; light blue: cannot be told "
+        f"Intervals of 95 %, by {unit}{seeds}. Dark blue: the pick; light blue: cannot be told "
         f"from it; grey: worse.\nOrange: nested, the pick made anew without each fold: what to "
         f"expect.{held}"
     )

@@ -32,7 +32,12 @@ def of_data(found: Recommendation) -> str:
     """What folds were made of."""
     plan, facts = found.plan, found.plan.facts
     seeds = len({cell.seed for cell in plan.cells})
-    again = f", each training {seeds} times with other seeds" if seeds > 1 else ""
+    again = f", each training {seeds} times with other seeds"
+    if seeds == 1:
+        again = (
+            ", each training once, so that the intervals do not know how trainings differ (more "
+            "--seeds)"
+        )
     if facts.grouped:
         of = (
             f"{facts.images:,} images of {facts.groups:,} groups (patients or lesions), of which "
