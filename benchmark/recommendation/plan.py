@@ -87,7 +87,8 @@ def plan(name: str, folds: int, seeds: int, terms: Mapping[str, Any]) -> Plan:
             f"--folds {folds}: take {FEWEST} or more: one is tested, one is chosen by, and the "
             "others are trained on"
         )
-    facts = examined(str(data), folds)
+    size = terms.get("image_size") or load(TEMPLATE).image_size
+    facts = examined(str(data), size, folds)
     suite = suite_of(str(data), folds, seeds, terms, facts.held_out > 0)
     cells = sorted(suite.cells(), key=lambda c: (c.terms.fold, c.seed))
     return Plan(str(data), facts, folds, tuple(cells), tuple(pairs(cells)))
@@ -117,13 +118,18 @@ def suite_of(data: str, folds: int, seeds: int, terms: Mapping[str, Any], hold_o
         raise MedtailError(Mistake.of(error).words) from error
 
 
-def examined(data: str, folds: int) -> Facts:
+def examined(data: str, image_size: int | tuple[int, int], folds: int) -> Facts:
     """Read labels, groups and a given split; no image.
+
+    Args:
+        data: name with regime.
+        image_size: of which files are looked for.
+        folds: of the cross-validation.
 
     Raises:
         MedtailError: a class has fewer groups than there are folds.
     """
-    module = datamodules.build(data)
+    module = datamodules.build(data, image_size)
     table = module.load_table()
     table.check(data, module.class_names)
     kept = np.ones(len(table), bool) if table.split is None else table.split != "test"
