@@ -21,7 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 FLOORS = {
     "benchmark": (
         ("cli",),
-        ("report",),
+        ("report", "recommendation"),
         ("cards", "comparison", "decisions", "execution", "regression", "scoring", "tuning"),
         ("networks",),
         ("boards", "tracks", "features"),

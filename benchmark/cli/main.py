@@ -29,6 +29,7 @@ from .networks import clean, export, predict
 from .new import new_app
 from .overview import list_all, status
 from .publish import publish
+from .recommend import recommend
 from .report import report
 from .score import score
 from .terminal import show_what_can_be_shown
@@ -42,6 +43,7 @@ app = typer.Typer(
 for command in (
     bench,
     tune,
+    recommend,
     publish,
     leaderboards,
     compare,

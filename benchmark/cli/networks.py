@@ -71,7 +71,7 @@ def predict(
         named = files.find(images, loaded.about, column)
     table = application.apply(loaded, named, console, known)
     application.write(out, table)
-    _say(f"{loaded.about}: {len(table.id):,} images -> {out}")
+    _say(f"{loaded.title}: {len(table.id):,} images -> {out}")
     if named.note:
         _say(named.note)
     if named.bad:

@@ -67,6 +67,8 @@ class Terms(Frozen):
         fold: which of them is the test of a cell, from 1; 0 of a whole row; set by the suite.
         inner_folds: of a trial: folds of train and validation, whose own test is out of reach.
         inner_fold: which of them is the test of a trial, from 1; 0 of every other cell.
+        beside: another fold that is tested, too, so that a choice among rows for either has trained
+            on neither; 0 for none; set by ``medtail recommend``.
         validation: ``whole``, or ``like_train``: cut by the regime as training is.
         test_episodes: few-shot: how many make the test.
         acquire: active: images that are labelled in a round.
@@ -92,6 +94,7 @@ class Terms(Frozen):
     fold: int = Field(0, ge=0)
     inner_folds: Folds = 0
     inner_fold: int = Field(0, ge=0)
+    beside: int = Field(0, ge=0)
     validation: Validation = "whole"
     test_episodes: PositiveInt = 600
     acquire: PositiveInt = 20
@@ -99,9 +102,9 @@ class Terms(Frozen):
 
     @model_serializer(mode="wrap")
     def _shown(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what only old records, or only trials of a search, say."""
+        """Without what only old records, or cells of no suite, say."""
         shown: dict[str, Any] = handler(self)
-        seldom = ("pretrained", "inner_folds", "inner_fold")
+        seldom = ("pretrained", "beside", "inner_folds", "inner_fold")
         return {k: v for k, v in shown.items() if k not in seldom or v}
 
     @model_validator(mode="after")
@@ -127,16 +130,15 @@ class Terms(Frozen):
     @property
     def table(self) -> Self:
         """What all cells of a table share: neither a draw nor a fold of their own."""
-        return self.model_copy(update={"draw": 0, "fold": 0})
+        return self.model_copy(update={"draw": 0, "fold": 0, "beside": 0})
 
     @property
     def name(self) -> str:
         """The data, and which draw and fold of it."""
-        more = [f"draw {self.draw + 1}"] * (self.draws > 1) + [f"fold {self.fold}"] * (
-            self.fold > 0
-        )
-        more += [f"inner fold {self.inner_fold} of {self.inner_folds}"] * (self.inner_fold > 0)
-        return ", ".join([self.data, *more])
+        draw = [f"draw {self.draw + 1}"] * (self.draws > 1)
+        fold = f"folds {self.fold} and {self.beside}" if self.beside else f"fold {self.fold}"
+        inner = [f"inner fold {self.inner_fold} of {self.inner_folds}"] * (self.inner_fold > 0)
+        return ", ".join([self.data, *draw, *[fold] * (self.fold > 0), *inner])
 
     @property
     def constants(self) -> Normalisation | Constants:
@@ -152,6 +154,8 @@ class Terms(Frozen):
             drawn["split_seed"] = self.data_params.get("split_seed", 0) + self.draw
         if self.fold:
             drawn |= {"folds": self.folds, "fold": self.fold}
+        if self.beside:
+            drawn["beside"] = self.beside
         if self.validation != "whole":
             drawn["validation"] = self.validation
         return self.data_params | drawn | self.local

@@ -17,6 +17,7 @@ from medtail.datamodules.core.errors import MedtailError
 
 from ..evidence import record
 from . import timm_form
+from .ensemble import Ensemble
 from .network import Network, example
 
 Format = Literal["state_dict", "torchscript", "onnx"]
@@ -66,6 +67,10 @@ def export(network: Network, form: str, out: Path, beside: Path) -> Iterator[str
     }
     if form not in writers:
         raise MedtailError(f"--format {form}: write {', '.join(get_args(Format))}")
+    if isinstance(network, Ensemble):
+        raise MedtailError(
+            f"{network.title}: an ensemble is exported network by network: name one of its folders"
+        )
     if form != "state_dict" and network.about.spec.track == "few_shot":
         raise MedtailError(
             f"{network.about}: a few-shot network learns from a support set each time, which "

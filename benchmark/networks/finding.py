@@ -7,6 +7,7 @@ from medtail.datamodules.core.errors import MedtailError, unknown
 
 from . import keeping
 from .description import DESCRIPTION, WEIGHTS
+from .ensemble import ENSEMBLE
 
 ROW = re.compile(r"(?P<row>.+) on (?P<data>\S+?)(, seed (?P<seed>\d+))?")
 
@@ -26,7 +27,7 @@ def find(text: str, runs: Path) -> Path:
     path = Path(text)
     if path.exists():
         folder = path if path.is_dir() else path.parent
-        if (folder / DESCRIPTION).is_file() or (folder / WEIGHTS).is_file():
+        if any((folder / name).is_file() for name in (DESCRIPTION, WEIGHTS, ENSEMBLE)):
             return folder
         raise MedtailError(f"{text}: no network there ({DESCRIPTION} and {WEIGHTS})")
     asked = ROW.fullmatch(text.strip())

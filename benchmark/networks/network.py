@@ -39,6 +39,11 @@ class Network(nn.Module):
         self.eval()
 
     @property
+    def title(self) -> str:
+        """What it is."""
+        return str(self.about)
+
+    @property
     def takes_features(self) -> bool:
         """Whether it is given features of one's own, not images."""
         return self.about.cell.terms.features is not None
@@ -152,7 +157,7 @@ class Adapted(nn.Module):
 
 
 def load(place: Path, weights: str = "") -> Network:
-    """The network whose description, tensors or folder ``place`` is.
+    """The network, or the ensemble, whose description, tensors or folder ``place`` is.
 
     Args:
         place: see above.
@@ -161,20 +166,36 @@ def load(place: Path, weights: str = "") -> Network:
     Raises:
         MedtailError: none is there, it is damaged, or this medtail builds another network.
     """
+    from .ensemble import ENSEMBLE, Ensemble, alike, members_of
+
     folder = place if place.is_dir() else place.parent
+    if (folder / ENSEMBLE).is_file():
+        members = [_alone(member) for member in members_of(folder)]
+        alike([member.about for member in members], folder)
+        return Ensemble(members, _extractor(members[0].about, weights))
+    alone = _alone(folder)
+    return Network(alone.method, alone.about, _extractor(alone.about, weights))
+
+
+def _alone(folder: Path) -> Network:
+    """The network of a folder, without what computes features for it."""
     description, tensors = folder / DESCRIPTION, folder / WEIGHTS
     for path in (description, tensors):
         if not path.is_file():
-            raise MedtailError(f"{place}: no network there ({path.name} is missing)")
+            raise MedtailError(f"{folder}: no network there ({path.name} is missing)")
     about = read(description)
     if digest_of(tensors) != about.digest:
         raise MedtailError(
             f"{tensors}: not the tensors that {DESCRIPTION} describes: damaged, or of another cell"
         )
-    extractor = None
+    return Network(built(about, tensors), about)
+
+
+def _extractor(about: Description, weights: str) -> Extractor | None:
+    """What computes the features of a head that takes some; None where images are taken."""
     if about.spec.features and about.cell.terms.features is None:
-        extractor = again(about.cell.terms, about.spec, weights)
-    return Network(built(about, tensors), about, extractor)
+        return again(about.cell.terms, about.spec, weights)
+    return None
 
 
 def built(about: Description, weights: Path) -> Method:

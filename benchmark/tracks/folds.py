@@ -20,7 +20,7 @@ Result = tuple[Record, Predictions | None]
 
 def whole_of(cell: Cell) -> Cell:
     """The cell that stands for all folds of a cell's seed."""
-    return cell.model_copy(update={"terms": cell.terms.model_copy(update={"fold": 0})})
+    return cell.model_copy(update={"terms": cell.terms.model_copy(update={"fold": 0, "beside": 0})})
 
 
 def pooled(
@@ -29,7 +29,7 @@ def pooled(
     """One more result of every seed whose folds are all there.
 
     Args:
-        results: of cells; those that are of no fold make nothing.
+        results: of cells; those that are of no fold, or of two, make nothing.
         held: predictions of validation by cell id.
 
     Returns:
@@ -37,7 +37,9 @@ def pooled(
     """
     parts: dict[Cell, dict[int, tuple[Record, Predictions]]] = defaultdict(dict)
     for record, predictions in results:
-        if record.cell.terms.fold and record.status == "ok" and predictions is not None:
+        terms = record.cell.terms
+        alone = terms.fold and not terms.beside
+        if alone and record.status == "ok" and predictions is not None:
             parts[whole_of(record.cell)][record.cell.terms.fold] = record, predictions
     made: list[Result] = []
     validation = {}
@@ -47,7 +49,7 @@ def pooled(
         records, tests = zip(*(by_fold[fold] for fold in sorted(by_fold)), strict=True)
         vals = [held[r.cell_id] for r in records if r.cell_id in held]
         val = joined(vals) if len(vals) == len(records) else None
-        made.append(_result(cell, records, joined(tests), val))
+        made.append(together(cell, records, joined(tests), val))
         if val is not None:
             validation[cell.id] = val
     return made, validation
@@ -65,9 +67,17 @@ def joined(parts: Sequence[Predictions]) -> Predictions:
     )
 
 
-def _result(
+def together(
     cell: Cell, records: Sequence[Record], test: Predictions, val: Predictions | None
 ) -> Result:
+    """Folds as one result.
+
+    Args:
+        cell: that it is of.
+        records: of every fold.
+        test: their predictions, pooled.
+        val: those of validation; None where some are absent.
+    """
     first = records[0]
     counts = np.array([r.class_counts for r in records]).mean(0)
     usual = first.model_copy(update={"class_counts": tuple(np.rint(counts).astype(int).tolist())})

@@ -66,18 +66,34 @@ def treatment_of_copies(owner: str, value: str) -> Copies:
     raise MedtailError(f"{owner}: copies={value!r}: write {' or '.join(get_args(Copies))}")
 
 
-def which_fold(owner: str, folds: Any, fold: Any) -> tuple[int, int]:  # noqa: ANN401
-    """(folds, fold), where the one is one of the others; (0, 0) for no cross-validation.
+Folding = tuple[int, int, int, bool]
+
+
+def which_fold(
+    owner: str,
+    folds: Any,  # noqa: ANN401
+    fold: Any,  # noqa: ANN401
+    beside: Any = 0,  # noqa: ANN401
+    hold_out: Any = False,  # noqa: ANN401
+) -> Folding:
+    """(folds, fold, beside, hold_out), where the fold is one of them; zeros for no folds.
 
     Raises:
         MedtailError: one fold alone, or a number that is no fold's.
     """
-    folds, fold = (whole_number(owner, n, v) for n, v in (("folds", folds), ("fold", fold)))
+    numbers = (("folds", folds), ("fold", fold), ("beside", beside))
+    folds, fold, beside = (whole_number(owner, n, v) for n, v in numbers)
     if folds == 1 or not (1 <= fold <= folds or folds == fold == 0):
         raise MedtailError(
             f"{owner}: folds={folds}, fold={fold}: give 2 folds or more, and one of them from 1"
         )
-    return folds, fold
+    if beside and (beside == fold or not beside <= folds or folds < 3):
+        raise MedtailError(
+            f"{owner}: folds={folds}, fold={fold}, beside={beside}: give another fold, of 3 or more"
+        )
+    if not isinstance(hold_out, bool):
+        raise MedtailError(f"{owner}: hold_out={hold_out!r}: write true or false")
+    return folds, fold, beside, hold_out
 
 
 def treatment_of_validation(owner: str, value: str) -> Validation:

@@ -54,6 +54,8 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         split_seed: of the split, the folds and the regime's cut.
         folds: of a grouped cross-validation; 0 for one split.
         fold: which of them is the test, from 1.
+        beside: another of them that is tested, too, so that neither is trained on; 0 for none.
+        hold_out: of folds: a test that the data brings stays out of them.
         validation: ``whole``, or ``like_train``: cut by the regime as training is.
         copies: ``refuse`` images that stand in several splits, or ``exclude`` them from train (and
             from val those of test); by default as the dataset says.
@@ -73,6 +75,8 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         split_seed: int = 0,
         folds: int = 0,
         fold: int = 0,
+        beside: int = 0,
+        hold_out: bool = False,
         validation: Validation = "whole",
         copies: Copies | None = None,
         workers: int | None = None,
@@ -89,7 +93,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         self.root = given_path(self.name.source, "root", root or data_root())
         self.cache = given_path(self.name.source, "cache", cache or cache_root())
         self.split_seed = whole_number(self.name.source, "split_seed", split_seed)
-        self.folds, self.fold = which_fold(self.name.source, folds, fold)
+        self.folding = which_fold(self.name.source, folds, fold, beside, hold_out)
         self.validation = treatment_of_validation(self.name.source, validation)
         none = workers is None
         self.workers = None if none else whole_number(self.name.source, "workers", workers)
@@ -101,8 +105,6 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         self.constants: Constants = ((), ())
         self.split: NDArray[np.str_]
         self._ready = self._is_read = False
-
-    # What the runner uses.
 
     def prepare(self) -> None:
         """Table, split, regime, image cache: everything before training. Idempotent.
@@ -137,7 +139,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         self.table = self.load_table()
         source = self.name.source
         self.table.check(source, self.class_names)
-        self.split = splits.split_of(source, self.table, self.split_seed, self.folds, self.fold)
+        self.split = splits.split_of(source, self.table, self.split_seed, *self.folding)
         self.check_files()
         splits.check_split(source, self.table, self.split, self.class_names)
         if not self.leaks_allowed:
@@ -181,13 +183,12 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
 
     def _settle_copies(self) -> None:
         """Refuse images that stand in several splits, or exclude them from train."""
-        source = self.name.source
-        if self.leaks_allowed:
-            return
-        if self.copies == "exclude":
-            self.split = leaks.without_copies(self.split, self.store)
-            splits.check_split(source, self.table, self.split, self.class_names)
-        leaks.forbid_identical_images(source, self.table, self.split, self.store, self.called)
+        if not self.leaks_allowed:
+            if self.copies == "exclude":
+                self.split = leaks.without_copies(self.split, self.store)
+            told = self.name.source, self.table, self.split
+            splits.check_split(*told, self.class_names)
+            leaks.forbid_identical_images(*told, self.store, self.called)
 
     def apply_regime(self) -> None:
         """Make the plan of the split as it stands."""

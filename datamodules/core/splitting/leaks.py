@@ -15,11 +15,13 @@ from ..content import image_digest
 from ..errors import DataError
 from ..pixels.cache import ImageStore, cache_errors
 from ..table import SPLITS, SampleTable
+from .splits import HELD
 
 PERCEPTUAL_BITS = 4  # pHash distance (of 64 bits) up to which two images count as nearly identical
 EXCLUDED = "excluded"  # the split of an image that was taken out as a copy
 Pair = tuple[str, str]
 PAIRS: tuple[Pair, ...] = tuple(combinations(SPLITS, 2))
+FORBIDDEN: tuple[Pair, ...] = tuple(combinations((*SPLITS, HELD), 2))
 
 
 @dataclass(frozen=True)
@@ -91,16 +93,18 @@ def count_similar(
     return int(times[near].sum())
 
 
-def _shared(values: NDArray[np.str_], split: NDArray[np.str_]) -> dict[Pair, NDArray[np.str_]]:
-    parts = {s: np.unique(values[split == s]) for s in SPLITS}
-    return {(a, b): np.intersect1d(parts[a], parts[b]) for a, b in PAIRS}
+def _shared(
+    values: NDArray[np.str_], split: NDArray[np.str_], pairs: tuple[Pair, ...] = PAIRS
+) -> dict[Pair, NDArray[np.str_]]:
+    parts = {s: np.unique(values[split == s]) for s in (*SPLITS, HELD)}
+    return {(a, b): np.intersect1d(parts[a], parts[b]) for a, b in pairs}
 
 
 def forbid_shared_groups(name: str, table: SampleTable, split: NDArray[np.str_]) -> None:
     """Raise ``DataError`` where a group has images in two splits."""
     if table.group is None:
         return
-    for (a, b), groups in _shared(table.group, split).items():
+    for (a, b), groups in _shared(table.group, split, FORBIDDEN).items():
         if len(groups):
             images = [table.id[(table.group == groups[0]) & (split == part)][0] for part in (a, b)]
             raise DataError(
@@ -164,11 +168,13 @@ def same_images(digests: NDArray[np.str_]) -> list[NDArray[np.int64]]:
 def without_copies(split: NDArray[np.str_], store: ImageStore) -> NDArray[np.str_]:
     """The split with train's copies of val and test, and val's of test, ``EXCLUDED``.
 
-    Test stays as it was, so that results on an official test set remain comparable.
+    Test stays as it was, so that results on an official test set remain comparable; where that is
+    held out of folds, their tests go without copies of it.
     """
     digests = pixel_digests(store)
     cleaned = split.astype(f"<U{max(len(EXCLUDED), split.dtype.itemsize // 4)}")
-    for part, later in (("val", ("test",)), ("train", ("val", "test"))):
+    parts = ("train", "val", "test", HELD)
+    for part, later in ((part, parts[n + 1 :]) for n, part in reversed([*enumerate(parts[:-1])])):
         held = digests[np.isin(cleaned, later)]
         cleaned[(cleaned == part) & np.isin(digests, held)] = EXCLUDED
     return cleaned
@@ -187,7 +193,7 @@ def forbid_identical_images(
         called: how commands name the data.
     """
     digests = pixel_digests(store)
-    for (a, b), shared in _shared(digests, split).items():
+    for (a, b), shared in _shared(digests, split, FORBIDDEN).items():
         if len(shared):
             same = digests == shared[0]
             first, second = (table.id[same & (split == part)][0] for part in (a, b))

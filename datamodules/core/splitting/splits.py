@@ -11,7 +11,7 @@ from ..errors import DataError
 from ..table import SPLITS, SampleTable
 
 FRACTIONS = (0.7, 0.1, 0.2)
-HELD = "held"  # the split of the test's images while train and val are parted once more
+HELD = "held"  # the split of a test that stays out while the rest is parted
 STARTS = 8  # local searches of ``few_groups_split``, beside that from ``group_split``
 
 
@@ -109,7 +109,13 @@ def carve_validation(table: SampleTable, split: NDArray[np.str_], seed: int) -> 
 
 
 def split_of(
-    name: str, table: SampleTable, seed: int, folds: int = 0, fold: int = 0
+    name: str,
+    table: SampleTable,
+    seed: int,
+    folds: int = 0,
+    fold: int = 0,
+    beside: int = 0,
+    hold_out: bool = False,
 ) -> NDArray[np.str_]:
     """The split that a table brings, with ``val`` carved out where it has none; else one by group.
 
@@ -122,6 +128,8 @@ def split_of(
         seed: of what is drawn.
         folds: how many; 0 for one split.
         fold: which of them, from 1.
+        beside: another of them that is tested, too; 0 for none.
+        hold_out: whether the test that a table brings stays out of its folds, as ``HELD``.
 
     Returns:
         [N] name of the split of each image.
@@ -135,15 +143,19 @@ def split_of(
             return group_split(table.target, group, seed)
         whole = (table.split == "val").any()
         return table.split if whole else carve_validation(table, table.split, seed)
-    if table.split is not None:
+    if table.split is not None and not hold_out:
         raise DataError(
-            f"{name} comes with a split of its own, which folds would tear apart: leave folds out"
+            f"{name} comes with a split of its own, which folds would tear apart: leave folds out, "
+            "or keep its test out of them by hold_out: true among its params"
         )
-    if (amount := len(np.unique(group))) < folds:
+    kept = np.ones(len(table), bool) if table.split is None else table.split != "test"
+    if (amount := len(np.unique(group[kept]))) < folds:
         raise DataError(f"{name}: {amount} groups are too few for {folds} folds: take fewer")
     names = tuple(map(str, range(1, folds + 1)))
-    part = group_split(table.target, group, seed, (1 / folds,) * folds, names)
-    return carve_validation(table, np.where(part == str(fold), "test", "train"), seed)
+    part = group_split(table.target[kept], group[kept], seed, (1 / folds,) * folds, names)
+    split = np.full(len(table), HELD, "<U5")
+    split[kept] = np.where(np.isin(part, [str(fold), str(beside)]), "test", "train")
+    return carve_validation(table, split, seed)
 
 
 def inner_split(

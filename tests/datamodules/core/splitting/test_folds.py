@@ -1,5 +1,8 @@
 """Folds and draws: whole groups, each image tested once, validation cut as training is."""
 
+from pathlib import Path
+from tempfile import mkdtemp
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 
 from medtail import datamodules
 from medtail.datamodules.core.errors import DataError, MedtailError
+from medtail.datamodules.core.splitting.leaks import forbid_shared_groups, without_copies
 from medtail.datamodules.core.splitting.splits import split_of
 from medtail.datamodules.core.table import SampleTable
 from tests.datamodules.core.splitting.test_splits import grouped
@@ -83,3 +87,62 @@ def test_validation_like_train_keeps_the_share_that_training_keeps(tmp_path):
     assert (plain.rows("val") == natural.rows("val")).all()
     with pytest.raises(DataError, match="is for regimes of the long tail"):
         phantom("oneclass", tmp_path, validation="like_train")
+
+
+@given(grouped(), st.integers(3, 5), st.integers(0, 3))
+@settings(max_examples=20, deadline=None)
+def test_two_folds_are_tested_together_and_neither_is_trained_on(data, folds, seed):
+    target, group = data
+    made = table(target, group)
+    alone = [split_of("x", made, seed, folds, f) == "test" for f in range(1, folds + 1)]
+    both = split_of("x", made, seed, folds, 1, 3)
+    assert ((both == "test") == (alone[0] | alone[2])).all()
+    assert (both == split_of("x", made, seed, folds, 3, 1)).all(), "whichever is named first"
+    for name in np.unique(group):
+        assert len(set(both[group == name])) == 1
+
+
+def test_a_given_test_stays_out_of_folds():
+    target = np.tile([0, 1], 60)
+    given_split = np.repeat(["train", "val", "test"], [80, 10, 30])
+    made = table(target, None, given_split)
+    parts = [split_of("x", made, 0, 3, fold, hold_out=True) for fold in (1, 2, 3)]
+    for part in parts:
+        assert ((part == "held") == (given_split == "test")).all()
+    tested = np.array([part == "test" for part in parts]).sum(0)
+    assert (tested == (given_split != "test")).all()
+    assert (split_of("x", made, 0, hold_out=True) == given_split).all(), "without folds it is given"
+    with pytest.raises(DataError, match="hold_out: true"):
+        split_of("x", made, 0, 3, 1)
+
+
+def test_no_group_and_no_copy_of_a_held_out_test_is_trained_on():
+    ids = np.array(list("abcdefgh"))
+    split = np.array(["train", "train", "train", "val", "test", "test", "held", "held"])
+    group = np.array(["p", "q", "r", "s", "t", "u", "q", "v"])
+    made = SampleTable(ids, np.zeros(8, np.int64), group)
+    with pytest.raises(DataError, match="1 groups have images in both train and held"):
+        forbid_shared_groups("x", made, split)
+    pixels = np.arange(8, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+    pixels[1] = pixels[4] = pixels[6]
+    cleaned = without_copies(split, Pixels(pixels))
+    assert cleaned.tolist() == ["train", "excluded", *split[2:4], "excluded", *split[5:]]
+
+
+class Pixels:
+    """A store in memory, whose digests stand nowhere else."""
+
+    def __init__(self, images):
+        self.images = images
+        self.path = Path(mkdtemp()) / "store.npy"
+
+    def __iter__(self):
+        return iter(self.images)
+
+
+def test_a_second_fold_that_is_none_is_one_line():
+    for arguments in ({"folds": 3, "fold": 1, "beside": 1}, {"folds": 2, "fold": 1, "beside": 2}):
+        with pytest.raises(MedtailError, match="give another fold"):
+            datamodules.build("phantom@natural", **arguments)
+    with pytest.raises(MedtailError, match="hold_out='yes': write true or false"):
+        datamodules.build("phantom@natural", folds=3, fold=1, hold_out="yes")
