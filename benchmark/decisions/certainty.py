@@ -90,9 +90,7 @@ def _difference(one: Values, other: Values) -> Values | None:
     return Values(mine - theirs, one.units, tuple(seeds))
 
 
-def _training(
-    values: Mapping[Name, Floats], total: float | None = None
-) -> dict[Name, Variance]:
+def _training(values: Mapping[Name, Floats], total: float | None = None) -> dict[Name, Variance]:
     """Of means over seeds, moderated over what stands together; ``total`` as there."""
     amounts = np.array([len(v) for v in values.values()], dtype=np.float64)
     own = np.array([v.var(ddof=1) if len(v) > 1 else 0.0 for v in values.values()])

@@ -188,10 +188,11 @@ def test_no_row_knows_more_than_all_rows_were_seen_with():
     unlike = both[1] - own  # of rows that are not, the prior itself, as without a cap
     assert unlike == pytest.approx([unlike[0]] * 5)
     assert unlike[0] + 4 < 10
-    # Nothing is lost beside what the rows had alone, and a guest keeps its own on top.
+    # A guest learns no more from the table than its rows do, and loses nothing of its own.
     family = np.array([True, True, True, True, False])
-    _, guest = moderated(even, np.array([2.0, 4.0, 2.0, 2.0, 3.0]), family)
-    assert guest.tolist() == [10, 10, 10, 10, 13]
+    for seeds, known in ((3.0, 10.0), (30.0, 30.0)):
+        _, guest = moderated(even, np.array([2.0, 4.0, 2.0, 2.0, seeds]), family)
+        assert guest.tolist() == [10, 10, 10, 10, known]
     assert moderated(even, own, total=6.0)[1].tolist() == [6] * 5
 
 
