@@ -203,7 +203,8 @@ def between_seeds(
 
 def _freedom(values: Floats) -> Floats:
     """[M] degrees of freedom of the variances of values [M, S]."""
-    return np.maximum(np.isfinite(values).sum(1) - 1, 0).astype(np.float64)
+    freedom: Floats = np.maximum(np.isfinite(values).sum(1) - 1, 0).astype(np.float64)
+    return freedom
 
 
 def clipped(found: Interval, metric: str) -> Interval:
