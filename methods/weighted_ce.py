@@ -1,6 +1,7 @@
 """Cross-entropy weighted by inverse class frequency.
 
-Paper: folklore; discussed in Cui et al., CVPR 2019, section 2.
+Paper: folklore; discussed in Cui et al., "Class-balanced loss based on effective number of
+    samples", CVPR 2019, section 2.
 Equations: L = 1/B sum_i w_{y_i} (-log softmax(s_i)_{y_i}), w_c = K (1/n_c) / sum_j (1/n_j).
 Deviations: divided by the batch size B, not by the batch's summed weights as in torch: a stated
     choice, so that the step does not depend on which classes a batch happens to hold. The weights

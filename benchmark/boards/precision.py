@@ -19,6 +19,7 @@ from ..statistics.variance import (
     Variance,
     combined,
     moderated,
+    of_differences,
     over_samples,
     share,
     share_difference,
@@ -134,7 +135,8 @@ class Precision:
         first, second = np.triu_indices(len(names), 1)
         pairs = [(names[i], names[j]) for i, j in zip(first, second, strict=True)]
         own = self._own[first] & self._own[second]
-        return between_seeds(pairs, values[first] - values[second], own)
+        total = of_differences(_freedom(values[self._own]))
+        return between_seeds(pairs, values[first] - values[second], own, total)
 
     @cached_property
     def _own(self) -> NDArray[np.bool_]:
@@ -175,7 +177,10 @@ def _entry(record: Record, key: Key) -> float:
 
 
 def between_seeds(
-    names: Sequence[tuple[str, ...]], values: Floats, family: NDArray[np.bool_]
+    names: Sequence[tuple[str, ...]],
+    values: Floats,
+    family: NDArray[np.bool_],
+    total: float | None = None,
 ) -> Spread:
     """Of one training's value of each name, from values [M, S], not a number where there is none.
 
@@ -183,16 +188,23 @@ def between_seeds(
         names: of M rows, or of M pairs of rows.
         values: of every seed.
         family: [M] those that tell what is usual in the table.
+        total: see ``moderated``.
     """
-    amount = np.isfinite(values).sum(1)
-    freedom = np.maximum(amount - 1, 0).astype(np.float64)
-    centred = values - np.nanmean(np.where(amount[:, None] > 0, values, 0.0), 1, keepdims=True)
+    freedom = _freedom(values)
+    empty = ~np.isfinite(values).any(1, keepdims=True)
+    centred = values - np.nanmean(np.where(empty, 0.0, values), 1, keepdims=True)
     squares = np.nansum(centred**2, 1)
-    variance, freedom = moderated(squares / np.maximum(freedom, 1), freedom, family)
+    variance, freedom = moderated(squares / np.maximum(freedom, 1), freedom, family, total)
     return Spread(
         dict(zip(names, variance.tolist(), strict=True)),
         dict(zip(names, freedom.tolist(), strict=True)),
     )
+
+
+def _freedom(values: Floats) -> Floats:
+    """[M] degrees of freedom of the variances of values [M, S]."""
+    freedom: Floats = np.maximum(np.isfinite(values).sum(1) - 1, 0).astype(np.float64)
+    return freedom
 
 
 def clipped(found: Interval, metric: str) -> Interval:

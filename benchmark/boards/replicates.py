@@ -26,7 +26,7 @@ from .section import Section
 # it is, then on R draws of it.
 Replicates = dict[str, Floats]
 Stored = Mapping[str, Predictions]
-Weights = dict[bytes, NDArray[np.float32]]  # of a test split, by its targets, ids and groups
+Weights = dict[bytes, NDArray[np.float32]]  # of a split, by its targets, ids and groups
 FITS = 500  # of the replicates, at operating points fitted anew
 
 
@@ -84,7 +84,7 @@ def _at_fitted_points(
     if not all(held):
         return {}
     drawn = [
-        _refitted(test, val, _drawn(test, weights)[: 1 + FITS])
+        _refitted(test, _drawn(test, weights)[: 1 + FITS], val, _drawn(val, weights, FITS, 1)[1:])
         for test, val in zip(seeds, held, strict=True)
         if val
     ]
@@ -92,10 +92,14 @@ def _at_fitted_points(
     return {"fitted_recall": recall, "fitted_balanced_accuracy": np.nanmean(recall, 2)}
 
 
-def _refitted(test: Predictions, validation: Predictions, weights: NDArray[np.float32]) -> Floats:
+def _refitted(
+    test: Predictions,
+    weights: NDArray[np.float32],
+    validation: Predictions,
+    draws: NDArray[np.float32],
+) -> Floats:
     """[1 + R, K] recall of each class at the point of validation: as it is, then both drawn."""
     point = operating_point.fitted(validation)
-    draws = intervals.group_weights(validation.target, validation.group, len(weights) - 1, 1)
     points = operating_point.refitted(validation, point, draws)
     return operating_point.recalls(test, np.concatenate([point[None], points]), weights)
 
@@ -108,14 +112,14 @@ def _groups(
 
 
 def _classes(given: Predictions, weights: NDArray[np.float32], section: Section) -> Replicates:
-    recalls, aucs = intervals.recalls(given, weights), intervals.aucs(given, weights)
+    (recalls, f1), aucs = intervals.recalls_and_f1(given, weights), intervals.aucs(given, weights)
     names = np.array(section.class_groups)
     parts = {f"{g}_recall": recalls[:, names == g] for g in ("head", "medium", "tail")}
     known = ~np.isnan(recalls).all(0)
     return {
         "balanced_accuracy": np.nanmean(recalls, 1),
         "macro_auc": np.nanmean(aucs, 1),
-        "macro_f1": np.nanmean(intervals.f1_scores(given, weights), 1),
+        "macro_f1": np.nanmean(f1, 1),
         **{g: np.nanmean(v, 1) for g, v in parts.items() if not np.isnan(v).all()},
         "worst_class_recall": recalls[:, known].min(1),
         "recall": recalls,
@@ -214,12 +218,20 @@ def _with_predictions(section: Section, stored: Stored) -> list[tuple[Row, list[
     ]
 
 
-def _drawn(given: Predictions, known: Weights) -> NDArray[np.float32]:
-    """[1 + R, N] weights of a test split: as it is, then drawn; made once per split."""
-    key = given.target.tobytes() + "\n".join([*given.id, *given.group]).encode()
+def _drawn(
+    given: Predictions, known: Weights, replicates: int | None = None, seed: int = 0
+) -> NDArray[np.float32]:
+    """[1 + R, N] weights of a split: as it is, then drawn; made once per split.
+
+    Those of a sample lie side by side, as sums over sorted samples want them.
+    """
+    names = "\n".join([str(seed), *given.id, *given.group])
+    key = given.target.tobytes() + names.encode()
     if key not in known:
-        drawn = intervals.group_weights(given.target, given.group, REPLICATES, 0)
-        known[key] = np.concatenate([np.ones((1, len(given.id)), np.float32), drawn])
+        amount = REPLICATES if replicates is None else replicates
+        by_sample = np.ones((len(given.id), 1 + amount), np.float32)
+        by_sample[:, 1:] = intervals.group_weights(given.target, given.group, amount, seed).T
+        known[key] = by_sample.T
     return known[key]
 
 

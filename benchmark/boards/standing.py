@@ -27,7 +27,7 @@ from .row import Row
 from .section import Section
 from .summary import Summary, summary
 
-VERSION = 3  # of the statistics: another one computes all again
+VERSION = 4  # of the statistics: another one computes all again
 Numbers = tuple[float, float, float]  # estimate, and the ends of its interval of 95 %
 
 

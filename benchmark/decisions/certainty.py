@@ -10,7 +10,14 @@ import numpy as np
 
 from ..statistics.intervals import Floats, Interval
 from ..statistics.ranking import by_duels
-from ..statistics.variance import Variance, combined, moderated, over_samples, share
+from ..statistics.variance import (
+    Variance,
+    combined,
+    moderated,
+    of_differences,
+    over_samples,
+    share,
+)
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -64,7 +71,8 @@ def ranks(rows: Mapping[str, Values]) -> dict[str, tuple[int, int]]:
         for one, other in itertools.combinations(rows, 2)
         if (found := _difference(rows[one], rows[other])) is not None
     }
-    training = _training({pair: found.drawn[:, 0] for pair, found in pairs.items()})
+    total = of_differences(np.array([len(v.seeds) - 1.0 for v in rows.values()]))
+    training = _training({pair: found.drawn[:, 0] for pair, found in pairs.items()}, total)
     duels = {
         pair: combined(-found.mean, found.samples, training[pair]) for pair, found in pairs.items()
     }
@@ -82,13 +90,13 @@ def _difference(one: Values, other: Values) -> Values | None:
     return Values(mine - theirs, one.units, tuple(seeds))
 
 
-def _training(values: Mapping[Name, Floats]) -> dict[Name, Variance]:
-    """Of means over seeds, moderated over what stands together."""
+def _training(values: Mapping[Name, Floats], total: float | None = None) -> dict[Name, Variance]:
+    """Of means over seeds, moderated over what stands together; ``total`` as there."""
     amounts = np.array([len(v) for v in values.values()], dtype=np.float64)
     own = np.array([v.var(ddof=1) if len(v) > 1 else 0.0 for v in values.values()])
     if not len(own):
         return {}
-    size, freedom = moderated(own, amounts - 1)
+    size, freedom = moderated(own, amounts - 1, total=total)
     return {
         name: Variance(float(s / n), float(f))
         for name, s, f, n in zip(values, size, freedom, amounts, strict=True)

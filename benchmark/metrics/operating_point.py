@@ -78,8 +78,9 @@ def recalls(test: Predictions, points: Floats, weights: NDArray[np.float32]) -> 
     for first in range(0, len(points), BLOCK):
         part = slice(first, first + BLOCK)
         moved = points[part, :1, None] * z[None] + points[part, None, 1:]
-        right = (moved.argmax(2) == test.target) * weights[part]
-        total = weights[part] @ member
+        mine = np.ascontiguousarray(weights[part])
+        right = (moved.argmax(2) == test.target) * mine
+        total = mine @ member
         hits = right.astype(np.float32) @ member
         found[part] = np.divide(hits, total, out=np.full(total.shape, np.nan), where=total > 0)
     return found

@@ -117,6 +117,7 @@ def _float(
         [
             r"\begin{table*}[tp]",
             r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
+            r"\setlength{\abovecaptionskip}{0pt}\setlength{\belowcaptionskip}{4pt}",  # it is above
             rf"\caption{{{tex(grid.title)}{part}.}}\label{{{label}}}",
             rf"\begin{{tabular}}{{@{{}}{kinds}@{{}}}}",
             r"\toprule",

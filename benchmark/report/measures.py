@@ -41,9 +41,9 @@ DEFINED = {
     "balanced_accuracy_area": "the same of the mean recall of all classes",
     "rare_found": "the images of rare classes that were chosen in all rounds",
     "rare_found_share": "their share of those in the pool",
-    "recall": "of a class, the share of its test images that are right",
-    "class_auc": "of a class, the mean AUC of the episodes that it takes part in",
-    "class_auroc": "of an abnormal class, the AUROC against the given one",
+    "recall": "the share of its test images that are right",
+    "class_auc": "the mean AUC of the episodes that it takes part in",
+    "class_auroc": "the AUROC of an abnormal class against the given one",
 }
 DRAWN: dict[Track, str] = {
     "long_tail": "test groups (single images, where no group is known) within each class",
@@ -71,7 +71,7 @@ def metrics(section: Section) -> list[str]:
     """Every number that the tables show, defined."""
     columns = section.columns(section.view.page)
     told = [f"{c.title}: {DEFINED[c.key]}" for c in columns]
-    classes = [f"{title}: {DEFINED[n]}" for n, title in section.view.classes.items()]
+    classes = [f"{title} of each class: {DEFINED[n]}" for n, title in section.view.classes.items()]
     primary = column(section.view.primary).words
     return [
         f"The metric that orders the rows was {primary}.",

@@ -17,10 +17,13 @@ PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \usepackage[margin=2cm]{geometry}
 \usepackage{booktabs,array}
 \IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
+% Tables at the top, several to a page, with text where there is room.
+\makeatletter\setlength{\@fptop}{0pt}\makeatother
+\renewcommand{\topfraction}{.9}\renewcommand{\textfraction}{.05}
+\renewcommand{\floatpagefraction}{.8}\setcounter{topnumber}{4}\setcounter{totalnumber}{4}
 \begin{document}
 \sloppy
 \input{methods}
-\clearpage
 \input{tables}
 \clearpage
 \bibliographystyle{plain}

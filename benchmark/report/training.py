@@ -118,8 +118,9 @@ def compared(section: Section, keys: Mapping[str, list[str]]) -> list[str]:
     ]
     if made := [code(r.name) for r in rows if r.reconstruction]:
         told.append(
-            "A reconstruction, as the paper leaves a formula open, "
-            f"{'are' if len(made) > 1 else 'is'} {listed(made)}."
+            f"Reconstructions, as their papers leave a formula open, are {listed(made)}."
+            if len(made) > 1
+            else f"A reconstruction, as its paper leaves a formula open, is {made[0]}."
         )
     if beyond := [f"{code(r.name)} ({' and '.join(r.extras)})" for r in rows if r.extras]:
         told.append(f"More than the terms of the table had {listed(beyond)}.")

@@ -109,15 +109,21 @@ def truth_of(root: Path, data: str) -> Truth:
         data: name with regime.
 
     Raises:
-        MedtailError: a track whose scores are no set of predictions, an unknown name, or neither a
-            board nor files.
+        MedtailError: a track whose scores are no set of predictions, a board of which every seed
+            has a test split of its own, an unknown name, or neither a board nor files.
     """
     name = DataName.parse(data)
     track = regimes.track(name.regime)
     if track in REFUSED:
         raise MedtailError(f"{name}: {REFUSED[track]}; only the long tail and one-class are scored")
     parts = sections(read_lines(root / "records" / f"{name}.jsonl"))
-    section = parts[0] if parts and parts[0].example else None
+    once = [part for part in parts if not part.resplit]
+    if parts and not once:
+        raise MedtailError(
+            f"{name}: a board of {parts[0].terms.draws} draws: every seed is tested on a split of "
+            "its own, so that no one set of test predictions can be held against it"
+        )
+    section = once[0] if once and once[0].example else None
     if section:
         stored = read_predictions(root, str(name))
         known = next((r for r in section.records if r.cell_id in stored), None)

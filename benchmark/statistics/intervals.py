@@ -7,6 +7,7 @@ class, so that every class keeps its number of groups. What other trainings woul
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from ..evidence.predictions import Predictions
 
 Floats = NDArray[np.float64]
 REPLICATES = 2000
+LONG = 64  # replicates, from which on rows are summed one by one
 LEVEL = 0.95
 
 
@@ -54,13 +56,19 @@ def group_weights(
 
 def recalls(predictions: Predictions, weights: NDArray[np.float32]) -> Floats:
     """[R, K] recall of each class under sample weights [R, N]; NaN for an absent class."""
-    classes = predictions.logits.shape[1]
-    target, right = predictions.target, predictions.probabilities.argmax(1) == predictions.target
-    member = np.eye(classes, dtype=np.float32)[target]
-    total = (weights @ member).astype(np.float64)
-    hits = (weights @ (member * right[:, None])).astype(np.float64)
-    share: Floats = np.divide(hits, total, out=np.full(total.shape, math.nan), where=total > 0)
-    return share
+    return recalls_and_f1(predictions, weights)[0]
+
+
+def recalls_and_f1(predictions: Predictions, weights: NDArray[np.float32]) -> tuple[Floats, Floats]:
+    """[R, K] recall and F1 of each class under sample weights [R, N]; NaN for an absent class."""
+    one_hot = np.eye(predictions.logits.shape[1], dtype=np.float32)
+    member, chosen = one_hot[predictions.target], one_hot[predictions.probabilities.argmax(1)]
+    counts = weights @ np.concatenate([member, chosen, member * chosen], 1)
+    true, taken, both = np.split(counts.astype(np.float64), 3, axis=1)
+    absent, known = np.full(true.shape, math.nan), true > 0
+    recall: Floats = np.divide(both, true, out=absent.copy(), where=known)
+    f1: Floats = np.divide(2 * both, true + taken, out=absent, where=known)
+    return recall, f1
 
 
 def aucs(predictions: Predictions, weights: NDArray[np.float32]) -> Floats:
@@ -88,15 +96,28 @@ def auc(score: Floats, positive: NDArray[np.bool_], by_sample: NDArray[np.float3
         return np.full(by_sample.shape[1], math.nan)
     negatives = np.flatnonzero(~positive)
     negatives = negatives[np.argsort(score[negatives], kind="stable")]
-    # Weight of the negatives up to each; whole numbers, hence exact in float32.
-    below = np.zeros((len(negatives) + 1, by_sample.shape[1]), np.float32)
-    np.cumsum(by_sample[negatives], axis=0, out=below[1:])
+    below = _running(by_sample[negatives], np.float32)  # whole numbers, hence exact
     low, high = (np.searchsorted(score[negatives], score[positive], s) for s in ("left", "right"))
     mine = by_sample[positive]
     wins = np.einsum("pr,pr->r", mine, below[low] + below[high], dtype=np.float64) / 2
     pairs = mine.sum(0, dtype=np.float64) * below[-1]
     share: Floats = np.divide(wins, pairs, out=np.full(len(pairs), math.nan), where=pairs > 0)
     return share
+
+
+def _running(rows: NDArray[np.float32], kind: type[np.floating[Any]]) -> NDArray[Any]:
+    """[N + 1, R] sums of the first 0 to N of rows [N, R].
+
+    Row by row, where rows are long: numpy's ``cumsum`` along the first axis takes five times as
+    long.
+    """
+    sums = np.zeros((len(rows) + 1, rows.shape[1]), kind)
+    if rows.shape[1] < LONG:
+        np.cumsum(rows, axis=0, out=sums[1:])
+        return sums
+    for n, row in enumerate(rows):
+        np.add(sums[n], row, out=sums[n + 1])
+    return sums
 
 
 def average_precision(
@@ -108,40 +129,19 @@ def average_precision(
     ``average_precision_score``).
     """
     order = np.argsort(-score, kind="stable")
-    chosen = np.cumsum(by_sample[order], axis=0, dtype=np.float64)
-    found = np.cumsum(by_sample[order] * positive[order, None], axis=0, dtype=np.float64)
-    last = np.searchsorted(-score[order], -score[positive], "right") - 1  # of those tied with it
+    chosen = _running(by_sample[order], np.float64)
     mine = by_sample[positive]
-    precision = np.divide(found[last], chosen[last], out=np.zeros(mine.shape), where=mine > 0)
-    total = found[-1] if len(found) else np.zeros(by_sample.shape[1])
+    own = _running(by_sample[order[positive[order]]], np.float64)
+    ranked, total = -score[order], own[-1]
+    last = np.searchsorted(ranked, -score[positive], "right")  # of those tied with it
+    found = own[np.searchsorted(ranked[positive[order]], -score[positive], "right")]
+    precision = np.divide(found, chosen[last], out=np.zeros(mine.shape), where=mine > 0)
     steps = (mine * precision).sum(0)
     share: Floats = np.divide(steps, total, out=np.full(len(total), math.nan), where=total > 0)
     return share
 
 
-def f1_scores(predictions: Predictions, weights: NDArray[np.float32]) -> Floats:
-    """[R, K] F1 of each class under sample weights [R, N]; NaN for an absent class."""
-    classes = predictions.logits.shape[1]
-    one_hot = np.eye(classes, dtype=np.float32)
-    member, chosen = one_hot[predictions.target], one_hot[predictions.probabilities.argmax(1)]
-    true, both = weights @ member, 2 * (weights @ (member * chosen))
-    total = true + weights @ chosen
-    share: Floats = np.divide(
-        both, total, out=np.full(total.shape, math.nan), where=true > 0, dtype=np.float64
-    )
-    return share
-
-
 def balanced_accuracy(predictions: Predictions, weights: NDArray[np.float32]) -> Floats:
     """[R] mean recall of the classes present."""
-    return _mean(recalls(predictions, weights))
-
-
-def macro_auc(predictions: Predictions, weights: NDArray[np.float32]) -> Floats:
-    """[R] mean AUC of the classes that have one."""
-    return _mean(aucs(predictions, weights))
-
-
-def _mean(values: Floats) -> Floats:
-    mean: Floats = np.nanmean(values, axis=1)
+    mean: Floats = np.nanmean(recalls(predictions, weights), axis=1)
     return mean

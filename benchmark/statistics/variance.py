@@ -17,9 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma, polygamma
+from scipy.special import digamma, ndtr, ndtri, polygamma, stdtr, stdtrit
 from scipy.stats import f as fisher
-from scipy.stats import t as student
 
 from .intervals import LEVEL, Floats, Interval
 
@@ -70,7 +69,7 @@ class Estimate:
             return 0.5
         if self.error == 0:
             return float(distance < 0)
-        return float(student.sf(distance / self.error, self.freedom))
+        return _below(-distance / self.error, self.freedom)
 
     @property
     def doubt(self) -> float:
@@ -89,12 +88,22 @@ class Estimate:
     @property
     def detectable(self) -> float:
         """The true difference that a test at 5 % would find four times in five."""
-        beyond = float(student.ppf(POWER, self.freedom))
+        beyond = _quantile(POWER, self.freedom)
         return (self.quantile(LEVEL) + beyond) * self.error
 
     def quantile(self, level: float) -> float:
         """Errors on either side that hold a share ``level``."""
-        return float(student.ppf((1 + level) / 2, self.freedom))
+        return _quantile((1 + level) / 2, self.freedom)
+
+
+def _below(value: float, freedom: float) -> float:
+    """The t distribution function; scipy.stats checks its arguments fifty times as long."""
+    return float(ndtr(value) if math.isinf(freedom) else stdtr(freedom, value))
+
+
+def _quantile(level: float, freedom: float) -> float:
+    """Its inverse."""
+    return float(ndtri(level) if math.isinf(freedom) else stdtrit(freedom, level))
 
 
 @dataclass(frozen=True)
@@ -178,7 +187,10 @@ def share_difference(value: float, samples: Variance, training: Variance, units:
 
 
 def moderated(
-    variance: Floats, freedom: Floats, family: NDArray[np.bool_] | None = None
+    variance: Floats,
+    freedom: Floats,
+    family: NDArray[np.bool_] | None = None,
+    total: float | None = None,
 ) -> tuple[Floats, Floats]:
     """Variances [R] of rows drawn together as far as they are alike, and degrees of freedom.
 
@@ -186,12 +198,15 @@ def moderated(
     chi-squared law. Its degrees of freedom are fitted to the observed logarithms (his section 6.2)
     and to ``BELIEVED_ROWS`` more rows, because a small table tells little of them; its scale is at
     the median row, so that a row which hardly varies does not move it. Fewer than three rows stay
-    as they are.
+    as they are. No row gets more degrees of freedom than all were observed with (the cap of
+    limma's ``eBayes``): rows that happen to be alike do not make a variance exactly known.
 
     Args:
         variance: [..., R], anything for a row without freedom.
         freedom: [R].
         family: [R] rows that tell what the law is; all, where not said.
+        total: degrees of freedom of these rows together, where they have fewer than their sum
+            because they are not independent, such as differences.
 
     Returns:
         Both as [..., R]; not a number for what nothing is known of.
@@ -212,7 +227,17 @@ def moderated(
     prior = 2 * _inverse_trigamma(excess)
     centre = np.median(own / fisher.ppf(0.5, mine, prior), -1, keepdims=True)
     squares = np.where(known, variance, 0.0) * freedom
-    return (prior * centre + squares) / (prior + freedom), prior + freedom
+    most = np.maximum(mine.sum() if total is None else total, freedom)
+    return (prior * centre + squares) / (prior + freedom), np.minimum(prior + freedom, most)
+
+
+def of_differences(freedom: Floats) -> float:
+    """Degrees of freedom of all paired differences of rows [M] together.
+
+    Those of M rows over the same S seeds lie in a space of (M - 1) (S - 1) dimensions, whatever the
+    number of pairs: what is left of a two-way table without its rows and seeds.
+    """
+    return float(freedom.sum() - freedom.max(initial=0.0))
 
 
 def _inverse_trigamma(value: Floats) -> Floats:

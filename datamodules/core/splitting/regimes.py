@@ -18,7 +18,7 @@ KINDS = {
     "lt<ratio>": "exponential profile: class i of K by size keeps n_max * ratio^(-i / (K - 1))",
     "step<ratio>": "the commoner half of classes keeps n_max each, the rarer half n_max / ratio",
     "binary<ratio>": "one-class track, few abnormal labels: the most frequent class (given) "
-    "against all others, at ratio : 1",
+    "against all others, ratio given images for each abnormal one",
     "oneclass": "one-class track: the most frequent class alone; all others are abnormal",
     "shot<k>": "few-shot track: train on the common classes, test on 2-way k-shot episodes of the "
     "rare ones",

@@ -3,7 +3,7 @@
 import pytest
 
 from medtail.benchmark.boards import replicates
-from tools import coverage
+from tools.coverage.measure import measure
 
 
 @pytest.mark.slow
@@ -19,7 +19,7 @@ def test_intervals_hold(track, boards, kinds, monkeypatch):
     """Over all worlds together, whose shares err by a point or two at so few boards."""
     for name in ("REPLICATES", "FITS"):
         monkeypatch.setattr(replicates, name, 0)  # what ``measure`` sets is taken back
-    lines = coverage.measure(boards, (track,))
+    lines = measure(boards, (track,))
     assert kinds <= {line.kind for line in lines}
     for kind in kinds:
         shares = [line.held for line in lines if line.kind == kind]

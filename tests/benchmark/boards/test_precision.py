@@ -78,7 +78,7 @@ def test_the_variance_between_seeds_is_that_of_the_records_moderated():
     values = np.array([[x.metrics["balanced_accuracy"] for x in r.done] for r in section.rows])
     one, other = np.triu_indices(4, 1)
     apart = values[one] - values[other]
-    variance, freedom = moderated(apart.var(1, ddof=1), np.full(6, 2.0))
+    variance, freedom = moderated(apart.var(1, ddof=1), np.full(6, 2.0), total=6.0)
     place = next(n for n in range(6) if {names[one[n]], names[other[n]]} == {"a", "b"})
     draws = drawn["a"].values["balanced_accuracy"] - drawn["b"].values["balanced_accuracy"]
     samples = draws[:, 1:].mean(0).var(ddof=1) * 100 / 99  # three classes of 100 images each

@@ -10,6 +10,7 @@ from medtail.benchmark.boards.replicates import replicates
 from medtail.benchmark.boards.section import sections
 from medtail.benchmark.comparison.differences import compare
 from medtail.benchmark.evidence.record import Content
+from medtail.benchmark.scoring import submission
 from medtail.benchmark.statistics.variance import moderated
 from medtail.datamodules.core.errors import MedtailError
 from tests.boards import TERMS, done
@@ -66,7 +67,7 @@ def test_an_interval_is_that_of_nadeau_and_bengio_on_the_moderated_variance():
     assert (found.low, found.high) == pytest.approx((found.mean - half, found.mean + half))
     one, other = np.triu_indices(4, 1)
     apart = values[one] - values[other]
-    variance, freedom = moderated(apart.var(1, ddof=1), np.full(6, 2.0))
+    variance, freedom = moderated(apart.var(1, ddof=1), np.full(6, 2.0), total=6.0)
     pair = [r.name for r in section.rows]
     place = next(n for n in range(6) if {pair[one[n]], pair[other[n]]} == {"a", "c"})
     found = known.pair("a", "c", "balanced_accuracy")
@@ -108,3 +109,14 @@ def test_a_page_says_what_its_intervals_know_and_compare_pairs_the_draws(tmp_pat
     leaderboard.publish(tmp_path, moved)
     with pytest.raises(MedtailError, match="were scored on other ids or targets"):
         compare(tmp_path, ["fake@natural"], "a", ["c"])
+
+
+def test_no_one_set_of_predictions_is_of_all_draws(tmp_path):
+    leaderboard.publish(tmp_path, [record("a", s) for s in range(3)])
+    with pytest.raises(MedtailError, match="a board of 3 draws: every seed is tested") as told:
+        submission.truth_of(tmp_path, "fake@natural")
+    assert "\n" not in str(told.value)
+    # Beside a table of one split, that is what they are held against.
+    leaderboard.publish(tmp_path, [done("b", s) for s in range(2)])
+    known = submission.truth_of(tmp_path, "fake@natural")
+    assert [row.name for row in known.section.rows] == ["b"]

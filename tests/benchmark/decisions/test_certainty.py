@@ -6,6 +6,7 @@ import pytest
 from medtail.benchmark.boards.precision import Precision
 from medtail.benchmark.boards.replicates import replicates
 from medtail.benchmark.boards.section import sections
+from medtail.benchmark.decisions import certainty
 from medtail.benchmark.decisions.certainty import Values, intervals, ranks
 from tests.benchmark.decisions.made import board
 
@@ -42,6 +43,23 @@ def test_a_clear_order_has_sharp_ranks_and_less_is_better():
     assert ranks(rows) == {"a": (1, 1), "b": (2, 2), "c": (3, 3)}
     same = {n: values(rng, 1.0) for n in "ab"}
     assert set(ranks(same).values()) == {(1, 2)}
+
+
+def test_differences_of_rows_know_no_more_than_a_two_way_table(monkeypatch):
+    """Four rows over three seeds: 3 x 2 degrees, not those of six pairs on their own."""
+    rng, seen = np.random.default_rng(0), []
+    moderated = certainty.moderated
+
+    def watched(*given, **named):
+        found = moderated(*given, **named)
+        seen.append(found[1])
+        return found
+
+    monkeypatch.setattr(certainty, "moderated", watched)
+    for _ in range(20):  # some of these tables are as alike as can be
+        ranks({n: values(rng, 1.0) for n in "abcd"})
+    assert np.shape(seen) == (20, 6)
+    assert np.max(seen) == 6
 
 
 def test_intervals_hold_as_often_as_they_say():

@@ -108,7 +108,10 @@ def compiled(folder):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex here")
-@pytest.mark.parametrize("name", ["isic2018@lt100", "isic2018-few-shot", "odd"])
+@pytest.mark.parametrize(
+    "name",
+    ["isic2018@lt100", "isic2018@natural", "isic2018@binary20", "isic2018-few-shot", "odd"],
+)
 def test_tex_takes_it(name, tmp_path):
     out, root = tmp_path / "out", BOARDS
     if name == "odd":

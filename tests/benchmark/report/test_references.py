@@ -102,6 +102,8 @@ def test_medtail_is_cited_as_it_asks():
 
 def test_one_work_has_one_entry_and_the_fuller_one_stands():
     library = Library()
+    fields = {"author": "Cui\nothers", "booktitle": "CVPR", "year": "2019"}
+    assert library.add([Reference("inproceedings", fields)]) == ["cui2019"]  # without its title
     assert library.of("weighted_ce") == library.of("effective_number") == ["cui2019"]
     assert library.of("crt") == library.of("lws") == ["kang2020decoupling"]
     assert library.of("paco") == ["cui2021parametric"]

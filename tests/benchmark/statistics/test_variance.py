@@ -12,6 +12,7 @@ from medtail.benchmark.statistics.variance import (
     Variance,
     combined,
     moderated,
+    of_differences,
     over_samples,
     share,
     share_difference,
@@ -176,6 +177,42 @@ def test_the_law_of_variances_is_found_again():
     assert found == pytest.approx(expected, rel=0.05)
 
 
+def test_no_row_knows_more_than_all_rows_were_seen_with():
+    """Limma's ``eBayes``: df.total <- pmin(df.residual + df.prior, sum(df.residual))."""
+    even, own = np.array([1.0, 1.02, 0.99, 1.01, 1.0]), np.array([2.0, 4.0, 2.0, 2.0, 0.0])
+    _, freedom = moderated(even, own)
+    assert freedom.tolist() == [10] * 5  # those alike have a prior that knows nearly all
+    several = np.stack([even, np.array([0.01, 1.0, 40.0, 0.2, 1.0])])
+    _, both = moderated(several, own)
+    assert both[0] == pytest.approx(freedom)
+    unlike = both[1] - own  # of rows that are not, the prior itself, as without a cap
+    assert unlike == pytest.approx([unlike[0]] * 5)
+    assert unlike[0] + 4 < 10
+    # A guest learns no more from the table than its rows do, and loses nothing of its own.
+    family = np.array([True, True, True, True, False])
+    for seeds, known in ((3.0, 10.0), (30.0, 30.0)):
+        _, guest = moderated(even, np.array([2.0, 4.0, 2.0, 2.0, seeds]), family)
+        assert guest.tolist() == [10, 10, 10, 10, known]
+    assert moderated(even, own, total=6.0)[1].tolist() == [6] * 5
+
+
+def test_alike_rows_are_pooled_as_in_an_analysis_of_variance():
+    """All pairs of M rows over S seeds have the (M - 1) (S - 1) degrees of a two-way table."""
+    rows, seeds = 5, 3
+    values = np.random.default_rng(3).normal(size=(rows, seeds))
+    one, other = np.triu_indices(rows, 1)
+    apart = values[one] - values[other]
+    rank = np.linalg.matrix_rank(
+        np.kron(np.eye(rows)[one] - np.eye(rows)[other], np.eye(seeds) - 1 / seeds)
+    )
+    assert of_differences(np.full(rows, seeds - 1.0)) == rank == 8
+    left = values - values.mean(0) - values.mean(1, keepdims=True) + values.mean()
+    mean_square = (left**2).sum() / rank
+    assert apart.var(1, ddof=1).mean() == pytest.approx(2 * mean_square)
+    assert of_differences(np.array([2.0, 4.0, 0.0])) == 2
+    assert of_differences(np.array([])) == 0
+
+
 def test_a_row_of_one_seed_takes_the_variance_of_its_table():
     variance, freedom = moderated(np.array([1.0, 1.1, 0.9, math.nan]), np.array([4.0, 4, 4, 0]))
     assert variance[3] == pytest.approx(1.2, abs=0.2)
@@ -215,9 +252,13 @@ def test_where_only_seeds_vary_19_of_20_intervals_hold(rows, seeds):
     for _ in range(boards):
         sigma = np.sqrt(6 / rng.chisquare(6, rows))
         values = sigma[:, None] * rng.normal(size=(rows, seeds))
-        for held, shown in ((single, values), (paired, values[one] - values[other])):
+        whole, apart = rows * (seeds - 1.0), of_differences(np.full(rows, seeds - 1.0))
+        for held, shown, total in (
+            (single, values, whole),
+            (paired, values[one] - values[other], apart),
+        ):
             own = np.full(len(shown), seeds - 1.0)
-            variance, freedom = moderated(shown.var(1, ddof=1), own)
+            variance, freedom = moderated(shown.var(1, ddof=1), own, total=total)
             error = np.sqrt(variance / seeds)
             half = student.ppf(0.975, freedom) * error
             held.append((np.abs(shown.mean(1)) <= half).mean())
