@@ -1,7 +1,4 @@
-"""The bootstrap replicates of a table's metrics, track by track.
-
-All rows of a table are scored on the same draws, so that replicates of two rows are paired.
-"""
+"""The bootstrap replicates of a table's metrics, by track: all rows on the same draws, paired."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -58,8 +58,7 @@ def prepared(terms: Terms) -> ImageDataModule:
 def commit() -> str:
     """The commit of medtail that runs, ``+changes`` where its files are not those of the commit.
 
-    Empty where this file is not part of a checkout: an installed medtail may lie within another
-    project's repository, whose commit says nothing of it.
+    Empty where this file is in no checkout, whatever repository an installed medtail lies in.
     """
     here = Path(__file__).resolve()
     top = here.parents[2]

@@ -232,10 +232,9 @@ def moderated(
 
 
 def of_differences(freedom: Floats) -> float:
-    """Degrees of freedom of all paired differences of rows [M] together.
+    """Of all paired differences of rows [M] together: (M - 1) (S - 1) for S seeds of each.
 
-    Those of M rows over the same S seeds lie in a space of (M - 1) (S - 1) dimensions, whatever the
-    number of pairs: what is left of a two-way table without its rows and seeds.
+    That is what is left of a two-way table without its rows and seeds, whatever the pairs.
     """
     return float(freedom.sum() - freedom.max(initial=0.0))
 

@@ -234,9 +234,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
         return splits.split_digest(self.table, self.split)
 
     def rows(self, split: str) -> NDArray[np.int64]:
-        """Rows of the table: of ``train`` those that are kept, of ``val`` or ``test``; active: of
-        ``query`` or ``pool``.
-        """
+        """Rows of the table: kept ones of ``train``, ``val``, ``test``, ``query`` or ``pool``."""
         if split == "train":
             return self.kept
         chosen: NDArray[np.int64] = getattr(self.plan, split)

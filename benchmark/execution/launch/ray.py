@@ -43,6 +43,22 @@ def check_devices(most: int, nodes: Sequence[dict[str, Any]]) -> None:
         raise MedtailError(f"--devices {most}: {told}")
 
 
+def _start(address: str, environment: dict[str, Any], places: int) -> None:
+    import ray
+
+    here = {"num_cpus": places, "include_dashboard": False}
+    try:
+        ray.init(
+            address=address or "local",
+            runtime_env=environment,
+            log_to_driver=False,
+            logging_level="ERROR",
+            **({} if address else here),
+        )
+    except (OSError, ValueError) as error:
+        raise MedtailError(f"ray: {' '.join(str(error).split())}") from error
+
+
 def launch(
     jobs: Sequence[Job], *, cells_per_gpu: int = 1, workers: int = 0, address: str = ""
 ) -> Iterator[Outcome]:
@@ -63,23 +79,11 @@ def launch(
     side = min(len(jobs), workers or cells_per_gpu * max(1, torch.cuda.device_count()))
     environment = {"env_vars": worker_environment(side)}
     local = workers or cores()
-    here = {
-        "num_cpus": max(local, min(os.cpu_count() or 1, max(job.devices for job in jobs))),
-        "include_dashboard": False,
-    }
-    try:
-        ray.init(
-            address=address or "local",
-            runtime_env=environment,
-            log_to_driver=False,
-            logging_level="ERROR",
-            **({} if address else here),
-        )
-    except (OSError, ValueError) as error:
-        raise MedtailError(f"ray: {' '.join(str(error).split())}") from error
+    most = max(job.devices for job in jobs)
+    _start(address, environment, max(local, min(os.cpu_count() or 1, most)))
     try:
         gpus = ray.cluster_resources().get("GPU", 0)
-        check_devices(max(job.devices for job in jobs), ray.nodes())
+        check_devices(most, ray.nodes())
 
         def remote(job: Job) -> ray.ObjectRef:
             share = (job.devices if job.devices > 1 else 1 / cells_per_gpu) if gpus else 0
