@@ -183,7 +183,9 @@ def test_a_row_can_be_run_again_as_the_very_same_cells(tmp_path, method, params,
             "methods": [{"name": method, "params": params}],
             "data": [{"name": terms.data, "params": terms.data_params}],
             "seeds": [0, 7],
-            **terms.model_dump(exclude={"data", "data_params", "draw", "fold", "weights"}),
+            **terms.model_dump(
+                exclude={"data", "data_params", "draw", "fold", "weights", "features"}
+            ),
         }
     )
     cells = list(first.cells())
