@@ -7,8 +7,7 @@ Satterthwaite (1946, https://doi.org/10.2307/3002019): few where the seeds matte
 tell little about a variance, and many where the samples do. To tell more, the rows of a table share
 what they have in common (``moderated``). docs/coverage.md has how often the intervals hold.
 
-It treats the test set and the trainings as samples; it knows nothing of another hospital or another
-budget.
+It treats test set and trainings as samples; it knows nothing of another hospital or budget.
 """
 
 import math
