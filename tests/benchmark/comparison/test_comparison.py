@@ -150,7 +150,8 @@ def test_rows_that_never_meet_are_one_line():
 
 
 def test_a_suite_is_its_boards():
-    result = CliRunner().invoke(app, ["compare", "erm", "weighted_ce", "--suite", "isic2018"])
+    words = ["compare", "erm", "weighted_ce", "--suite", "isic2018"]
+    result = CliRunner().invoke(app, [*words, "--leaderboards", str(BOARDS)])
     assert "2 boards of 1 dataset" in " ".join(result.output.split())
     assert "binary20" not in result.output
 
