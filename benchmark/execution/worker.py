@@ -150,14 +150,13 @@ def run(job: Job) -> Outcome:
     memory.begin()
     tried, started = job.cell, time.perf_counter()
     try:
-        tell("preparing")
-        outcome, lacking = _attempt(job, tried, started, tell)
+        outcome, lacking = _attempt(job, tried, started, tell, "preparing")
         half = thrift.halved(job.cell)
         if lacking and thrift.can_be_cut(half, prepared(half.terms), job.devices):
             tried = half
             memory.give_back()
-            tell("out of memory: once more with half as many images at a time")
-            outcome, _ = _attempt(job, tried, started, tell)
+            line = "out of memory: once more with half as many images at a time"
+            outcome, _ = _attempt(job, tried, started, tell, line)
     finally:
         job.progress.unlink(missing_ok=True)
         memory.give_back()
@@ -166,9 +165,10 @@ def run(job: Job) -> Outcome:
     return outcome
 
 
-def _attempt(job: Job, tried: Cell, started: float, tell: Tell) -> tuple[Outcome, bool]:
+def _attempt(job: Job, tried: Cell, started: float, tell: Tell, line: str) -> tuple[Outcome, bool]:
     """An outcome, and whether it is a failure for lack of memory; no error is held on to."""
     try:
+        tell(line)
         return _run(job, tried, started, tell), False
     except (Exception, SystemExit) as error:  # every failure of a method, whatever it is
         return failed(job.cell, error), thrift.out_of_memory(error)
