@@ -1,6 +1,5 @@
 """A recommendation is run: what is missing of its cells, and then what they say."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,6 @@ from ..execution import driver, preflight
 from ..execution.launch import Launcher
 from ..execution.store import Store
 from ..execution.worker import prepared
-from ..features.standing_in import compute
 from ..grid.cell import Cell
 from ..networks import ensemble
 from ..networks.description import DESCRIPTION, WEIGHTS, read
@@ -75,8 +73,7 @@ def perform(
     """
     if not (waiting := [*cells, *pairs]):
         return []
-    compute(prepared(waiting[0].terms), lambda line: console.print(line, highlight=False))
-    preflight.check(waiting, Console(file=io.StringIO()))
+    preflight.check(waiting, console)
     failures = driver.run_missing(cells, store, launcher, 1, "disabled", console, "all")
     return failures + driver.run_missing(pairs, store, launcher, 1, "disabled", console, "none")
 

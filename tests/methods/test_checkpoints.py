@@ -69,6 +69,7 @@ def test_test_logs_the_metrics_of_the_test_split_and_predict_gives_its_logits(tm
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        warnings.filterwarnings("ignore", ".*srun.*")  # where a Slurm is installed
         (logged,) = trainer().test(again, datamodule=data, verbose=False)
     found = supervised.predict(again, data, "test")
     scored = long_tail.score(found, None, data.spec.class_counts, False)

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from medtail import methods
 from medtail.datamodules.core.contract import Batch, DataSpec
+from medtail.datamodules.core.errors import NeedsImagesError
 from medtail.methods import balanced_mixup, mixup, remix
 from medtail.methods.core.mixing import draw_weight, mix, mixed_cross_entropy
 from medtail.methods.remix import remix_target_weight
@@ -67,9 +68,14 @@ def test_mixed_cross_entropy(seed, weight):
 
 
 def test_mix_is_a_convex_combination():
-    first, second = torch.ones(2), torch.full((2,), 5.0)
-    assert torch.equal(mix(first, second, 0.75), torch.full((2,), 2.0))
+    first, second = torch.ones(2, 1, 3, 3), torch.full((2, 1, 3, 3), 5.0)
+    assert torch.equal(mix(first, second, 0.75), torch.full((2, 1, 3, 3), 2.0))
     assert torch.equal(mix(first, second, 1.0), first)
+
+
+def test_features_are_not_mixed_as_if_they_were_images():
+    with pytest.raises(NeedsImagesError, match="it mixes images"):
+        mix(torch.ones(2, 5), torch.ones(2, 5), 0.5)
 
 
 def test_weights_have_the_mean_of_their_beta():

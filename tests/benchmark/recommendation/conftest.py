@@ -9,6 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from medtail.benchmark.cli.main import app
+from medtail.benchmark.execution.worker import prepared
 from medtail.benchmark.recommendation import plan
 
 CLASSES, GROUPS = ("naevus", "melanoma", "other"), 8
@@ -37,8 +38,10 @@ def template(tmp_path, monkeypatch):
 
 @pytest.fixture
 def command(tmp_path, monkeypatch):
-    """The command line in a folder of its own."""
+    """The command line in a folder of its own, which has not prepared the data of another."""
+    prepared.cache_clear()
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MEDTAIL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
     return functools.partial(CliRunner().invoke, app)
 
