@@ -106,6 +106,7 @@ def _tell(found: "Recommendation", place: Path) -> None:
         (words.table_of_classes(found), kept),
     ):
         table = Table(*lines[0], box=None, padding=(0, 2, 0, 0))
+        table.columns[0].no_wrap = True
         for line in lines[1:]:
             table.add_row(*line)
         console.print(table)

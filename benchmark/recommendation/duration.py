@@ -11,7 +11,7 @@ from ..features.extraction import Extracted
 from ..grid.cell import Cell
 from ..tracks.sharing import is_shared
 
-OVERHEAD = 2.0  # seconds of a training that no step takes: 30 epochs of validation, data, record
+OVERHEAD = 3.0  # seconds of a training that no step takes: epochs of validation, data, record
 
 
 def told(waiting: Sequence[Cell], workers: int) -> list[str]:

@@ -81,6 +81,8 @@ def of_expectation(found: Recommendation) -> str:
     picks = listed([f"{row} {n} times" if n > 1 else f"{row} once" for row, n in inside.items()])
     more = 100 * (found.known.rows[0].balanced.mean - known.balanced.mean)
     beside = f"{abs(more):.1f} points {'above' if more > 0 else 'below'} it"
+    if abs(more) < 0.05:
+        beside = "the same"
     return (
         f"Expect a balanced accuracy of {percent(known.balanced)} on new images from the same "
         f"source (guessing has {chance:.1f} %), and a macro AUC of {percent(known.auc)}: the "
