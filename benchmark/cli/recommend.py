@@ -15,7 +15,7 @@ EXIT_FAILED_CELLS = 1
 
 
 def _say(line: str) -> None:
-    console.print(line, markup=False, highlight=False)
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def recommend(
