@@ -6,7 +6,7 @@ export MEDTAIL_DATA ?= $(if $(wildcard ../shared/data),../shared/data,data)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench leaderboards regress test test-fast lint perf docs wheel data clean
+.PHONY: help setup bench leaderboards regress test test-fast test-faults lint perf docs wheel data clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,7 +29,10 @@ test: setup ## run all tests, on two processes of one thread each
 	@.venv/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 test-fast: setup ## run the tests without the slow ones
-	@.venv/bin/python -m pytest -n 2 --dist worksteal -m "not slow" $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist worksteal -m "not slow and not faults" $(ARGS)
+
+test-faults: setup ## inflict each fault of docs/testing.md: boards must be those of an undisturbed run
+	@.venv/bin/python -m pytest -n 2 --dist worksteal -m faults $(ARGS)
 
 lint: setup ## ruff (lint and format) and mypy strict
 	@.venv/bin/ruff check .

@@ -173,7 +173,7 @@ def test_tests_mirror_the_house():
     """A folder of tests has the name of a folder that it tests."""
     for path in (ROOT / "tests").rglob("*/__init__.py"):
         folder = path.parent.relative_to(ROOT / "tests")
-        assert folder.parts[0] == "gpu" or (ROOT / folder).is_dir(), folder
+        assert folder.parts[0] in ("gpu", "faults") or (ROOT / folder).is_dir(), folder
     for folder in {path.parent for path in (ROOT / "tests").rglob("test_*.py")}:
         assert (folder / "__init__.py").exists(), f"{folder}: equal names elsewhere would collide"
 
