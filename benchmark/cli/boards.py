@@ -27,7 +27,7 @@ def compare(
     data: Annotated[
         str, typer.Option("--data", help="Only these boards: names or globs, comma-separated.")
     ] = "*",
-    suite: Annotated[str, typer.Option("--suite", help="Only the boards of this suite.")] = "",
+    suite: Annotated[str, typer.Option("--suite", help="Only the tables of this suite.")] = "",
     alike: Annotated[
         float | None,
         typer.Option(
@@ -39,19 +39,20 @@ def compare(
 ) -> None:
     """Compare a method with others: paired differences on the same samples, with intervals.
 
-    On every board that has both rows; the verdict of several comparisons is corrected.
+    In every table that has both rows; the verdict of several comparisons is corrected.
     """
     from ..comparison import differences, pages
     from ..grid.files import load
 
     folder = known_boards(folder, console)
     names = differences.boards(folder, data)
+    terms = None
     if suite:
-        of_suite = {entry.name for entry in load(suite).data}
-        names = [name for name in names if name in of_suite]
+        terms = {cell.terms.table for cell in load(suite).cells()}
+        names = [name for name in names if name in {t.data for t in terms}]
         if not names:
             raise MedtailError(f"suite {suite}: none of its boards is in {folder}")
-    found = differences.compare(folder, names, new, base)
+    found = differences.compare(folder, names, new, base, terms=terms)
     for one in found:
         console.print(pages.table(one, alike))
     console.print(pages.HOW, highlight=False)

@@ -28,7 +28,7 @@ def publish(
     leaderboards`.
     """
     from ..evidence import published
-    from ..execution import samples
+    from ..execution import preflight, samples
     from ..execution.store import Store
     from ..grid.files import load
     from ..grid.filters import select
@@ -47,11 +47,15 @@ def publish(
     finished, held = store.evidence(done)
     published.publish(to, finished, held)
     known_samples = samples.keep(to, finished)
+    left = [reason for cell, reason in preflight.refusals(cells).items() if cell not in set(done)]
+    senseless = sum(map(bool, left))
     same = sum(old[i] == record for i, record in new.items())
     replaced = sum(r is not None for r in old.values()) - same
     console.print(
         f"{to}: {len(done) - same - replaced} cells added, {replaced} replaced, {same} there "
-        f"already; {len(cells) - len(done)} of the suite's {len(cells)} are not done in {out}",
+        f"already; {len(left) - senseless} of the suite's {len(cells)} are not done in {out}"
+        + f", {senseless} are n/a"
+        * (senseless > 0),
         highlight=False,
     )
     for line in known_samples:

@@ -4,7 +4,7 @@ A comparison is of two rows of a table: the same seeds, samples and draws. Nothi
 boards, as regimes of one dataset share its images.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import cache, partial
@@ -24,6 +24,7 @@ from ..boards.section import Row, Section, apart, sections
 from ..evidence.outside import Given, Submitted
 from ..evidence.predictions import Predictions
 from ..evidence.record import read_lines
+from ..grid.cell import Terms, digest
 from ..statistics.intervals import Interval
 from ..statistics.ranking import holm
 from ..statistics.variance import Estimate
@@ -64,6 +65,7 @@ class Comparison:
     Attributes:
         data: name of the board.
         track: of it.
+        table: which table of its page it is about; 0 where there is one only.
         new: name of the one row.
         base: name of the other.
         seeds: that both have.
@@ -75,6 +77,7 @@ class Comparison:
 
     data: str
     track: Track
+    table: int
     new: str
     base: str
     seeds: tuple[int, ...]
@@ -82,6 +85,11 @@ class Comparison:
     classes: tuple[Difference, ...]
     p: Mapping[str, float] = field(default_factory=dict)
     submitted: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """The board, and which of its tables."""
+        return f"{self.data}, table {self.table}" if self.table else self.data
 
     @property
     def primary(self) -> str:
@@ -126,8 +134,9 @@ def compare(
     new: str,
     bases: Sequence[str],
     more: Sequence[tuple[Submitted, Given]] = (),
+    terms: Collection[Terms] | None = None,
 ) -> list[Comparison]:
-    """A row against others on every board that has both.
+    """A row against others in every table that has both.
 
     Args:
         root: folder of leaderboards.
@@ -135,6 +144,7 @@ def compare(
         new: a row's name, or that of predictions which were handed in.
         bases: others'.
         more: predictions that stand on no board, as if they did.
+        terms: of the tables that are looked at; None for all.
 
     Raises:
         MedtailError: a row that no board has, two that never meet, or no seed that both have.
@@ -143,33 +153,39 @@ def compare(
         raise MedtailError(f"{new}: a row is not compared with itself")
     found: list[Comparison] = []
     known: dict[str, list[Section]] = {}
+    asked = None if terms is None else {digest(one.content) for one in terms}
     for name in data:
         tables = sections(read_lines(root / "records" / f"{name}.jsonl"))
         stored = cache(partial(read_predictions, root, name))
         tables, given = attach(root, name, tables, stored, more)
-        for table in tables:
+        for number, table in enumerate(tables, 1):
+            if asked is not None and digest(table.terms.content) not in asked:
+                continue
             rows = {row.name: row for row in (*table.rows, *table.outside) if row.done}
             known |= {row: tables for row in rows}
             rivals = [rows[b] for b in bases if b in rows] if new in rows else []
             if rivals:
                 held = read_predictions(root, name, VALIDATION)
                 drawn = _drawn(root, name, table, [rows[new], *rivals], stored() | given, held)
-                found += [_pair(name, table, drawn, rows[new], rival) for rival in rivals]
+                place = number if len(tables) > 1 else 0
+                found += [_pair(name, table, place, drawn, rows[new], r) for r in rivals]
+    if not known:
+        raise MedtailError(f"no such table is in {root}: `medtail publish` adds those of a suite")
     where = data[0] if len(data) == 1 else f"these {len(data)} boards"
     for name in (n for n in (new, *bases) if n not in known):
         raise unknown(f"method on {where}", name, known)
     for base in bases:
         if base not in {c.base for c in found}:
             raise MedtailError(f"{new} and {base} {_never_meet(known[new], new, base)}")
-    asked = [
+    tested = [
         (n, line.metric, line.estimate.p)
         for n, one in enumerate(found)
         for line in one.metrics
         if line.metric in VIEWS[one.track].ranking
     ]
-    corrected = holm(np.array([p for *_, p in asked])).tolist()
+    corrected = holm(np.array([p for *_, p in tested])).tolist()
     each: list[dict[str, float]] = [{} for _ in found]
-    for (n, metric, _), p in zip(asked, corrected, strict=True):
+    for (n, metric, _), p in zip(tested, corrected, strict=True):
         each[n][metric] = p
     return [replace(one, p=p) for one, p in zip(found, each, strict=True)]
 
@@ -215,7 +231,9 @@ def _truths(row: Row, known: Mapping[str, Predictions]) -> dict[int, str]:
     return {r.cell.seed: known[r.cell_id].truth for r in row.done if r.cell_id in known}
 
 
-def _pair(data: str, table: Section, known: Precision, new: Row, base: Row) -> Comparison:
+def _pair(
+    data: str, table: Section, place: int, known: Precision, new: Row, base: Row
+) -> Comparison:
     seeds = sorted({r.cell.seed for r in new.done} & {r.cell.seed for r in base.done})
     if not seeds:
         raise MedtailError(f"{data}: {new.name} and {base.name} have no seed in common")
@@ -229,7 +247,7 @@ def _pair(data: str, table: Section, known: Precision, new: Row, base: Row) -> C
     classes = [_difference(known, (one, other), entry, names[k], k) for k in table.by_count]
     submitted = tuple(row.name for row in (one, other) if row.submitted)
     return Comparison(
-        *(data, table.track, new.name, base.name, tuple(seeds)),
+        *(data, table.track, place, new.name, base.name, tuple(seeds)),
         metrics=tuple(m for m in metrics if m),
         classes=tuple(c for c in classes if c),
         submitted=submitted,

@@ -32,7 +32,7 @@ def table(one: Comparison, alike: float | None = None) -> Table:
         alike: points within which two rows are as good as alike; None to ask nothing about it.
     """
     names = [f"{n} {SUBMITTED}" if n in one.submitted else n for n in (one.new, one.base)]
-    title = f"{names[0]} against {names[1]} on {one.data}"
+    title = f"{names[0]} against {names[1]} on {one.where}"
     told = [one.verdict_by(m) + f" by {column(m).words}" * (n > 0) for n, m in enumerate(one.p)]
     seeds = f"{len(one.seeds)} seed{'s' if len(one.seeds) > 1 else ''}: {', '.join(told)}"
     shown = Table(
@@ -68,7 +68,7 @@ def verdict(found: Sequence[Comparison]) -> list[str]:
                 for word in COLOURS
                 if (named := [c for c in some if c.verdict_by(metric) == word])
             ]
-            amount = f"{len(some)} board{'s' * (len(some) > 1)}"
+            amount = f"{len(some)} table{'s' * (len(some) > 1)}"
             origin = f"{len(sources)} dataset{'s' * (len(sources) > 1)}"
             by = f" by {column(metric).words}" * (metric != mine[0].primary)
             head = f"{mine[0].new} against {base}{by}, {amount} of {origin}"
@@ -80,13 +80,13 @@ def verdict(found: Sequence[Comparison]) -> list[str]:
 
 def picture(found: Sequence[Comparison]) -> bytes:
     """PNG: a panel per board, differences of the rivals and of every class against them."""
-    data = list(dict.fromkeys(c.data for c in found))
-    heights = [sum(2 + len(c.classes) for c in found if c.data == d) + 1 for d in data]
+    data = list(dict.fromkeys(c.where for c in found))
+    heights = [sum(2 + len(c.classes) for c in found if c.where == d) + 1 for d in data]
     with matplotlib.style.context(["default", STYLE]):
         figure = Figure(figsize=(8.4, 0.24 * sum(heights) + 0.75 * len(data) + 0.8))
         axes = figure.subplots(len(data), 1, squeeze=False, height_ratios=heights)[:, 0]
         for place, name in zip(axes, data, strict=True):
-            _panel(place, name, [c for c in found if c.data == name])
+            _panel(place, name, [c for c in found if c.where == name])
         new = found[0].new + " (submitted)" * (found[0].new in found[0].submitted)
         figure.suptitle(f"{new} minus ...", x=0.02, ha="left", weight="bold")
         figure.tight_layout(rect=(0, 0, 1, 0.99))
@@ -138,7 +138,7 @@ def _ends(line: Difference) -> tuple[float, float]:
 
 def _by(one: Comparison, metric: str) -> str:
     line = one.by(metric)
-    return f"{one.data} {line.scale * line.estimate.value:+.1f} ({_interval(line)})"
+    return f"{one.where} {line.scale * line.estimate.value:+.1f} ({_interval(line)})"
 
 
 def _values(line: Difference, alike: float | None) -> list[str]:

@@ -30,11 +30,7 @@ def applicable(cells: Sequence[Cell], console: Console) -> list[Cell]:
     Raises:
         MedtailError: wrong data, or none of the cells makes sense.
     """
-    specs = {terms: _spec(terms) for terms in dict.fromkeys(cell.terms for cell in cells)}
-    reasons = {
-        cell: methods.get(cell.method).refuses(specs[cell.terms]) or _on_features(cell)
-        for cell in cells
-    }
+    reasons = refusals(cells)
     told = {(c.row, c.terms.data): reason for c, reason in reasons.items() if reason}
     for (row, data), reason in told.items():
         console.print(f"n/a: {row} on {data}: {reason}", markup=False, highlight=False)
@@ -42,6 +38,15 @@ def applicable(cells: Sequence[Cell], console: Console) -> list[Cell]:
     if cells and not kept:
         raise MedtailError("none of these methods can run on these data: see the lines above")
     return kept
+
+
+def refusals(cells: Sequence[Cell]) -> dict[Cell, str]:
+    """Why each of the cells makes no sense; empty where it does."""
+    specs = {terms: _spec(terms) for terms in dict.fromkeys(cell.terms for cell in cells)}
+    return {
+        cell: methods.get(cell.method).refuses(specs[cell.terms]) or _on_features(cell)
+        for cell in cells
+    }
 
 
 @cache

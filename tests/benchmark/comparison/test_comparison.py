@@ -20,6 +20,7 @@ from medtail.benchmark.comparison import differences, pages
 from medtail.benchmark.evidence.predictions import Predictions
 from medtail.benchmark.evidence.record import Record, read_lines, write_lines
 from medtail.benchmark.grid.cell import Cell, Terms
+from medtail.benchmark.grid.files import load
 from medtail.benchmark.metrics.few_shot import episode_aucs
 from medtail.benchmark.statistics import intervals
 from medtail.datamodules.core.errors import MedtailError
@@ -121,7 +122,7 @@ def test_what_is_shown_says_it(tmp_path):
     assert "3 seeds: higher" in said
     assert "…" not in said
     higher, unclear = (line for line in pages.verdict(found) if " by " not in line)
-    assert higher.startswith("balanced_softmax against erm, 1 board of 1 dataset: higher on 1: ")
+    assert higher.startswith("balanced_softmax against erm, 1 table of 1 dataset: higher on 1: ")
     assert "cannot tell on 1: isic2018@natural +" in unclear
     path = tmp_path / "differences.png"
     path.write_bytes(pages.picture(found))
@@ -149,11 +150,24 @@ def test_rows_that_never_meet_are_one_line():
         differences.compare(BOARDS, differences.boards(BOARDS), "deep_svdd", ["proco"])
 
 
-def test_a_suite_is_its_boards():
-    words = ["compare", "erm", "weighted_ce", "--suite", "isic2018"]
-    result = CliRunner().invoke(app, [*words, "--leaderboards", str(BOARDS)])
-    assert "2 boards of 1 dataset" in " ".join(result.output.split())
+@pytest.mark.parametrize(("suite", "seeds"), [("isic2018", 3), ("isic2018-frozen", 5)])
+def test_a_suite_is_its_tables(suite, seeds):
+    words = ["compare", "erm", "weighted_ce", "--suite", suite]
+    every = str(ROOT / "leaderboards")
+    result = CliRunner().invoke(app, [*words, "--leaderboards", every])
+    assert "2 tables of 1 dataset" in " ".join(result.output.split())
+    assert result.output.count(f"{seeds} seeds: ") == 2
     assert "binary20" not in result.output
+
+
+def test_a_suite_that_is_on_no_board_is_one_line():
+    words = ["compare", "erm", "weighted_ce", "--suite", "isic2018", "--data", "isic2018@natural"]
+    found = CliRunner().invoke(app, [*words, "--leaderboards", str(BOARDS)])
+    assert "1 table of 1 dataset" in " ".join(found.output.split())
+    other = load("isic2018", ("budget.epochs=3",)).cells()
+    terms = [cell.terms.table for cell in other]
+    with pytest.raises(MedtailError, match="no such table"):
+        differences.compare(BOARDS, ["isic2018@natural"], "erm", ["focal"], terms=terms)
 
 
 def episodes(seed: int, ways: int = 2) -> Predictions:
