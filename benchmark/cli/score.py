@@ -14,7 +14,7 @@ from . import terminal
 from .options import BOARDS, KnownBoards, known_boards
 
 if TYPE_CHECKING:
-    from ..comparison.differences import Comparison
+    from ..comparison.comparison import Comparison
     from ..evidence.outside import Submitted
     from ..scoring.scores_file import Scores
     from ..scoring.submission import Truth

@@ -13,7 +13,7 @@ from medtail.datamodules.core.names import DataName
 from ..boards.columns import VIEWS, column
 from ..boards.formatting import SAID, SUBMITTED
 from ..boards.picture import STYLE, png
-from .differences import Comparison, Difference
+from .comparison import Comparison, Difference
 
 HOW = (
     "Intervals of 95 %, not corrected: the variance over test groups (few-shot: episodes; active: "
