@@ -115,7 +115,6 @@ class Extracted(CachedFeatures):
         )
         weights = terms.weights.sha256 if terms.weights else f"drawn with seed {SEED}"
         what = {
-            "pixels": data.store.path.stem,
             "content": data.content.pixels,
             "backbone": terms.backbone,
             "weights": weights,

@@ -1,10 +1,12 @@
 """Features of a frozen network: what a pass of it gives, kept; damaged ones are made anew."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from medtail import methods
 from medtail.benchmark.execution.worker import prepared
@@ -19,6 +21,7 @@ from tests.benchmark.cells import QUICK, terms
 
 FROZEN = Budget(**QUICK.model_dump() | {"tune": "frozen", "precision": "32-true"})
 COUNT = {"count": 110}
+ROLES = ("train", "train", "val", "test")
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +101,34 @@ def test_what_they_depend_on_is_in_their_name(tmp_path):
     assert len(names) == 6
     same = {standing(head="mlp").features.path, standing(data="phantom@lt5").features.path}
     assert same == {standing().features.path}
+
+
+def test_images_that_are_touched_or_moved_have_the_features_that_are_there(tmp_path):
+    rng, paths = np.random.default_rng(0), []
+    lines = "".join(f"{n:02d}.png,{'ab'[n % 2]},{ROLES[n // 2 % 4]}\n" for n in range(24))
+    for place in ("here", "there"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "t.csv").write_text(f"image,label,split\n{lines}")
+    for n in range(24):
+        drawn = Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8))
+        for place, moment in (("here", 10**9), ("there", 2 * 10**9)):
+            file = tmp_path / place / f"{n:02d}.png"
+            drawn.save(file)
+            os.utime(file, (moment, moment))
+    for place in ("here", "there"):
+        params = {"file": str(tmp_path / place / "t.csv")}
+        data = standing(data="image_table@natural", data_params={"file": "t.csv"}, local=params)
+        paths.append(data.features.path)
+    assert paths[0] == paths[1]
+    drawn = Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8))
+    drawn.save(tmp_path / "there" / "00.png")
+    prepared.cache_clear()
+    assert (
+        standing(
+            data="image_table@natural", data_params={"file": "t.csv"}, local=params
+        ).features.path
+        != paths[0]
+    )
 
 
 def test_other_weights_are_other_features_and_training_moves_none(tmp_path):
