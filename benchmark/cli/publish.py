@@ -42,18 +42,17 @@ def publish(
             f"{suite}` runs them"
         )
     known = published.Published(to)
-    old = {cell.id: known.record(cell) for cell in done}
-    new = {cell.id: record for cell in done if (record := store.read(cell))}
+    old = {cell: record for cell in cells if (record := known.record(cell))}
     finished, held = store.evidence(done)
     published.publish(to, finished, held)
     known_samples = samples.keep(to, finished)
-    left = [reason for cell, reason in preflight.refusals(cells).items() if cell not in set(done)]
-    senseless = sum(map(bool, left))
-    same = sum(old[i] == record for i, record in new.items())
-    replaced = sum(r is not None for r in old.values()) - same
+    added = sum(cell not in old for cell in done)
+    replaced = sum(cell in old and old[cell] != store.read(cell) for cell in done)
+    left = [cell for cell in cells if cell not in old and cell not in set(done)]
+    senseless = sum(map(bool, preflight.refusals(left).values()))
     console.print(
-        f"{to}: {len(done) - same - replaced} cells added, {replaced} replaced, {same} there "
-        f"already; {len(left) - senseless} of the suite's {len(cells)} are not done in {out}"
+        f"{to}: {added} cells added, {replaced} replaced, {len(old) - replaced} there already; "
+        f"{len(left) - senseless} of the suite's {len(cells)} are not done in {out}"
         + f", {senseless} are n/a"
         * (senseless > 0),
         highlight=False,

@@ -23,3 +23,5 @@ def test_rows_that_make_no_sense_are_not_missing(tmp_path, monkeypatch):
     said = " ".join(found.output.split())
     assert "1 cells added, 0 replaced, 0 there already" in said
     assert "1 of the suite's 3 are not done in runs, 1 are n/a" in said
+    found = CliRunner().invoke(app, ["publish", "mine.yaml", "--to", "boards", "--seed", "0"])
+    assert "0 cells added, 0 replaced, 1 there already" in " ".join(found.output.split())
