@@ -6,7 +6,7 @@ export MEDTAIL_DATA ?= $(if $(wildcard ../shared/data),../shared/data,data)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench leaderboards regress test test-fast test-faults lint perf docs wheel data clean
+.PHONY: help setup bench leaderboards regress test test-fast test-faults mutants lint perf docs wheel data clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,9 @@ test-fast: setup ## run the tests without the slow ones
 
 test-faults: setup ## inflict each fault of docs/testing.md: boards must be those of an undisturbed run
 	@.venv/bin/python -m pytest -n 2 --dist worksteal -m faults $(ARGS)
+
+mutants: setup ## plant 200 small mistakes in what decides numbers, see how many the tests notice (an hour or two)
+	@.venv/bin/python tools/mutants.py $(ARGS)
 
 lint: setup ## ruff (lint and format) and mypy strict
 	@.venv/bin/ruff check .
