@@ -12,6 +12,7 @@ import typer
 
 from medtail import __version__
 from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.markup import visible
 from medtail.datamodules.core.process import only_reads
 
 from ..execution.surroundings import mend_folders
@@ -99,7 +100,7 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except MedtailError as error:
-        sys.stderr.write(f"medtail: {error}\n")
+        sys.stderr.write(f"medtail: {visible(str(error))}\n")
         sys.exit(EXIT_USER)
     except OSError as error:
         if error.errno not in FILE_TROUBLE:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .cache import UNREADABLE, Pixels, cache_errors, reason
+from .limits import check_size
 
 
 def load_arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
@@ -76,6 +77,9 @@ def stream_images(path: Path, members: tuple[str, ...]) -> Iterator[Pixels]:
             for name in members:
                 with archive.open(f"{name}.npy") as member:
                     amount, *shape = _header(member)
+                    if len(shape) not in (2, 3):
+                        raise ValueError(f"{name} of shape {(amount, *shape)} is no list of images")
+                    check_size(shape[1], shape[0])
                     size = int(np.prod(shape))
                     for _ in range(amount):
                         data = member.read(size)
