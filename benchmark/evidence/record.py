@@ -233,7 +233,8 @@ def read_lines(path: Path) -> list[Record]:
     """The records of a ``.jsonl`` file, one a line; an absent file has none."""
     if not path.exists():
         return []
-    lines = path.read_text().splitlines()
+    # Not ``splitlines``: a reason may hold what else ends a line, such as U+2028.
+    lines = path.read_text().removesuffix("\n").split("\n")
     return [parse(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
 
 
