@@ -29,7 +29,7 @@ from ..tracks import checkpoints, memory
 from ..tracks.arithmetic import exact_float32
 from ..tracks.outcome import Scored, Tell
 from . import contents, thrift
-from .job import Job, Outcome
+from .job import Job, Outcome, noting
 
 HOUSE = ("medtail", "benchmark", "methods", "datamodules")
 VERSIONS = ("torch", "lightning", "timm", "torchmetrics", "albumentations", "numpy")
@@ -86,11 +86,9 @@ def versions() -> dict[str, str]:
 def processor() -> str:
     """The processor's name."""
     info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
+    lines = info.read_text().splitlines() if info.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor())
 
 
 def provenance(data: ImageDataModule) -> Provenance:
@@ -143,6 +141,7 @@ class Note:
         self.path.write_text(f"{self.cell}: {line}")
 
 
+@noting
 def run(job: Job) -> Outcome:
     """Train and score a cell. An exception becomes a failed record; Ctrl-C passes."""
     torch.set_num_threads(1 if not torch.cuda.is_available() else torch.get_num_threads())

@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.writing import writer
 from medtail.methods.core.base import Method
 
 from ..grid.cell import Terms
@@ -200,14 +201,14 @@ def fit(
     data.connect(request, *each)
     folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".fit-") as private:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".fit-{writer()}-") as private:
         path = Path(private) / "result.pt"
         with quiet(), detached(data), interruptible():
             # The keeper looks at the network before the average gives way to what is trained.
             callbacks: list[L.Callback] = [Keeper(path, terms.selection, tell)]
             callbacks += [Average(budget.ema)] if budget.ema else []
             callbacks += [Saver(place)] if place else []
-            goes_on = place.resumable(tell) if place else None
+            goes_on = place.resumable() if place else None
             trainer(terms, epochs, devices, callbacks).fit(
                 method, data, ckpt_path=goes_on, weights_only=False
             )
