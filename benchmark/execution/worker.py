@@ -16,6 +16,7 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 
 from medtail import __version__, datamodules
 from medtail.datamodules.core.base import ImageDataModule, cache_root, data_root
+from medtail.datamodules.core.disk import refusal
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.loading.machine import SIDE_BY_SIDE
 from medtail.datamodules.core.nesting import nest
@@ -116,16 +117,16 @@ def _without_places(text: str, cell: Cell) -> str:
 
 def failed(cell: Cell, error: BaseException) -> Outcome:
     """The outcome of a cell that raised."""
+    trace = "".join(traceback.format_exception(error))
+    error = refusal(error) or error
     name, text = type(error).__name__, (str(error).strip().splitlines() or [""])[0]
     if isinstance(error, ProcessRaisedException):  # with the traceback of another process
         ends = re.findall(r"^(?:\w+\.)*(\w+): (.*)$", str(error), re.MULTILINE)
         name, text = ends[-1] if ends else (name, text)
     known = isinstance(error, MedtailError) or name in ("MedtailError", "DataError")
     reason = _without_places(text if known and text else f"{name}: {text}".rstrip(": "), cell)
-    trace = "".join(traceback.format_exception(error))
-    return Outcome(
-        Record(cell_id=cell.id, cell=cell, status="failed", reason=reason), traceback=trace
-    )
+    record = Record(cell_id=cell.id, cell=cell, status="failed", reason=reason)
+    return Outcome(record, traceback=trace)
 
 
 @dataclass(frozen=True)

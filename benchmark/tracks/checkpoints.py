@@ -17,6 +17,7 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 
 from medtail.datamodules.core import derived, writing
+from medtail.datamodules.core.disk import named
 from medtail.datamodules.core.errors import first_line
 
 EVERY = 60.0  # seconds of training that may be lost
@@ -58,10 +59,11 @@ class Place:
     def keep(self, result: dict[str, Any], seconds: float) -> None:
         """Keep what a training gave, if it took long, for a cell that has more to do."""
         if seconds >= self.every:
-            self.folder.mkdir(parents=True, exist_ok=True)
             part = writing.part_of(self.done)
-            torch.save(result, part)
-            derived.keep(self.done, part, _made_of(self.done, self.key))
+            with named(self.done):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                torch.save(result, part)
+                derived.keep(self.done, part, _made_of(self.done, self.key))
         self.under_way.unlink(missing_ok=True)
 
 
@@ -139,12 +141,13 @@ class Saver(Checkpoint):
         self.generators = [mine] * trainer.world_size
         if trainer.world_size > 1:
             torch.distributed.all_gather_object(self.generators, mine)
-        self.place.folder.mkdir(parents=True, exist_ok=True)
         under_way = self.place.under_way
         part = writing.part_of(under_way)
-        trainer.save_checkpoint(part)
-        if trainer.is_global_zero:
-            derived.keep(under_way, part, _made_of(under_way, self.place.key))
+        with named(under_way):
+            self.place.folder.mkdir(parents=True, exist_ok=True)
+            trainer.save_checkpoint(part)
+            if trainer.is_global_zero:
+                derived.keep(under_way, part, _made_of(under_way, self.place.key))
         self.last = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:

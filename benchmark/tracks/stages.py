@@ -14,6 +14,7 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 
 from medtail.datamodules.core.base import ImageDataModule
+from medtail.datamodules.core.disk import named
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.writing import writer
 from medtail.methods.core.base import Method
@@ -119,7 +120,8 @@ class Keeper(L.Callback):
         if trainer.is_global_zero:
             names = ("state", "history", "selected", "before")
             kept = {name: getattr(self, name) for name in names}
-            torch.save(kept | {"peak": memory.of_gpu()}, self.path)
+            with named(self.path):
+                torch.save(kept | {"peak": memory.of_gpu()}, self.path)
 
 
 def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]) -> L.Trainer:

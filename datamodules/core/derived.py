@@ -16,6 +16,7 @@ from typing import Any
 from filelock import FileLock
 
 from . import writing
+from .disk import named
 
 LOG = logging.getLogger("medtail")
 ABSENT = "not there"
@@ -57,8 +58,9 @@ def ensure(path: Path, what: dict[str, Any], make: Callable[[Path], None]) -> bo
             set_aside(path, why)
             part = writing.part_of(path)
             try:
-                make(part)
-                keep(path, part, what)
+                with named(path):
+                    make(part)
+                    keep(path, part, what)
             finally:
                 part.unlink(missing_ok=True)
             return True

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .disk import named
+
 WRITER = r"(?P<machine>[0-9a-f]{8})-(?P<number>\d+)"
 FILE, FOLDER = re.compile(rf"\..+\.{WRITER}\.part"), re.compile(rf"\.(fit|round)-{WRITER}-.+")
 OLDER = re.compile(r"\..+\.part|.+\.\d+\.part(\.npy)?|\.(fit|round)-\w+")  # of medtail up to 0.1
@@ -32,12 +34,17 @@ def part_of(path: Path) -> Path:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A file to be written, which becomes ``path`` at the end; an error leaves what is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A file to be written, which becomes ``path`` at the end; an error leaves what is there.
+
+    Raises:
+        DiskError: the disk refuses it.
+    """
     part = part_of(path)
     try:
-        yield part
-        part.replace(path)
+        with named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
