@@ -82,6 +82,7 @@ def bench(
     """
     from ..execution import driver, ending, estimate, packing, preflight, renewal, surroundings
     from ..execution.launch import check, choose, left
+    from ..execution.room import check_room
     from ..execution.store import Store
     from ..execution.tracking import mode_of
     from ..grid.files import load
@@ -108,15 +109,16 @@ def bench(
     if dry_run:
         estimate.show(cells, missing, workers, console)
         return
+    boards = leaderboards or out / "leaderboards"
     start = choose(launcher, len(missing), workers, ray_address, slurm)
     for line in (surroundings.shorten_temporary_folder(), surroundings.of_a_sweep()):
         if line and missing:
             console.print(line)
     with store.owned():
         left.check(store.root, missing, "slurm" if slurm else launcher)
+        check_room(missing, store, [boards], keep, console)
         step_mib = preflight.check(missing, console, devices)
         launch = partial(start, cells_per_gpu=cells_per_gpu or packing.cells_per_gpu(step_mib))
-        boards = leaderboards or out / "leaderboards"
         with ending.noticed() as ended:
             try:
                 failures = driver.run_missing(missing, store, launch, devices, mode, console, keep)
