@@ -83,6 +83,7 @@ def bench(
     from ..execution import driver, ending, estimate, packing, preflight, renewal, surroundings
     from ..execution.launch import check, choose, left
     from ..execution.room import check_room
+    from ..execution.soundness import check_evidence
     from ..execution.store import Store
     from ..execution.tracking import mode_of
     from ..grid.files import load
@@ -96,6 +97,7 @@ def bench(
     chosen = load(suite, settings, lambda line: console.print(line, markup=False, highlight=False))
     cells = preflight.applicable(select(list(chosen.cells()), method, data, seed), console)
     store = Store(out, published())
+    check_evidence(store, cells, console)
     older = renewal.older(store, cells)
     again = older if refresh else []
     missing = [cell for cell in cells if cell in again or not store.done(cell)]

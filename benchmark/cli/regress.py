@@ -12,6 +12,7 @@ from rich.table import Table
 
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.markup import inert
+from medtail.datamodules.core.writing import part_of
 
 from . import terminal
 
@@ -122,7 +123,7 @@ def _replace(folder: Path, board: "Board") -> None:
 
     from ..boards.leaderboard import publish
 
-    part = folder.with_name(f".{folder.name}.part")
+    part = part_of(folder)
     shutil.rmtree(part, ignore_errors=True)
     publish(part, [(r, board.predictions.get(r.cell_id)) for r in board.records])
     folder.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ from .disk import named
 LOG = logging.getLogger("medtail")
 ABSENT = "not there"
 SETTLED = 2.0  # seconds after which another change of a file has another time
-Stamp = list[int]
+Stamp = list[int]  # of a file, see ``stamp_of``
 _seen: dict[Path, Stamp] = {}
 
 
@@ -78,7 +78,7 @@ def wrong(path: Path, what: dict[str, Any]) -> str:
         note = json.loads(note_of(path).read_text(encoding="utf-8"))
         if note["what"] != what:
             return "of something else"
-        stamp = _stamp(path)
+        stamp = stamp_of(path)
         if stamp in (note.get("seen"), _seen.get(path)):
             return ""
         if checksum(path) not in (note["sha256"], note.get("before")):
@@ -114,6 +114,17 @@ def set_aside(path: Path, why: str) -> None:
     LOG.warning("%s: %s: set aside as %s, made anew", path, why, aside.name)
 
 
+def stamp_of(path: Path) -> Stamp:
+    """What changes with a file: its size and times, one of which cannot be set by anybody."""
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+
+
+def settled(path: Path) -> bool:
+    """Whether a change of a file right now would change its stamp."""
+    return time.time() - path.stat().st_ctime >= SETTLED
+
+
 class _Into(logging.Handler):
     def __init__(self, lines: list[str]) -> None:
         super().__init__()
@@ -139,15 +150,9 @@ def collected() -> Iterator[list[str]]:
         LOG.propagate = before
 
 
-def _stamp(path: Path) -> Stamp:
-    """What changes with a file: the time of its last change cannot be set by anybody."""
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-
-
 def _note_seen(path: Path, note: dict[str, Any], stamp: Stamp) -> None:
     """Remember a right file; not where a change right now could have the same time."""
-    if time.time() - path.stat().st_ctime < SETTLED:
+    if not settled(path):
         return
     _seen[path] = stamp
     try:

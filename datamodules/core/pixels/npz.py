@@ -9,6 +9,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import derived
 from ..errors import DataError
 from .cache import UNREADABLE, Pixels, cache_errors, reason
 from .limits import check_size
@@ -94,13 +95,15 @@ def md5(path: Path, memory: Path) -> str:
     """MD5 of a file, remembered in the folder ``memory`` until the file's size or time changes."""
     stamp = path.stat()
     kept = memory / f"{path.name}-{stamp.st_size}-{stamp.st_mtime_ns}.md5"
-    if not kept.exists():
+
+    def make(part: Path) -> None:
         try:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "md5").hexdigest()
         except OSError as error:
             raise DataError(f"{path}: {error}") from error
-        with cache_errors(memory):
-            memory.mkdir(parents=True, exist_ok=True)
-            kept.write_text(digest)
+        part.write_text(digest)
+
+    with cache_errors(memory):
+        derived.ensure(kept, {"md5 of": kept.stem}, make)
     return kept.read_text()
