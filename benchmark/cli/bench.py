@@ -145,7 +145,7 @@ def interrupted(store: "Store", cells: "list[Cell]", boards: Path) -> None:
 def complain(failures: list[str], total: int, out: Path) -> None:
     """Say which cells failed, in the exit status, too."""
     for line in failures:
-        console.print(line, style="red", markup=False, highlight=False)
+        console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
     if failures:
         traces = f"the tracebacks lie in {out}/cells/*/*/traceback.txt"
         console.print(f"{len(failures)} of {total} cells failed; {traces}")

@@ -70,6 +70,7 @@ def golden(
 
     With --method or --data only these rows are replaced.
     """
+    from ..evidence.record import write
     from ..regression import verdicts
 
     after = _selected(_read(new), method, data, "")
@@ -82,7 +83,7 @@ def golden(
     replaced = {r.cell_id for r in chosen.records}
     records = [r for r in whole.records if r.cell_id not in replaced] + list(after.records)
     _replace(reference, verdicts.Board(records, {**whole.predictions, **after.predictions}))
-    (reference / REVIEW).write_text(review(found, reason))
+    write(reference / REVIEW, review(found, reason))
     _show(found)
     console.print(f"review: {reference / REVIEW}", highlight=False)
 

@@ -92,7 +92,7 @@ def _read(path: Path, key: str) -> dict[str, Any] | None:
         derived.set_aside(path, why)
         return None
     try:
-        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
+        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of another version of a package, whatever that makes of it
         derived.set_aside(path, f"cannot be read ({first_line(error)})")
         return None
@@ -163,7 +163,7 @@ def _generators() -> dict[str, Any]:
     on_gpu = torch.cuda.is_available()
     return {
         "python": random.getstate(),
-        "numpy": np.random.get_state(),
+        "numpy": [v.tolist() if isinstance(v, np.ndarray) else v for v in np.random.get_state()],
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state() if on_gpu else None,
     }
@@ -171,7 +171,7 @@ def _generators() -> dict[str, Any]:
 
 def _set_generators(state: dict[str, Any]) -> None:
     random.setstate(state["python"])
-    np.random.set_state(state["numpy"])
+    np.random.set_state(tuple(state["numpy"]))
     torch.set_rng_state(state["torch"])
     if state["cuda"] is not None:
         torch.cuda.set_rng_state(state["cuda"])

@@ -212,7 +212,7 @@ def fit(
             callbacks += [Saver(place)] if place else []
             goes_on = place.resumable() if place else None
             trainer(terms, epochs, devices, callbacks).fit(
-                method, data, ckpt_path=goes_on, weights_only=False
+                method, data, ckpt_path=goes_on, weights_only=True
             )
         result = torch.load(path, weights_only=True)
     memory.note(result["peak"])

@@ -76,12 +76,12 @@ def refuse_writing(name, matching):
             fired(f"{name} while {self.name} is written")
             raise OSError(getattr(errno, name), os.strerror(getattr(errno, name)))
 
-    def opened(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, *rest):
+    def opened(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, **more):
         by_path = isinstance(file, str | os.PathLike)
         if by_path and set(mode) & set("wx") and re.search(matching, str(file)):
             raw = io.BufferedWriter(Refusing(file, mode.replace("b", "").replace("t", "")))
             return raw if "b" in mode else io.TextIOWrapper(raw, encoding, errors, newline)
-        return real(file, mode, buffering, encoding, errors, newline, *rest)
+        return real(file, mode, buffering, encoding, errors, newline, **more)
 
     io.open = builtins.open = opened
 
