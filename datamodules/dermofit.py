@@ -12,12 +12,12 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from .core.base import ImageDataModule
 from .core.errors import DataError
 from .core.pixels.cache import UNREADABLE, Pixels, reason
 from .core.pixels.folders import images_below
+from .core.pixels.limits import open_image
 from .core.pixels.reading import resize
 from .core.spelling import entries, find, folders_of, key
 from .core.table import SampleTable
@@ -99,7 +99,7 @@ class Dermofit(ImageDataModule):
         """Decode a photograph from its folder or archive."""
         place, member = self.origin[row]
         try:
-            with Image.open(io.BytesIO(_content(place, member))) as image:
+            with open_image(io.BytesIO(_content(place, member))) as image:
                 return resize(image, self.image_size, "RGB")
         except UNREADABLE as error:
             raise OSError(f"{place}, {member}: {reason(error)}") from error

@@ -38,7 +38,18 @@ FLOORS = {
     "datamodules/core": (("own",), ("",), ("loading",), ("splitting",), ("pixels",)),
 }
 # Facts, names and errors that the rooms of datamodules/core share with the files that use them.
-SHARED = ("arguments", "content", "contract", "errors", "labels", "names", "process", "table")
+SHARED = (
+    "arguments",
+    "content",
+    "contract",
+    "derived",
+    "errors",
+    "labels",
+    "names",
+    "process",
+    "table",
+    "writing",
+)
 
 
 def module_of(path: Path) -> str:

@@ -2,6 +2,8 @@
 
 import re
 
+from medtail.datamodules.core.markup import one_line
+
 from .columns import Unit
 from .row import Row, Stat
 
@@ -35,11 +37,12 @@ def code(name: str) -> str:
 
 def plain(text: str) -> str:
     """Text on one line of a page, in a table or not."""
-    return " ".join(text.split()).replace("|", "\\|")
+    return one_line(text).replace("|", "\\|")
 
 
 def shortened(name: str) -> str:
     """A name in a picture."""
+    name = one_line(name)
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
@@ -77,6 +80,12 @@ def shown(value: Stat | None, unit: Unit = "percent") -> str:
     if unit == "half":
         return f"± {mean}"
     return mean if value.sd is None else f"{mean} ± {scale * value.sd:.1f}"
+
+
+def field(name: str) -> str:
+    """A name in a CSV for spreadsheets: what would be a formula there gets an apostrophe."""
+    text = one_line(name)
+    return f"'{text}" if text[:1] in tuple("=+-@") else text
 
 
 def digits(value: float | None) -> str:

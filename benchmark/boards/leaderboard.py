@@ -5,7 +5,6 @@ was computed from; ``render`` makes everything else from these alone, so that th
 gives the same bytes. (Links to notes in ``../docs/`` appear where there are any.)
 """
 
-import os
 import re
 from functools import cache, partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from rich.table import Table
 
+from medtail.datamodules.core import writing
 from medtail.datamodules.core.errors import MedtailError
 
 from ..evidence.predictions import Predictions
@@ -50,12 +50,14 @@ def render(root: Path) -> list[Path]:
     Beside them only two things count: what ``../docs/`` has of notes on a board and of cards, and
     which papers the files of methods name.
 
-    Pages of boards that have no records any more are removed; files that this function did not
-    write, records and predictions stay.
+    Pages of boards that have no records any more are removed, and what dead processes left; files
+    that this function did not write, records and predictions stay.
 
     Returns:
         The files written.
     """
+    for path in writing.left_in(root, 2):
+        writing.remove(path)
     written: list[Path] = []
     boards: dict[str, list[Section]] = {}
     known: dict[str, list[Standing]] = {}
@@ -78,16 +80,17 @@ def render(root: Path) -> list[Path]:
             write(root / f"{slug}.{suffix}", text)
             written.append(root / f"{slug}.{suffix}")
         if image:
-            _write_bytes(root / f"{slug}.png", image)
+            with writing.whole(root / f"{slug}.png") as part:
+                part.write_bytes(image)
             written.append(root / f"{slug}.png")
         else:
             (root / f"{slug}.png").unlink(missing_ok=True)
         boards[slug] = parts
-    whole = json_form.document(boards, known, curves, notes, _cards(root))
+    every = json_form.document(boards, known, curves, notes, _cards(root))
     front_files = {
         "README.md": front(boards),
-        "leaderboards.json": json_form.text(whole),
-        "index.html": document.html(whole),
+        "leaderboards.json": json_form.text(every),
+        "index.html": document.html(every),
     }
     for name, text in front_files.items():
         write(root / name, text)
@@ -127,12 +130,6 @@ def _cards(root: Path) -> dict[str, str]:
     """Addresses of the cards of methods that ``../docs/`` has, seen from a board's page."""
     paths = (root / "../docs/cards/methods").glob("*.md")
     return {path.stem: f"../docs/cards/methods/{path.name}" for path in paths}
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    part.replace(path)
 
 
 def _remove_stale(root: Path, keep: set[Path]) -> None:

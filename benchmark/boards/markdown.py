@@ -13,7 +13,18 @@ from . import tuned_words
 from .active_tables import choices, course, penalties
 from .certainty import ends, places, sure
 from .columns import View, column
-from .formatting import code, digits, markdown, marked, plain, rank, row_name, row_seeds, shown
+from .formatting import (
+    code,
+    digits,
+    field,
+    markdown,
+    marked,
+    plain,
+    rank,
+    row_name,
+    row_seeds,
+    shown,
+)
 from .outside import words
 from .preamble import facts
 from .row import Stat
@@ -93,11 +104,7 @@ def table(sections: list[Section], standings: list[Standing]) -> str:
     entries = [(c.removesuffix("_per_class"), c, name) for c in per_class for name in names]
     head += [f"{short}[{name}]_{part}" for short, _, name in entries for part in PARTS]
     file = io.StringIO()
-    # A name that a spreadsheet would take for a formula is at least in quotes.
-    formula = any(row.name[:1] in tuple("=+-@") for s in sections for _, row in s.shown)
-    out = csv.writer(
-        file, lineterminator="\n", quoting=csv.QUOTE_ALL if formula else csv.QUOTE_MINIMAL
-    )
+    out = csv.writer(file, lineterminator="\n")
     out.writerow(head)
     for section, standing in zip(sections, standings, strict=True):
         place = {n: k for k, n in enumerate(section.names)}
@@ -109,7 +116,7 @@ def table(sections: list[Section], standings: list[Standing]) -> str:
                 drawn = known.classes.get(metric, ())
                 value = row.of_class(metric, k) if k is not None else None
                 stats.append((value, drawn[k] if drawn and k is not None else None))
-            first = [number or "", row.name, row.status, len(row.done)]
+            first = [number or "", field(row.name), row.status, len(row.done)]
             sure = [
                 value
                 for name in view.ranking

@@ -1,7 +1,8 @@
 """How sure a table is: intervals, ranks and duels of its rows, kept beside the records.
 
 ``statistics/<data@regime>.json`` is derived from records and predictions alone. A table whose
-evidence did not change is read from there, as the bootstrap of a large board takes a minute.
+evidence did not change is read from there, as the bootstrap of a large board takes a minute; but
+only where the file is what its checksum beside it says.
 """
 
 import itertools
@@ -13,13 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
 from ..evidence.predictions import Predictions
-from ..evidence.record import write
 from ..grid.cell import Frozen, digest
 from ..statistics import ranking
 from ..statistics.intervals import Interval
+from . import kept
 from .pairs import Pairs, pairs
 from .precision import Precision
 from .replicates import NONE, Drawn, replicates
@@ -90,10 +90,11 @@ def standings(
         held: the same of validation.
     """
     path = root / "statistics" / f"{slug}.json"
-    known = {s.key: s for s in _read(path)}
+    known = {s.key: s for s in kept.read(path, Standing)}
     keys = [_key(section) for section in sections]
     if not set(keys) <= known.keys():
         predictions, validation = stored(), held()
+        kept.refuse(root, slug, sections, predictions, validation)
         known |= {
             key: compute(section, predictions, key, validation)
             for key, section in zip(keys, sections, strict=True)
@@ -102,8 +103,7 @@ def standings(
     found = [known[key] for key in keys]
     text = json.dumps([_dumped(s) for s in found], separators=(",", ":"))
     lines = text.replace('},"', '},\n"') + "\n"
-    if not path.exists() or path.read_text() != lines:
-        write(path, lines)
+    kept.write(path, lines)
     return found
 
 
@@ -219,11 +219,3 @@ def _key(section: Section) -> str:
         if row.done
     ]
     return digest([VERSION, *evidence])
-
-
-def _read(path: Path) -> list[Standing]:
-    """Those written before; a file that cannot be read is made again."""
-    try:
-        return [Standing.model_validate(entry) for entry in json.loads(path.read_text())]
-    except (OSError, ValueError, ValidationError):
-        return []

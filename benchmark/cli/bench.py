@@ -82,6 +82,8 @@ def bench(
     """
     from ..execution import driver, ending, estimate, packing, preflight, renewal, surroundings
     from ..execution.launch import check, choose, left
+    from ..execution.room import check_room
+    from ..execution.soundness import check_evidence
     from ..execution.store import Store
     from ..execution.tracking import mode_of
     from ..grid.files import load
@@ -95,6 +97,7 @@ def bench(
     chosen = load(suite, settings, lambda line: console.print(line, markup=False, highlight=False))
     cells = preflight.applicable(select(list(chosen.cells()), method, data, seed), console)
     store = Store(out, published())
+    check_evidence(store, cells, console)
     older = renewal.older(store, cells)
     again = older if refresh else []
     missing = [cell for cell in cells if cell in again or not store.done(cell)]
@@ -108,15 +111,16 @@ def bench(
     if dry_run:
         estimate.show(cells, missing, workers, console)
         return
+    boards = leaderboards or out / "leaderboards"
     start = choose(launcher, len(missing), workers, ray_address, slurm)
     for line in (surroundings.shorten_temporary_folder(), surroundings.of_a_sweep()):
         if line and missing:
             console.print(line)
     with store.owned():
         left.check(store.root, missing, "slurm" if slurm else launcher)
+        check_room(missing, store, [boards], keep, console)
         step_mib = preflight.check(missing, console, devices)
         launch = partial(start, cells_per_gpu=cells_per_gpu or packing.cells_per_gpu(step_mib))
-        boards = leaderboards or out / "leaderboards"
         with ending.noticed() as ended:
             try:
                 failures = driver.run_missing(missing, store, launch, devices, mode, console, keep)
@@ -141,7 +145,7 @@ def interrupted(store: "Store", cells: "list[Cell]", boards: Path) -> None:
 def complain(failures: list[str], total: int, out: Path) -> None:
     """Say which cells failed, in the exit status, too."""
     for line in failures:
-        console.print(line, style="red", markup=False, highlight=False)
+        console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
     if failures:
         traces = f"the tracebacks lie in {out}/cells/*/*/traceback.txt"
         console.print(f"{len(failures)} of {total} cells failed; {traces}")

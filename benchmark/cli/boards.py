@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.writing import whole
 
 from . import terminal
 from .options import BOARDS, Boards, KnownBoards, known_boards
@@ -59,6 +60,6 @@ def compare(
     for line in pages.verdict(found):
         console.print(line, highlight=False, markup=False)
     if png:
-        png.parent.mkdir(parents=True, exist_ok=True)
-        png.write_bytes(pages.picture(found))
+        with whole(png) as part:
+            part.write_bytes(pages.picture(found))
         console.print(f"picture: {png}", highlight=False)

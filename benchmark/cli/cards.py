@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medtail.datamodules.core.errors import DataMissingError, MedtailError
+from medtail.datamodules.core.writing import whole
 
 from . import terminal
 from .options import BOARDS, Boards
@@ -52,10 +53,8 @@ class Pages:
     def _put(self, path: Path, content: bytes) -> None:
         if path.exists() and path.read_bytes() == content:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        part.write_bytes(content)
-        part.replace(path)
+        with whole(path) as part:
+            part.write_bytes(content)
         self.changed += 1
 
 

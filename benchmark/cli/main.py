@@ -3,7 +3,6 @@
 A command imports what it needs when it runs, so that help and lists come at once.
 """
 
-import errno
 import gc
 import sys
 from typing import Annotated
@@ -11,7 +10,9 @@ from typing import Annotated
 import typer
 
 from medtail import __version__
+from medtail.datamodules.core.disk import refusal
 from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.markup import visible
 from medtail.datamodules.core.process import only_reads
 
 from ..execution.surroundings import mend_folders
@@ -67,7 +68,6 @@ data_app.command()(prepare)
 app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
 
-FILE_TROUBLE = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 EXIT_USER = 2
 READ_ONLY = (["list"], ["status"], ["report"], ["data", "status"])  # that train nothing
 
@@ -99,14 +99,12 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except MedtailError as error:
-        sys.stderr.write(f"medtail: {error}\n")
+        sys.stderr.write(f"medtail: {visible(str(error))}\n")
         sys.exit(EXIT_USER)
-    except OSError as error:
-        if error.errno not in FILE_TROUBLE:
+    except (OSError, RuntimeError) as error:
+        if (refused := refusal(error)) is None:
             raise
-        sys.stderr.write(
-            f"medtail: {error.filename}: {error.strerror}; nothing that exists is lost\n"
-        )
+        sys.stderr.write(f"medtail: {visible(str(refused))}\n")
         sys.exit(EXIT_USER)
 
 

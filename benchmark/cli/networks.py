@@ -112,6 +112,23 @@ def clean(
     stages: Annotated[
         bool, typer.Option("--stages", help="Stages that cells share; trained again if needed.")
     ] = False,
+    features: Annotated[
+        bool, typer.Option("--features", help="Frozen features of the cache; computed again.")
+    ] = False,
+    superseded: Annotated[
+        bool, typer.Option("--superseded", help="Results that newer ones took the place of.")
+    ] = False,
+    logs: Annotated[bool, typer.Option("--logs", help="Of Slurm jobs that have ended.")] = False,
+    leftovers: Annotated[
+        bool, typer.Option("--leftovers", help="Unfinished files of processes that are gone.")
+    ] = False,
+    orphaned: Annotated[
+        bool, typer.Option("--orphaned", help="Of these only what nothing will use any more.")
+    ] = False,
+    damaged: Annotated[
+        bool,
+        typer.Option("--damaged", help="Set results aside that cannot be believed; not removed."),
+    ] = False,
     keep: Annotated[
         str, typer.Option(help="Of networks: best (a seed of each row), or none.")
     ] = "best",
@@ -120,25 +137,31 @@ def clean(
 ) -> None:
     """List what can be removed of a folder of results, with sizes; remove it with --yes.
 
-    Records and predictions always stay.
+    Records and predictions always stay; superseded ones go where they are named.
     """
-    from ..execution import cleaning
+    from ..execution import cleaning, soundness
     from ..execution.store import Store
 
-    kinds = tuple(
-        kind for kind, asked in zip(cleaning.KINDS, (networks, stages), strict=True) if asked
-    )
-    if yes and not kinds:
-        raise MedtailError("--yes: say what to remove: --networks, --stages or both")
+    asked = (networks, stages, features, superseded, logs, leftovers)
+    named = tuple(kind for kind, wanted in zip(cleaning.KINDS, asked, strict=True) if wanted)
+    if yes and not (named or orphaned or damaged):
+        options = ", ".join(f"--{kind}" for kind in cleaning.KINDS)
+        raise MedtailError(f"--yes: say what to remove: {options}, --orphaned or --damaged")
     if not out.is_dir():
         raise MedtailError(f"--out {out}: no such folder")
     store = Store(out)
     with store.locked():
-        found = cleaning.removable(store, kinds or cleaning.KINDS, keep)
-        for line in cleaning.listing(found):
-            _say(line)
+        if damaged:
+            for one in soundness.damaged(store):
+                where = f" -> {store.set_aside(one.folder)}" if yes else ""
+                _say(f"{one.why}{where}")
+        kinds = named or (() if damaged and not orphaned else cleaning.KINDS)
+        found = cleaning.removable(store, kinds, keep, orphaned)
+        if kinds:
+            for line in cleaning.listing(found):
+                _say(line)
         if yes:
             cleaning.remove(found)
-            _say("removed; records and predictions are as they were")
+            _say("done; records and predictions that can be believed are as they were")
         elif found:
-            _say("nothing was removed: --networks or --stages with --yes does it")
+            _say("nothing was removed: name what should be, with --yes")

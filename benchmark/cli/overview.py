@@ -19,7 +19,8 @@ def status(
     state: Annotated[
         str,
         typer.Option(
-            help="Only the cells that are done, running, failed, runs again, missing or n/a."
+            help="Only the cells that are done, running, failed, damaged, runs again, missing "
+            "or n/a."
         ),
     ] = "",
 ) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.markup import inert
+from medtail.datamodules.core.writing import part_of
 
 from . import terminal
 
@@ -69,6 +70,7 @@ def golden(
 
     With --method or --data only these rows are replaced.
     """
+    from ..evidence.record import write
     from ..regression import verdicts
 
     after = _selected(_read(new), method, data, "")
@@ -81,7 +83,7 @@ def golden(
     replaced = {r.cell_id for r in chosen.records}
     records = [r for r in whole.records if r.cell_id not in replaced] + list(after.records)
     _replace(reference, verdicts.Board(records, {**whole.predictions, **after.predictions}))
-    (reference / REVIEW).write_text(review(found, reason))
+    write(reference / REVIEW, review(found, reason))
     _show(found)
     console.print(f"review: {reference / REVIEW}", highlight=False)
 
@@ -122,7 +124,7 @@ def _replace(folder: Path, board: "Board") -> None:
 
     from ..boards.leaderboard import publish
 
-    part = folder.with_name(f".{folder.name}.part")
+    part = part_of(folder)
     shutil.rmtree(part, ignore_errors=True)
     publish(part, [(r, board.predictions.get(r.cell_id)) for r in board.records])
     folder.mkdir(parents=True, exist_ok=True)

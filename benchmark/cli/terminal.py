@@ -3,16 +3,31 @@
 import codecs
 import io
 import sys
+from collections.abc import Iterable
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from medtail.datamodules.core.markup import visible
 
 # One character each, so that tables stay straight; boxes are drawn in ASCII by rich.
 ASCII = {ord(c): to for c, to in zip("✓✗…·±→†‡◇●○≥≤", "vx..~>+#*.o><", strict=True)}
 
 
+class _Inert(Console):
+    """A console that obeys nothing of what it is given to print."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """What is shown, without escapes other than rich's own."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else visible(text), style, control)
+
+
 def console(stderr: bool = False) -> Console:
     """A console that prints text as it is: ``[nv]`` is no style and ``:x:`` no picture."""
-    return Console(markup=False, emoji=False, highlight=False, stderr=stderr)
+    return _Inert(markup=False, emoji=False, highlight=False, stderr=stderr)
 
 
 def _plainer(error: UnicodeError) -> tuple[str, int]:

@@ -65,7 +65,7 @@ def tune(
     are then trained with the suite's seeds and tested once; boards show them beside the default. A
     second call does only what is missing.
     """
-    from ..execution import ending, estimate, preflight
+    from ..execution import ending, estimate, preflight, room
     from ..execution.launch import check, choose
     from ..execution.store import Store
     from ..grid.files import load
@@ -90,6 +90,8 @@ def tune(
     if dry_run:
         estimate.show(cells, [*missing, *(c for c in cells if not store.done(c))], workers, console)
         return
+    boards = leaderboards or out / "leaderboards"
+    room.try_to_write(boards)
     start = partial(choose, launcher, workers=workers, address="")
     with ending.noticed() as ended:
         try:
@@ -100,7 +102,6 @@ def tune(
                  "the same command does the rest")  # fmt: skip
             raise typer.Exit(ended.status) from None
         results = [_found(search, row, kept) for row in rows]
-        boards = leaderboards or out / "leaderboards"
         for line in _told(results, boards):
             tell(line)
         every = [*cells, *(c for r in results for c in r.tuned(rows[r.row]))]
@@ -155,14 +156,15 @@ def _found(search: "Search", row: "Cell", store: "Store") -> "Found":
 
 def _run(cells: "list[Cell]", store: "Store", start: Start) -> list[str]:
     """Run cells; lines on those that failed, a diverged trial not among them."""
-    from ..execution import driver, preflight
+    from ..execution import driver, preflight, room
 
     if not cells:
         return []
+    keep = "best" if all(c.terms.inner_fold == 0 for c in cells) else "none"
     with store.owned():
+        room.check_room(cells, store, [], keep, console)
         preflight.check(cells, console)
         launch = start(len(cells))
-        keep = "best" if all(c.terms.inner_fold == 0 for c in cells) else "none"
         failures = driver.run_missing(cells, store, launch, 1, "disabled", console, keep)
     return [line for line in failures if f": {SETTLED}" not in line]
 

@@ -1,10 +1,10 @@
 """The page of a board's decisions, with its pictures: from evidence alone."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from medtail.datamodules.core.markup import inert
+from medtail.datamodules.core.writing import whole
 
 from ..boards.terms import describe
 from ..evidence.record import write
@@ -79,13 +79,7 @@ def save(out: Path, parts: list[tuple[Material, list[Topic]]]) -> list[Path]:
             text.append(topic.page(stem))
             for name, (content, _) in topic.pictures.items():
                 files.append(out / f"{stem}-{name}.png")
-                _write_bytes(files[-1], content)
+                with whole(files[-1]) as part:
+                    part.write_bytes(content)
     write(page, "\n\n".join(text) + "\n")
     return files
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    part.replace(path)

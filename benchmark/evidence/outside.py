@@ -18,9 +18,11 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from medtail.datamodules.core.errors import MedtailError, unknown
+from medtail.datamodules.core.errors import MedtailError, first_line, unknown
+from medtail.datamodules.core.writing import whole
 
 from ..grid.cell import Frozen
+from .predictions import UNREADABLE
 from .record import write
 
 SCHEMA = 1
@@ -139,11 +141,9 @@ def add(root: Path, slug: str, entry: Submitted, given: Given, replace: bool = F
         if not replace:
             check_free([*known.values()], slug, entry.name)
         path = _numbers(root, slug, entry)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
-        pq.write_table(_table(given), part, compression="zstd")
-        _read_given(part, entry.predictions)
-        part.replace(path)
+        with whole(path) as part:
+            pq.write_table(_table(given), part, compression="zstd")
+            _read_given(part, entry.predictions)
         _keep(root, slug, known | {entry.name: entry})
 
 
@@ -222,8 +222,9 @@ def _read_given(path: Path, digest: str) -> Given:
         trainings = int(table.schema.metadata[b"trainings"])
         logits = flat.reshape(table.num_rows, trainings, -1).transpose(1, 0, 2)
         given = Given(np.array(table["id"].to_pylist(), np.str_), logits)
-    except (OSError, KeyError, ValueError, TypeError, pa.ArrowException) as error:
-        raise MedtailError(f"{path}: no readable predictions ({error}); restore it") from error
+    except (*UNREADABLE, pa.ArrowException) as error:
+        why = first_line(error)
+        raise MedtailError(f"{path}: no readable predictions ({why}); restore it") from error
     if given.digest != digest:
         raise MedtailError(f"{path}: not the predictions {digest} that it is named by; restore it")
     return given

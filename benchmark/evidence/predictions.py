@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError, first_line
+from medtail.datamodules.core.writing import whole
 
 if TYPE_CHECKING:
     import pyarrow as pa  # 33 MiB that a worker, which hands its predictions over, does without
 
 EXTRA = ("episode", "source_class")
+# What Arrow and NumPy raise over files of other columns, or damaged ones.
+UNREADABLE = (OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -148,14 +151,9 @@ class Predictions:
         """
         import pyarrow.parquet as pq
 
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
-        try:
+        with whole(path) as part:
             pq.write_table(self.table(), part, compression="zstd")
             self.same(Predictions.read(part), path)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
 
     def same(self, found: "Predictions | None", path: Path) -> None:
         """Raise ``MedtailError`` where what ``path`` is to hold is not ``self`` when read back."""
@@ -176,6 +174,8 @@ class Predictions:
         import pyarrow.parquet as pq
 
         try:
-            return cls.from_table(pq.read_table(path))
-        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-            raise MedtailError(f"{path}: no readable predictions ({error})") from error
+            with path.open("rb") as file:  # a folder would be read as a table of its files
+                return cls.from_table(pq.read_table(file))
+        except (*UNREADABLE, pa.ArrowException) as error:
+            why = "a folder" if path.is_dir() else first_line(error)
+            raise MedtailError(f"{path}: no readable predictions ({why})") from error

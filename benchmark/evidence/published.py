@@ -5,7 +5,6 @@ numbers were computed from on the test split, and ``validation/`` the same of th
 where a track has one.
 """
 
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,10 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock
 
-from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError, first_line
+from medtail.datamodules.core.writing import whole
 
 from ..grid.cell import Cell
-from .predictions import EXTRA, Predictions
+from .predictions import EXTRA, UNREADABLE, Predictions
 from .record import Record, read_lines, text_of, write_lines
 
 TEST, VALIDATION = "predictions", "validation"
@@ -87,8 +87,9 @@ def _read_cells(path: Path) -> dict[str, Predictions]:
             )
             for cell, part in parts.items()
         }
-    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-        raise MedtailError(f"{path}: no readable predictions ({error}); restore it") from error
+    except (*UNREADABLE, pa.ArrowException) as error:
+        why = first_line(error)
+        raise MedtailError(f"{path}: no readable predictions ({why}); restore it") from error
 
 
 def _merge(
@@ -138,27 +139,22 @@ def _write_predictions(path: Path, scores: dict[str, Predictions]) -> None:
     ]
     if len({scores[cell].logits.shape[1] for cell in scores}) > 1:
         tables = [_of_any_width(table) for table in tables]
-    whole = pa.concat_tables(tables, promote_options="default")  # not all may have episodes
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    together = pa.concat_tables(tables, promote_options="default")  # not all may have episodes
     # Splitting the bytes of a float16 puts the exponents side by side, which then compress; pages
     # of many cells let their common ids be compressed to next to nothing.
-    try:
+    with whole(path) as part:
         pq.write_table(
-            whole,
+            together,
             part,
             compression="zstd",
             compression_level=9,
             use_dictionary=["cell_id", "id", "group", "target", *EXTRA],
-            max_rows_per_page=len(whole),
+            max_rows_per_page=len(together),
             column_encoding={"logits.list.element": "BYTE_STREAM_SPLIT"},
         )
         found = _read_cells(part)
         for cell, mine in scores.items():
             mine.same(found.get(cell), path)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _of_any_width(table: pa.Table) -> pa.Table:

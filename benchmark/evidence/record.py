@@ -1,33 +1,20 @@
 """Records: one result with its provenance. The evidence behind every row of a leaderboard."""
 
-import math
-import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, ValidationError, model_serializer
 from pydantic import SerializerFunctionWrapHandler as Handler
+from pydantic import ValidationError, model_serializer
 
-from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError, first_line
+from medtail.datamodules.core.writing import whole
 
 from ..grid.cell import Cell, Frozen
+from .numbers import Metrics as Metrics
+from .numbers import Numbers as Numbers
+from .numbers import defined as defined
 
 SCHEMA = 1
-
-
-def defined(value: Any) -> Any:  # noqa: ANN401 - whatever a record holds
-    """A value with None for every float that is no number: JSON has neither NaN nor infinity."""
-    if isinstance(value, dict):
-        return {key: defined(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [defined(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-Metrics = Annotated[
-    dict[str, float | int | list[float | None] | list[int] | None], BeforeValidator(defined)
-]
-Numbers = Annotated[dict[str, float | None], BeforeValidator(defined)]
 
 
 class Stage(Frozen):
@@ -210,12 +197,21 @@ def parse(text: str, where: str) -> Record:
     return record
 
 
-def text_of(record: Record, indent: int | None = None) -> str:
-    """The JSON of a record, which has been read back from it.
+def read(path: Path) -> Record:
+    """The record of a file; ``MedtailError`` as for ``parse``, and where it cannot be read."""
+    return parse(_text(path), str(path))
 
-    Raises:
-        MedtailError: it could not be read back; nothing of it should then be written.
-    """
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        why = "a folder" if path.is_dir() else first_line(error)
+        raise MedtailError(f"{path}: no readable record ({why}); remove or restore it") from error
+
+
+def text_of(record: Record, indent: int | None = None) -> str:
+    """The JSON of a record; ``MedtailError`` where it could not be read back from it."""
     text = record.model_dump_json(indent=indent, warnings=False) + "\n"
     parse(text, f"{record.cell}, before it is written")
     return text
@@ -223,25 +219,24 @@ def text_of(record: Record, indent: int | None = None) -> str:
 
 def write(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text)
-    part.replace(path)
+    with whole(path) as part:
+        part.write_text(text)
 
 
 def read_lines(path: Path) -> list[Record]:
     """The records of a ``.jsonl`` file, one a line; an absent file has none."""
     if not path.exists():
         return []
-    lines = path.read_text().splitlines()
+    text = _text(path)
+    # Not ``splitlines``: a reason may hold what else ends a line, such as U+2028.
+    lines = text.removesuffix("\n").split("\n") if text else []
     return [parse(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
 
 
 def write_lines(path: Path, records: list[Record]) -> None:
     """Write records as sorted lines, so that a file's changes are its records' changes.
 
-    Raises:
-        MedtailError: one of them could not be read back; the old file stays.
+    ``MedtailError`` where one of them could not be read back; the old file stays.
     """
     order: Any = sorted(records, key=lambda r: (r.cell.row, r.cell.seed, r.cell_id))
     write(path, "".join(map(text_of, order)))

@@ -6,7 +6,6 @@ is shown and nothing else.
 """
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +14,11 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError, first_line
 from medtail.datamodules.core.subgroups import TRAITS
+from medtail.datamodules.core.writing import whole
+
+from .predictions import UNREADABLE
 
 CRITICAL = b"critical"  # the key of the file's metadata that lists these classes
 
@@ -74,8 +76,9 @@ def read(root: Path, source: str) -> Samples:
         critical = json.loads((table.schema.metadata or {})[CRITICAL])
         columns = {name: tuple(table[name].to_pylist()) for name in table.column_names}
         return Samples(columns.pop("id"), columns, tuple(critical))
-    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-        raise MedtailError(f"{path}: no readable samples ({error}); restore it") from error
+    except (*UNREADABLE, pa.ArrowException) as error:
+        why = first_line(error)
+        raise MedtailError(f"{path}: no readable samples ({why}); restore it") from error
 
 
 def keep(root: Path, source: str, found: Samples) -> bool:
@@ -101,13 +104,8 @@ def _write(path: Path, samples: Samples) -> None:
     columns = {"id": pa.array(samples.id, pa.string())}
     columns |= {name: pa.array(values, pa.string()) for name, values in samples.traits.items()}
     table = pa.table(columns, metadata={CRITICAL: json.dumps(samples.critical).encode()})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with whole(path) as part:
         pq.write_table(table, part, compression="zstd")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _path(root: Path, source: str) -> Path:

@@ -1,7 +1,11 @@
 """What a worker is given, and what it gives back."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
+
+from medtail.datamodules.core import derived
 
 from ..evidence.predictions import Predictions
 from ..evidence.record import Record
@@ -39,3 +43,15 @@ class Outcome:
     val: Predictions | None = None
     traceback: str = ""
     note: str = ""
+
+
+def noting(run: Callable[[Job], Outcome]) -> Callable[[Job], Outcome]:
+    """Have the outcome tell what a worker says of files that could not be believed."""
+
+    @wraps(run)
+    def noted(job: Job) -> Outcome:
+        with derived.collected() as said:
+            outcome = run(job)
+        return replace(outcome, note=outcome.note + "".join(f"; {line}" for line in said))
+
+    return noted

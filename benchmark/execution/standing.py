@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -21,8 +21,8 @@ from ..grid.suite import Suite
 from .driver import clock
 from .store import Store
 
-State = Literal["done", "running", "failed", "runs again", "missing", "n/a"]
-STATES: tuple[State, ...] = ("done", "running", "failed", "runs again", "missing", "n/a")
+State = Literal["done", "running", "failed", "damaged", "runs again", "missing", "n/a"]
+STATES: tuple[State, ...] = get_args(State)
 RECENT = 3600.0  # seconds that a pace is measured over
 
 
@@ -50,7 +50,10 @@ def standings(suite: Suite, store: Store) -> list[Standing]:
 
 
 def _standing(cell: Cell, store: Store, at_work: dict[str, str]) -> Standing:
-    record = store.read(cell)
+    try:
+        record = store.read(cell)
+    except MedtailError as error:
+        return Standing(cell, "damaged", str(error))
     if cell.id in at_work:
         return Standing(cell, "running", at_work[cell.id].rpartition(": ")[2], record)
     if record is None:
@@ -84,7 +87,7 @@ def pace(found: Sequence[Standing], now: float) -> str:
         found: of a suite.
         now: seconds since 1970.
     """
-    left = sum(s.state in ("running", "failed", "runs again", "missing") for s in found)
+    left = sum(s.state in ("running", "failed", "damaged", "runs again", "missing") for s in found)
     ends = [
         datetime.fromisoformat(s.record.provenance.finished).timestamp()
         for s in found
@@ -108,11 +111,11 @@ def summary(suite: Suite, store: Store) -> Iterator[RenderableType]:
         yield Text(f"… {one.cell}: {one.words}", style="dim")
     reasons: dict[tuple[State, str], list[Standing]] = {}
     for one in found:
-        if one.state in ("failed", "runs again"):
+        if one.state in ("failed", "damaged", "runs again"):
             reasons.setdefault((one.state, one.words), []).append(one)
     for (state, words), mine in reasons.items():
         more = f" and {len(mine) - 1} more" if len(mine) > 1 else ""
-        mark, style = ("✗", "red") if state == "failed" else ("↻", "")
+        mark, style = ("↻", "") if state == "runs again" else ("✗", "red")
         yield Text(f"{mark} {mine[0].cell}{more}: {words}", style=style)
 
 

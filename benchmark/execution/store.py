@@ -3,11 +3,14 @@
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from medtail.datamodules.core import writing
 from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.source import cache_root
 
 from ..evidence import record
 from ..evidence.predictions import Predictions
@@ -21,6 +24,8 @@ from . import contents
 from .job import Job, Outcome
 
 NEEDED_MIB = 200
+RECORD = "record.json"
+DEPTH = 4  # of folders below that of results: cells/DATA/ROW/FILE
 LONGEST = 150  # bytes of a row in the name of a folder
 
 
@@ -42,10 +47,21 @@ class Store:
         row = row.encode()[:LONGEST].decode(errors="ignore")  # a file's name has an end
         return self.root / "cells" / cell.terms.data / f"{row}-s{cell.seed}-{cell.id[:8]}"
 
+    def own(self, cell: Cell) -> Record | None:
+        """The cell's record in this folder.
+
+        Raises:
+            MedtailError: what lies there is no record, or that of another cell.
+        """
+        path = self.folder(cell) / RECORD
+        found = record.read(path) if path.exists() else None
+        if found and found.cell_id != cell.id:
+            raise MedtailError(f"{path}: the record of another cell, {found.cell}")
+        return found
+
     def read(self, cell: Cell) -> Record | None:
         """The cell's record: that of this folder, or a published one that still stands."""
-        path = self.folder(cell) / "record.json"
-        own = record.parse(path.read_text(), str(path)) if path.exists() else None
+        own = self.own(cell)
         if own is None or own.status == "failed" or contents.changed(own, cell):
             known = self.published.record(cell)
             if known and known.status == "ok" and not contents.changed(known, cell):
@@ -82,14 +98,22 @@ class Store:
     def write(self, outcome: Outcome) -> None:
         """Keep an outcome, the record last. A failure never replaces a success.
 
+        What lies there and cannot be believed is moved aside, as a good result is.
+
         Raises:
             MedtailError: the outcome could not be read back; what is there stays.
         """
         cell, text = outcome.record.cell, record.text_of(outcome.record, indent=1)
         folder = self.folder(cell)
-        if outcome.record.status == "failed" and self.done(cell):
-            return
-        self._set_aside(cell)
+        try:
+            old = self.own(cell)
+            if outcome.record.status == "failed" and self.done(cell):
+                return
+            stays = old is None or old.status == "failed"
+        except MedtailError:
+            stays = False
+        if not stays:
+            self.set_aside(folder)
         if outcome.record.status == "failed":
             record.write(folder / "traceback.txt", outcome.traceback)
         if outcome.val is not None:
@@ -98,17 +122,14 @@ class Store:
             outcome.test.write(folder / "predictions.parquet")
             (folder / "traceback.txt").unlink(missing_ok=True)
             keeping.take(self.handed(cell), folder)
-        record.write(folder / "record.json", text)
+        record.write(folder / RECORD, text)
 
-    def _set_aside(self, cell: Cell) -> None:
-        """Move a good result out of the way of a new one: nothing computed is lost."""
-        folder, aside = self.folder(cell), self.root / "superseded" / cell.terms.data
-        path = folder / "record.json"
-        if not path.exists() or record.parse(path.read_text(), str(path)).status != "ok":
-            return
+    def set_aside(self, folder: Path) -> Path:
+        """Move a cell's folder out of the way of a new result: nothing computed is lost."""
+        aside = self.root / "superseded" / folder.parent.name
         aside.mkdir(parents=True, exist_ok=True)
-        number = sum(1 for _ in aside.glob(f"{folder.name}-*"))
-        folder.rename(aside / f"{folder.name}-{number}")
+        places = (aside / f"{folder.name}-{number}" for number in count())
+        return folder.rename(next(place for place in places if not place.exists()))
 
     def finished(self, cells: Sequence[Cell]) -> list[Result]:
         """Records of the cells that failed, or whose result stands, with their predictions."""
@@ -185,6 +206,8 @@ class Store:
         with self.locked():
             for left in ("progress", "handed"):
                 shutil.rmtree(self.root / left, ignore_errors=True)
+            for path in (*writing.left_in(self.root, DEPTH), *writing.left_in(cache_root(), 0)):
+                writing.remove(path)
             yield
 
 

@@ -16,6 +16,7 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 
 from medtail import __version__, datamodules
 from medtail.datamodules.core.base import ImageDataModule, cache_root, data_root
+from medtail.datamodules.core.disk import refusal
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.loading.machine import SIDE_BY_SIDE
 from medtail.datamodules.core.nesting import nest
@@ -29,7 +30,7 @@ from ..tracks import checkpoints, memory
 from ..tracks.arithmetic import exact_float32
 from ..tracks.outcome import Scored, Tell
 from . import contents, thrift
-from .job import Job, Outcome
+from .job import Job, Outcome, noting
 
 HOUSE = ("medtail", "benchmark", "methods", "datamodules")
 VERSIONS = ("torch", "lightning", "timm", "torchmetrics", "albumentations", "numpy")
@@ -86,11 +87,9 @@ def versions() -> dict[str, str]:
 def processor() -> str:
     """The processor's name."""
     info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
+    lines = info.read_text().splitlines() if info.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor())
 
 
 def provenance(data: ImageDataModule) -> Provenance:
@@ -118,16 +117,16 @@ def _without_places(text: str, cell: Cell) -> str:
 
 def failed(cell: Cell, error: BaseException) -> Outcome:
     """The outcome of a cell that raised."""
+    trace = "".join(traceback.format_exception(error))
+    error = refusal(error) or error
     name, text = type(error).__name__, (str(error).strip().splitlines() or [""])[0]
     if isinstance(error, ProcessRaisedException):  # with the traceback of another process
         ends = re.findall(r"^(?:\w+\.)*(\w+): (.*)$", str(error), re.MULTILINE)
         name, text = ends[-1] if ends else (name, text)
     known = isinstance(error, MedtailError) or name in ("MedtailError", "DataError")
     reason = _without_places(text if known and text else f"{name}: {text}".rstrip(": "), cell)
-    trace = "".join(traceback.format_exception(error))
-    return Outcome(
-        Record(cell_id=cell.id, cell=cell, status="failed", reason=reason), traceback=trace
-    )
+    record = Record(cell_id=cell.id, cell=cell, status="failed", reason=reason)
+    return Outcome(record, traceback=trace)
 
 
 @dataclass(frozen=True)
@@ -143,6 +142,7 @@ class Note:
         self.path.write_text(f"{self.cell}: {line}")
 
 
+@noting
 def run(job: Job) -> Outcome:
     """Train and score a cell. An exception becomes a failed record; Ctrl-C passes."""
     torch.set_num_threads(1 if not torch.cuda.is_available() else torch.get_num_threads())

@@ -33,4 +33,4 @@ def compute(data: ImageDataModule, tell: Tell) -> None:
 def seconds(data: ImageDataModule) -> float:
     """How long one core computes the features that stand in for images; 0 where they are there."""
     stood: CachedFeatures | None = data.features  # type: ignore[assignment]  # as above
-    return 0.0 if stood is None or stood.path.exists() else stood.estimate()
+    return 0.0 if stood is None or stood.is_there() else stood.estimate()

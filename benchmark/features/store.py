@@ -1,7 +1,5 @@
 """Features in a mapped file of the cache, with what they were made from beside it."""
 
-import hashlib
-import json
 import shutil
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -10,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
+from medtail.datamodules.core import derived
 from medtail.datamodules.core.errors import DataError, MedtailError
 from medtail.datamodules.core.loading.features import FeatureStore
 from medtail.datamodules.core.pixels.cache import FULL, reason
@@ -22,12 +20,6 @@ from ..grid.cell import digest
 
 VERSION = 1  # of what is computed: raise it when the same images give other features
 Tell = Callable[[str], None]
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class CachedFeatures(FeatureStore):
@@ -51,11 +43,6 @@ class CachedFeatures(FeatureStore):
         self.tell: Tell = lambda line: None
         self.checked = False
 
-    @property
-    def note(self) -> Path:
-        """What the file holds, and its checksum."""
-        return self.path.with_suffix(".json")
-
     @abstractmethod
     def fill(self, features: NDArray[Any], done: int, mark: Callable[[int], None]) -> None:
         """Write the features.
@@ -71,7 +58,7 @@ class CachedFeatures(FeatureStore):
         return 0.0
 
     def ensure(self) -> None:
-        """Make the file where it is not there, damaged or of other features; say which.
+        """Make the file where it is not there, damaged or of other features.
 
         Raises:
             DataError: the disk is too small, or refuses to be written.
@@ -79,32 +66,15 @@ class CachedFeatures(FeatureStore):
         if self.checked:
             return
         with self._disk():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.path.with_suffix(".lock")):
-                if wrong := self._wrong():
-                    if self.path.exists():
-                        aside = self.path.with_suffix(".damaged")
-                        self.path.replace(aside)
-                        self.tell(
-                            f"features {self.path.name}: {wrong}: set aside as {aside.name}, "
-                            "computed anew"
-                        )
-                    self._make()
+            derived.ensure(self.path, self.what, self._make)
         self.checked = True
 
-    def _wrong(self) -> str:
-        """Why the file cannot be used as it is."""
-        if not self.path.exists():
-            return "not there"
-        try:
-            note = json.loads(self.note.read_text(encoding="utf-8"))
-            if note["what"] != self.what:
-                return "of something else"
-            return "" if checksum(self.path) == note["sha256"] else "damaged"
-        except (OSError, ValueError, KeyError, TypeError):
-            return "nothing says what it is"
+    def is_there(self) -> bool:
+        """Whether ``ensure`` would compute nothing."""
+        return self.checked or not derived.wrong(self.path, self.what)
 
-    def _make(self) -> None:
+    def _make(self, whole: Path) -> None:
+        """Write them; what a run has done that is stopped is gone on with."""
         part, progress = self.path.with_suffix(".part"), self.path.with_suffix(".rows")
         size = int(np.prod(self.shape)) * self.kind.itemsize
         done = self._rows_of(part, progress)
@@ -124,10 +94,8 @@ class CachedFeatures(FeatureStore):
 
         self.fill(features, done, mark)
         features.flush()
-        told = {"what": self.what, "sha256": checksum(part)}
-        record.write(self.note, json.dumps(told, indent=1) + "\n")
-        part.replace(self.path)
         progress.unlink(missing_ok=True)
+        part.replace(whole)
 
     def _rows_of(self, part: Path, progress: Path) -> int:
         """Rows that a run left which was stopped; 0 where none can be gone on from."""
@@ -161,4 +129,4 @@ def refuse_infinite(features: NDArray[Any], title: str, ids: NDArray[np.str_]) -
         )
 
 
-__all__ = ["CachedFeatures", "Tell", "checksum", "refuse_infinite"]
+__all__ = ["CachedFeatures", "Tell", "refuse_infinite"]

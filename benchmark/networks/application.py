@@ -1,7 +1,6 @@
 """A network applied to images: a row of probabilities for each, as a table in a file."""
 
 import csv
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.writing import whole
 
 from . import images as files
 from .images import Images
@@ -135,9 +135,7 @@ def support_of(text: str, network: Network, column: str) -> Images:
 def write(path: Path, table: Table) -> None:
     """Write CSV, or Parquet by the suffix, whole or not at all."""
     columns = table.columns()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with whole(path) as part:
         if path.suffix.lower() in (".parquet", ".pq"):
             import pyarrow as pa
             import pyarrow.parquet as pq
@@ -148,9 +146,6 @@ def write(path: Path, table: Table) -> None:
                 writer = csv.writer(lines)
                 writer.writerow(columns)
                 writer.writerows(zip(*(map(_text, v) for v in columns.values()), strict=True))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _text(value: str | float) -> str:

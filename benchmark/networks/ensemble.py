@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from torch import Tensor, nn
 
 from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.writing import part_of
 
 from ..evidence import record
 from ..features.extraction import Extractor
@@ -78,7 +79,7 @@ def write(folder: Path, networks: Sequence[tuple[str, Path]]) -> Path:
     """
     from .description import digest_of
 
-    part = folder.with_name(f".{folder.name}.part")
+    part = part_of(folder)
     shutil.rmtree(part, ignore_errors=True)
     for name, place in networks:
         (part / name).mkdir(parents=True)

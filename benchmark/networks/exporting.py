@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -14,6 +13,7 @@ from lightning.pytorch.core.module import _jit_is_scripting
 from torch import Tensor, nn
 
 from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.writing import whole
 
 from ..evidence import record
 from . import timm_form
@@ -76,13 +76,8 @@ def export(network: Network, form: str, out: Path, beside: Path) -> Iterator[str
             f"{network.about}: a few-shot network learns from a support set each time, which "
             f"{form} cannot hold; export its state_dict"
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
+    with whole(out) as part:
         said = writers[form](network, part)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
     about = network.about
     described = {
         "format": form,

@@ -1,10 +1,10 @@
 """Keeping networks: written by a worker, moved beside their record, weeded out by seed."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.writing import whole
 
 from ..grid.cell import Cell
 from . import description
@@ -34,10 +34,8 @@ def hand_over(folder: Path, cell: Cell, kept: "Kept", data: "Source") -> Descrip
         if not hasattr(value, "detach"):
             raise MedtailError(f"{kept.slug}: its state '{name}' is no tensor: make it a buffer")
         state[name] = value.detach().cpu().clone().contiguous()
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{WEIGHTS}.{os.getpid()}.part"
-    part.write_bytes(save(state))
-    part.replace(folder / WEIGHTS)
+    with whole(folder / WEIGHTS) as part:
+        part.write_bytes(save(state))
     made = Description(
         cell=cell,
         cell_id=cell.id,

@@ -13,6 +13,7 @@ from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.loading.rows import normalised
 from medtail.methods.core.base import Method
 
+from ..evidence import record
 from ..features.extraction import Extractor, again
 from ..tracks import judging
 from .description import DESCRIPTION, WEIGHTS, Description, digest_of, read
@@ -187,6 +188,12 @@ def _alone(folder: Path) -> Network:
     if digest_of(tensors) != about.digest:
         raise MedtailError(
             f"{tensors}: not the tensors that {DESCRIPTION} describes: damaged, or of another cell"
+        )
+    beside = folder / "record.json"
+    if beside.exists() and (found := record.read(beside)).network not in ("", about.digest):
+        raise MedtailError(
+            f"{description}: not the network of {found.cell}, whose record lies beside it: restore "
+            "it, or move the folder away, and its cell runs again"
         )
     return Network(built(about, tensors), about)
 

@@ -5,6 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from medtail.datamodules.core.writing import whole
+
 from ..evidence import record
 from . import words
 from .certainty import Numbers
@@ -16,10 +18,8 @@ PAGE, NUMBERS = "recommendation.md", "recommendation.json"
 
 def write(folder: Path, found: Recommendation) -> list[Path]:
     """Write them; the paths."""
-    drawn = folder / words.PICTURE
-    part = drawn.with_name(f".{drawn.name}.part")
-    part.write_bytes(picture(found))
-    part.replace(drawn)
+    with whole(folder / words.PICTURE) as part:
+        part.write_bytes(picture(found))
     record.write(folder / PAGE, words.page(found, folder.as_posix()))
     told = json.dumps(record.defined(numbers(found)), indent=1)
     record.write(folder / NUMBERS, told + "\n")

@@ -10,7 +10,7 @@ from rich.console import Console
 from medtail.datamodules.core.errors import MedtailError
 
 from ..evidence.predictions import Predictions
-from ..execution import driver, preflight
+from ..execution import driver, preflight, room
 from ..execution.launch import Launcher
 from ..execution.store import Store
 from ..execution.worker import prepared
@@ -73,6 +73,7 @@ def perform(
     """
     if not (waiting := [*cells, *pairs]):
         return []
+    room.check_room(waiting, store, [], "all", console)
     preflight.check(waiting, console)
     failures = driver.run_missing(cells, store, launcher, 1, "disabled", console, "all")
     return failures + driver.run_missing(pairs, store, launcher, 1, "disabled", console, "none")

@@ -1,6 +1,5 @@
 """The active track: train on what is labelled, choose from the pool, reveal the labels, again."""
 
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 
 from medtail import methods
+from medtail.datamodules.core import derived
 from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.splitting.plan import Rows
+from medtail.datamodules.core.writing import writer
 from medtail.methods.core.base import Method, Scene
 from medtail.methods.core.scene import Seen
 
@@ -24,6 +24,7 @@ from ..metrics.active import CURVES, rare_accuracy, summary
 from ..metrics.long_tail import score
 from . import checkpoints, code, supervised
 from .outcome import Kept, Scored, Tell, validation
+from .sharing import made_of
 from .supervised import Trained
 
 
@@ -126,22 +127,24 @@ def start(cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Te
         ]
     )
     path = store / f"start-{cell.method}-{key}.pt"
-    store.mkdir(parents=True, exist_ok=True)  # the lock needs it
-    with FileLock(path.with_suffix(".lock")):
-        if not path.exists():
-            folder = checkpoints.folder_of(store, path.stem)
-            trained = supervised.train(cell, data, store, devices, tell, folder)
-            kept = {
-                "state": {k: v.cpu() for k, v in trained.method.state_dict().items()},
-                "stages": [stage.model_dump() for stage in trained.stages],
-                "seconds": trained.seconds,
-                "images": trained.images,
-            }
-            part = path.with_suffix(f".{os.getpid()}.part")
-            torch.save(kept, part)
-            part.replace(path)
-            checkpoints.forget(folder)
-            return trained
+    folder = checkpoints.folder_of(store, path.stem)
+    new: list[Trained] = []
+
+    def make(part: Path) -> None:
+        trained = supervised.train(cell, data, store, devices, tell, folder)
+        kept = {
+            "state": {k: v.cpu() for k, v in trained.method.state_dict().items()},
+            "stages": [stage.model_dump() for stage in trained.stages],
+            "seconds": trained.seconds,
+            "images": trained.images,
+        }
+        torch.save(kept, part)
+        new.append(trained)
+
+    derived.ensure(path, made_of(path, sources), make)
+    checkpoints.forget(folder)
+    if new:
+        return new[0]
     kept = torch.load(path, weights_only=True)
     method.to(data.dtype).load_state_dict(kept["state"])
     if torch.cuda.is_available():
@@ -154,7 +157,7 @@ def _anew(
     cell: Cell, data: ImageDataModule, store: Path, devices: int, tell: Tell, under_way: Path
 ) -> Trained:
     """A learner trained on what is labelled now, which no other cell will ask for again."""
-    with tempfile.TemporaryDirectory(dir=store, prefix=".round-") as private:
+    with tempfile.TemporaryDirectory(dir=store, prefix=f".round-{writer()}-") as private:
         return supervised.train(cell, data, Path(private), devices, tell, under_way)
 
 

@@ -4,11 +4,9 @@ They are no evidence: they go when their cell ends. The name of each stands for 
 training depends on, so that one of other data, code or terms is never taken.
 """
 
-import os
 import random
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,12 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 
+from medtail.datamodules.core import derived, writing
+from medtail.datamodules.core.disk import named
+from medtail.datamodules.core.errors import first_line
+
 EVERY = 60.0  # seconds of training that may be lost
-SUFFIX, DONE = ".ckpt", ".done"
+SUFFIX, DONE = ".ckpt", ".done.pt"
 
 
 @dataclass(frozen=True)
@@ -41,26 +43,27 @@ class Place:
         """The state after an epoch."""
         return self.folder / f"{self.key}{SUFFIX}"
 
+    @property
+    def done(self) -> Path:
+        """What the whole training gave."""
+        return self.folder / f"{self.key}{DONE}"
+
     def result(self) -> dict[str, Any] | None:
         """What the whole training gave, where the cell was killed later; None where it did not."""
-        return _read(self.folder / f"{self.key}{DONE}")
+        return _read(self.done, self.key)
 
-    def resumable(self, tell: Callable[[str], None]) -> Path | None:
-        """A state that can be gone on from; one that cannot be read is removed, which is told."""
-        if not self.under_way.exists():
-            return None
-        if _read(self.under_way) is None:
-            tell("its checkpoint cannot be read: from the start")
-            return None
-        return self.under_way
+    def resumable(self) -> Path | None:
+        """A state that can be gone on from; None where there is none that can be believed."""
+        return None if _read(self.under_way, self.key) is None else self.under_way
 
     def keep(self, result: dict[str, Any], seconds: float) -> None:
         """Keep what a training gave, if it took long, for a cell that has more to do."""
         if seconds >= self.every:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            part = self.folder / f".{self.key}.{os.getpid()}.part"
-            torch.save(result, part)
-            part.replace(self.folder / f"{self.key}{DONE}")
+            part = writing.part_of(self.done)
+            with named(self.done):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                torch.save(result, part)
+                derived.keep(self.done, part, _made_of(self.done, self.key))
         self.under_way.unlink(missing_ok=True)
 
 
@@ -79,14 +82,19 @@ def forget(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """What a file of our own holds; None where it is absent or damaged, and then removed."""
-    try:
-        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
-    except FileNotFoundError:
+def _made_of(path: Path, key: str) -> dict[str, Any]:
+    return {"training": key, "form": "".join(path.suffixes)}
+
+
+def _read(path: Path, key: str) -> dict[str, Any] | None:
+    """What a file of our own holds; None where it is absent or damaged, and then set aside."""
+    if why := derived.wrong(path, _made_of(path, key)):
+        derived.set_aside(path, why)
         return None
-    except Exception:  # whatever a damaged file makes of the reader
-        path.unlink(missing_ok=True)
+    try:
+        found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of another version of a package, whatever that makes of it
+        derived.set_aside(path, f"cannot be read ({first_line(error)})")
         return None
     return found
 
@@ -133,11 +141,13 @@ class Saver(Checkpoint):
         self.generators = [mine] * trainer.world_size
         if trainer.world_size > 1:
             torch.distributed.all_gather_object(self.generators, mine)
-        self.place.folder.mkdir(parents=True, exist_ok=True)
-        part = self.place.folder / f".{self.place.key}.part"
-        trainer.save_checkpoint(part)
-        if trainer.is_global_zero:
-            part.replace(self.place.under_way)
+        under_way = self.place.under_way
+        part = writing.part_of(under_way)
+        with named(under_way):
+            self.place.folder.mkdir(parents=True, exist_ok=True)
+            trainer.save_checkpoint(part)
+            if trainer.is_global_zero:
+                derived.keep(under_way, part, _made_of(under_way, self.place.key))
         self.last = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
@@ -153,7 +163,7 @@ def _generators() -> dict[str, Any]:
     on_gpu = torch.cuda.is_available()
     return {
         "python": random.getstate(),
-        "numpy": np.random.get_state(),
+        "numpy": [v.tolist() if isinstance(v, np.ndarray) else v for v in np.random.get_state()],
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state() if on_gpu else None,
     }
@@ -161,7 +171,7 @@ def _generators() -> dict[str, Any]:
 
 def _set_generators(state: dict[str, Any]) -> None:
     random.setstate(state["python"])
-    np.random.set_state(state["numpy"])
+    np.random.set_state(tuple(state["numpy"]))
     torch.set_rng_state(state["torch"])
     if state["cuda"] is not None:
         torch.cuda.set_rng_state(state["cuda"])

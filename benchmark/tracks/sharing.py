@@ -1,5 +1,6 @@
 """Trainings that several cells have in common: which they are, what they depend on."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,6 +25,11 @@ def key_of(what: list[object], terms: Terms, data: ImageDataModule, code: str) -
     content = [data.content.data, data.kept.tolist(), data.target[data.kept].tolist()]
     settings, pixels = terms.content, data.content.pixels
     return digest([*what, settings, content, pixels, code_of.shared_digest(), code])
+
+
+def made_of(path: Path, code: list[str]) -> dict[str, Any]:
+    """What stands beside a kept training: its name, which has the key, and digests of its code."""
+    return {"training": path.stem, "code": code}
 
 
 def is_shared(cell: Cell) -> bool:

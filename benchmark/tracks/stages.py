@@ -12,10 +12,11 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Checkpoint
-from lightning.pytorch.strategies import DDPStrategy
 
 from medtail.datamodules.core.base import ImageDataModule
+from medtail.datamodules.core.disk import named
 from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.writing import writer
 from medtail.methods.core.base import Method
 
 from ..grid.cell import Terms
@@ -26,6 +27,7 @@ from .averaging import Average
 from .batchnorm import GlooBatchNorm
 from .checkpoints import Place, Saver
 from .contexts import detached, hush, interruptible, quiet
+from .one_machine import OneMachine
 
 MONITORS = {"best_balanced_accuracy": "val/balanced_accuracy", "best_macro_auc": "val/macro_auc"}
 
@@ -118,7 +120,8 @@ class Keeper(L.Callback):
         if trainer.is_global_zero:
             names = ("state", "history", "selected", "before")
             kept = {name: getattr(self, name) for name in names}
-            torch.save(kept | {"peak": memory.of_gpu()}, self.path)
+            with named(self.path):
+                torch.save(kept | {"peak": memory.of_gpu()}, self.path)
 
 
 def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]) -> L.Trainer:
@@ -137,7 +140,7 @@ def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]
         # Read by the spawned processes: two threads each would fight for the cores.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-        several["strategy"] = DDPStrategy(
+        several["strategy"] = OneMachine(
             start_method="spawn",
             process_group_backend="nccl" if on_gpu else "gloo",
             find_unused_parameters=True,
@@ -200,16 +203,16 @@ def fit(
     data.connect(request, *each)
     folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".fit-") as private:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".fit-{writer()}-") as private:
         path = Path(private) / "result.pt"
         with quiet(), detached(data), interruptible():
             # The keeper looks at the network before the average gives way to what is trained.
             callbacks: list[L.Callback] = [Keeper(path, terms.selection, tell)]
             callbacks += [Average(budget.ema)] if budget.ema else []
             callbacks += [Saver(place)] if place else []
-            goes_on = place.resumable(tell) if place else None
+            goes_on = place.resumable() if place else None
             trainer(terms, epochs, devices, callbacks).fit(
-                method, data, ckpt_path=goes_on, weights_only=False
+                method, data, ckpt_path=goes_on, weights_only=True
             )
         result = torch.load(path, weights_only=True)
     memory.note(result["peak"])

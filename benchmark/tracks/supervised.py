@@ -1,6 +1,5 @@
 """The long-tail track: train a method's stages on all classes, predict validation and test."""
 
-import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,9 +9,9 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from filelock import FileLock
 
 from medtail import methods
+from medtail.datamodules.core import derived
 from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.contract import Batch
 from medtail.datamodules.core.errors import MedtailError
@@ -27,7 +26,7 @@ from . import checkpoints, judging
 from . import code as code_of
 from .arithmetic import exact_float32
 from .outcome import Kept, Scored, Tell, validation
-from .sharing import is_shared, key_of, take_over
+from .sharing import is_shared, key_of, made_of, take_over
 from .stages import Fitted, fit
 
 
@@ -149,24 +148,22 @@ def _shared(
 
     Its checkpoints are its own, and go when it ends, unless they have a folder.
     """
-    terms = cell.trained_on
-    key = key_of([slug, epochs, cell.seed], terms, data, code_of.digest_of((slug,)))
+    terms, code = cell.trained_on, code_of.digest_of((slug,))
+    key = key_of([slug, epochs, cell.seed], terms, data, code)
     path = store / f"{slug}-{key}.pt"
-    store.mkdir(parents=True, exist_ok=True)  # the lock needs it
-    with FileLock(path.with_suffix(".lock")):
-        if path.exists():
-            return Fitted(**torch.load(path, weights_only=True)), True
+
+    def train_it(part: Path) -> None:
         method = make(slug, {}, terms, cell.seed, data)
         method.begin(method.stages[0])
         seed = stage_seed(cell.seed, 0)
-        own = checkpoints.folder_of(store, path.stem)
         place = checkpoints.place(under_way or own, f"{slug}-{key}")
         fitted = fit(method, data, terms, epochs, seed, devices, store, tell, place)
-        part = path.with_suffix(f".{os.getpid()}.part")
         torch.save(vars(fitted), part)
-        part.replace(path)
-        checkpoints.forget(own)
-        return fitted, False
+
+    own = checkpoints.folder_of(store, path.stem)
+    new = derived.ensure(path, made_of(path, [code_of.shared_digest(), code]), train_it)
+    checkpoints.forget(own)
+    return Fitted(**torch.load(path, weights_only=True)), not new
 
 
 @exact_float32()

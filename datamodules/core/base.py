@@ -21,7 +21,7 @@ from .content import Content, pixels_digest
 from .contract import Augmentation, Constants, DataSpec, Normalisation, Validation
 from .errors import DataError, unknown
 from .names import DataName
-from .pixels.cache import ImageStore, open_store, store_path
+from .pixels.cache import ImageStore, open_store
 from .pixels.normalisation import constants
 from .process import trains
 from .source import Source, cache_root, data_root
@@ -154,7 +154,7 @@ class ImageDataModule(Source, Loaders):  # type: ignore[misc]  # a parsed name
             DataError: as ``prepare``.
         """
         self._read()
-        return leaks.digests_path(store_path(self.cache, *self._store_key())).exists()
+        return leaks.are_known(self.cache, *self._store_key())
 
     @property
     def content(self) -> Content:

@@ -1,5 +1,6 @@
 """The table of a dataset: one row per image, before any split or regime."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DataError
+from .markup import OBEYED
 
 SPLITS = ("train", "val", "test")
+MOVES = re.compile(rf"[\t\n]|{OBEYED.pattern}")
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,17 @@ class SampleTable:
 
 
 def check_text(name: str, what: str, words: Iterable[str]) -> None:
-    """Raise ``DataError`` for a name that is no text, such as a folder's of another encoding."""
+    """Raise ``DataError`` for a name that is no text on a line.
+
+    Such as a folder's of another encoding, or one with a character that a terminal would obey.
+    """
     known = [str(word) for word in words]
+    together = "".join(known)
+    if MOVES.search(together):
+        odd = next(word for word in known if MOVES.search(word))
+        raise DataError(f"{name}: the {what} {odd!a} has a control character: rename it")
     try:
-        "".join(known).encode()
+        together.encode()
     except UnicodeEncodeError:
         odd = next(word for word in known if any("\ud800" <= c <= "\udfff" for c in word))
         shown = odd.encode(errors="backslashreplace").decode()

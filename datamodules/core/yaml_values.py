@@ -9,11 +9,24 @@ import yaml
 from .errors import MedtailError
 
 NAMES = ("title", "name", "classes")
+MOST, LONGEST = 2**63 - 1, 100  # of a whole number, and of its digits in any base
 LISTS = ("classes",)  # names in a list; alone it is a number of classes, as some methods take
 
 
 class Loader(yaml.SafeLoader):
     """YAML 1.1 without objects, but with the floats of YAML 1.2, such as ``1e-3``."""
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """A whole number of 64 bits, as JSON and Parquet have it."""
+        value = super().construct_yaml_int(node) if len(node.value) < LONGEST else MOST + 1
+        if abs(value) > MOST:
+            raise yaml.constructor.ConstructorError(
+                problem="a number of more than 64 bits", problem_mark=node.start_mark
+            )
+        return value
+
+
+Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_yaml_int)
 
 
 class Dumper(yaml.SafeDumper):
@@ -34,7 +47,10 @@ def compose(text: str) -> yaml.Node | None:
     Raises:
         yaml.YAMLError: it is no YAML, or a key stands twice.
     """
-    root: yaml.Node | None = yaml.compose(text, Loader=Loader)
+    try:
+        root: yaml.Node | None = yaml.compose(text, Loader=Loader)
+    except RecursionError:
+        raise yaml.composer.ComposerError(problem="lists or mappings too deep") from None
     return root
 
 
@@ -51,11 +67,11 @@ def construct(root: yaml.Node | None, names: Collection[str] = NAMES, within: bo
     """
     if root is None:
         return None
-    _settle(root, frozenset(names), within, set())
     loader = Loader("")
     try:
+        _settle(root, frozenset(names), within, set())
         return loader.construct_document(root)
-    except ValueError as error:  # such as a 13th month
+    except (ValueError, TypeError, RecursionError) as error:  # such as a 13th month
         raise yaml.constructor.ConstructorError(problem=str(error)) from error
     finally:
         loader.dispose()

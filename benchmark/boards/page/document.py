@@ -16,13 +16,16 @@ SCRIPTS = (
 )
 # Lines that hold nothing else: the repository has them, the page does without.
 COMMENT = re.compile(r"^[ \t]*(?://[^\n]*|/\*\*(?:(?!\*/).)*\*/[ \t]*)\n", re.MULTILINE | re.DOTALL)
+# What turns the direction of writing, as JSON has it.
+TURNS = re.compile(r"(?<!\\)((?:\\\\)*)\\u(?:202[a-e]|206[6-9])")
 
 
 def html(document: dict[str, Any]) -> str:
     """The page.
 
     Names, reasons and sources in it come from records that anybody may have written: no ``<`` of
-    them reaches the parser, and no script but ours runs, by its digest.
+    them reaches the parser, none of their characters turns the
+    direction of writing, and no script but ours runs, by its digest.
 
     Args:
         document: of ``benchmark.board_json.document``.
@@ -34,7 +37,7 @@ def html(document: dict[str, Any]) -> str:
     filled = {
         "POLICY": f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}",
         "STYLE": style,
-        "DATA": data.replace("<", "\\u003c"),
+        "DATA": TURNS.sub(r"\1\\ufffd", data).replace("<", "\\u003c"),
         "SCRIPT": script,
     }
     page, rest = "", (FOLDER / "index.html").read_text()

@@ -21,6 +21,10 @@ from ..worker import failed, run, worker_environment
 # How often a cell runs again: a process that dies is mostly the cell's own doing, a node is not.
 DEATHS, LOST_NODES = 1, 5
 
+# Off, Ray takes 127.0.0.1 for its machine's address, and all that it starts listens there alone. On
+# Linux, too, whatever its name says; given as `_node_ip_address`, Ray replaces it by another one.
+MANY_MACHINES = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+
 
 def check_devices(most: int, nodes: Sequence[dict[str, Any]]) -> None:
     """Let no cell wait for ever for a node that holds all of its processes or GPUs.
@@ -74,6 +78,8 @@ def launch(
         MedtailError: the cluster cannot be reached.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if not address:
+        os.environ[MANY_MACHINES] = "0"
     import ray
 
     side = min(len(jobs), workers or cells_per_gpu * max(1, torch.cuda.device_count()))

@@ -1,6 +1,5 @@
 """``dataset.yaml``: what a dataset of one's own is, and where its images and labels are."""
 
-import os
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -20,6 +19,7 @@ from pydantic import (
 from .. import yaml_values
 from ..errors import DataError, MedtailError
 from ..pixels.window import Window
+from ..writing import whole
 from .values import wrong_classes
 
 FILE = "dataset.yaml"
@@ -236,13 +236,8 @@ def write(path: Path, facts: Description) -> None:
     Raises:
         DataError: it does not; nothing is replaced.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(facts.text(), encoding="utf-8")
-    try:
+    with whole(path) as part:
+        part.write_text(facts.text(), encoding="utf-8")
         root = yaml_values.compose(part.read_text(encoding="utf-8"))
         if described(yaml_values.construct(root, within=True)) != facts:
             raise DataError(f"{path}: what was written reads otherwise: nothing is replaced")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

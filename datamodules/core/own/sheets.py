@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..errors import DataError, first_line
 from ..labels import Row, read_rows
 from ..pixels.folders import image_files
 from ..pixels.npz import load_arrays, shapes
@@ -66,7 +66,7 @@ def read_parquet(path: Path) -> Sheet:
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: {error}") from error
+        raise DataError(f"{path}: {first_line(error)}") from error
     if not len(table):
         raise DataError(f"{path}: no row")
     nested = tuple(f.name for f in table.schema if pa.types.is_nested(f.type))

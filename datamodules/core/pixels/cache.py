@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import track
 
+from .. import derived
 from ..errors import DataError
 
 Pixels = NDArray[np.uint8]
@@ -113,46 +113,47 @@ def _reserve(part: Path) -> None:
                     raise
 
 
-def _write(path: Path, read: Callable[[int], Pixels], shape: tuple[int, ...], title: str) -> None:
-    """Read every image into ``path``, which is renamed into place only when all are good."""
-    needed, free = int(np.prod(shape)), shutil.disk_usage(path.parent).free
+def _write(part: Path, read: Callable[[int], Pixels], shape: tuple[int, ...], title: str) -> None:
+    """Read every image into ``part``; it is of no use before all are good."""
+    needed, free = int(np.prod(shape)), shutil.disk_usage(part.parent).free
     if needed > free:
         raise DataError(
-            f"{title}: the image cache needs {needed / 2**20:.0f} MiB in {path.parent}, "
+            f"{title}: the image cache needs {needed / 2**20:.0f} MiB in {part.parent}, "
             f"{free / 2**20:.0f} MiB are free: make space, or point MEDTAIL_CACHE to another disk"
         )
-    part = path.with_suffix(f".{os.getpid()}.part")
     bad: list[BaseException] = []
-    try:
-        images = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
-        _reserve(part)
-        for row in track(
-            range(shape[0]), f"decoding {title}", transient=True, disable=shape[0] < 2000
-        ):
-            try:
-                images[row] = read(row)
-            except UNREADABLE as error:
-                bad.append(error)
-            if (row + 1) % max(1, RESIDENT // images[0].nbytes) == 0:
-                images.flush()
-                drop_pages(images)
-        images.flush()
-        del images
-        if bad:
-            text = reason(bad[0]) + (f" (and {len(bad) - 1} more)" if len(bad) > 1 else "")
-            if isinstance(bad[0], ReadingError):
-                raise DataError(f"{title}: {text}")
-            raise DataError(f"{title}: unreadable image: {text}; replace or remove it")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    images = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+    _reserve(part)
+    for row in track(range(shape[0]), f"decoding {title}", transient=True, disable=shape[0] < 2000):
+        try:
+            images[row] = read(row)
+        except UNREADABLE as error:
+            bad.append(error)
+        if (row + 1) % max(1, RESIDENT // images[0].nbytes) == 0:
+            images.flush()
+            drop_pages(images)
+    images.flush()
+    if bad:
+        text = reason(bad[0]) + (f" (and {len(bad) - 1} more)" if len(bad) > 1 else "")
+        if isinstance(bad[0], ReadingError):
+            raise DataError(f"{title}: {text}")
+        raise DataError(f"{title}: unreadable image: {text}; replace or remove it")
+
+
+def _made_of(key: str, shape: tuple[int, int, int, int]) -> dict[str, Any]:
+    text = f"decoder {DECODER_VERSION}|{key}|{shape}"
+    return {"pixels": hashlib.sha256(text.encode()).hexdigest(), "shape": list(shape)}
 
 
 def store_path(folder: Path, title: str, key: str, shape: tuple[int, int, int, int]) -> Path:
     """Where the store of these pixels lies, see ``open_store``."""
-    text = f"decoder {DECODER_VERSION}|{key}|{shape}"
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    digest = _made_of(key, shape)["pixels"][:12]
     return folder / f"{title}-{shape[1]}x{shape[2]}-{digest}.npy"
+
+
+def is_stored(folder: Path, title: str, key: str, shape: tuple[int, int, int, int]) -> bool:
+    """Whether ``open_store`` would read no image."""
+    return not derived.wrong(store_path(folder, title, key, shape), _made_of(key, shape))
 
 
 def open_store(
@@ -163,6 +164,8 @@ def open_store(
     read: Callable[[int], Pixels],
 ) -> ImageStore:
     """The store of ``shape`` [N, H, W, C], filled by ``read(row)`` where it is not there yet.
+
+    One that is damaged, or of other pixels, is set aside and filled anew.
 
     Args:
         folder: the cache folder (``MEDTAIL_CACHE``).
@@ -176,12 +179,8 @@ def open_store(
         DataError: an image is unreadable, the disk is too small, or refuses to be written.
     """
     path = store_path(folder, title, key, shape)
-    if not path.exists():
-        with cache_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_suffix(".lock")), warnings.catch_warnings():
-                # Large images that are below what Pillow refuses.
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                if not path.exists():
-                    _write(path, read, shape, title)
+    with cache_errors(folder), warnings.catch_warnings():
+        # Large images that are below what Pillow refuses.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        derived.ensure(path, _made_of(key, shape), lambda part: _write(part, read, shape, title))
     return ImageStore(path)

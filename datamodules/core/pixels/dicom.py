@@ -17,6 +17,7 @@ from PIL import Image
 
 from ..errors import DataError
 from .cache import ReadingError, reason
+from .limits import check_size
 from .window import HOW, Levels, Window
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def _image(data: "Dataset", window: Window | None, frame: int | None) -> Image.I
     place = chosen_frame(int(data.get("NumberOfFrames") or 1), frame)
     bits = int(data.BitsStored) if "BitsStored" in data else int(data.BitsAllocated)
     plain = bits == 8 and not data.get("PixelRepresentation") and "PixelData" in data
+    check_size(int(data.Columns), int(data.Rows))
     if kind in COLOUR and not plain:
         raise ReadingError(f"colour of {bits} bits a channel: convert it to 8 bits first")
     if kind in COLOUR and window is not None:

@@ -9,8 +9,10 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import derived
 from ..errors import DataError
 from .cache import UNREADABLE, Pixels, cache_errors, reason
+from .limits import check_size
 
 
 def load_arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
@@ -76,6 +78,9 @@ def stream_images(path: Path, members: tuple[str, ...]) -> Iterator[Pixels]:
             for name in members:
                 with archive.open(f"{name}.npy") as member:
                     amount, *shape = _header(member)
+                    if len(shape) not in (2, 3):
+                        raise ValueError(f"{name} of shape {(amount, *shape)} is no list of images")
+                    check_size(shape[1], shape[0])
                     size = int(np.prod(shape))
                     for _ in range(amount):
                         data = member.read(size)
@@ -90,13 +95,15 @@ def md5(path: Path, memory: Path) -> str:
     """MD5 of a file, remembered in the folder ``memory`` until the file's size or time changes."""
     stamp = path.stat()
     kept = memory / f"{path.name}-{stamp.st_size}-{stamp.st_mtime_ns}.md5"
-    if not kept.exists():
+
+    def make(part: Path) -> None:
         try:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "md5").hexdigest()
         except OSError as error:
             raise DataError(f"{path}: {error}") from error
-        with cache_errors(memory):
-            memory.mkdir(parents=True, exist_ok=True)
-            kept.write_text(digest)
+        part.write_text(digest)
+
+    with cache_errors(memory):
+        derived.ensure(kept, {"md5 of": kept.stem}, make)
     return kept.read_text()

@@ -6,7 +6,6 @@ room for the originals, and other versions of an image decoder, which give other
 """
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 
 from ..content import image_digest, pixels_digest
 from ..errors import DataError
+from ..writing import whole
 from .cache import ImageStore, Pixels, cache_errors, reason
 
 FOLDER = "prepared"
@@ -35,15 +35,11 @@ def write(path: Path, ids: Sequence[str], store: ImageStore, recipe: str, source
         np.array([image_digest(image) for image in store]), store.images.shape[1:]
     )
     facts = {"digest": digest, "recipe": recipe, "source": source, "ids": list(ids)}
-    with cache_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    told = path.with_suffix(".json")
+    with cache_errors(path.parent), whole(told) as words, whole(path) as part:
         with part.open("wb") as file:
             np.save(file, store.images)
-        words = part.with_suffix(".json.part")
         words.write_text(json.dumps(facts, ensure_ascii=False))
-        part.replace(path)
-        words.replace(path.with_suffix(".json"))
     return digest
 
 

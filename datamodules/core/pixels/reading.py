@@ -1,5 +1,6 @@
 """One image file -> [H, W, C] uint8, and what is refused because it has more than one meaning."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from .cache import UNREADABLE, Pixels, ReadingError, reason
 from .dicom import chosen_frame, read_dicom
 from .folders import VOLUME_SUFFIXES, is_dicom, suffix_of
+from .limits import check_size, open_image
 from .window import HOW, Levels, Window
 
 MINISWHITE = 0  # of TIFF's tag 262
@@ -76,9 +78,7 @@ def _opened(path: Path) -> Image.Image | None:
     if suffix in (".dcm", ".dicom"):
         return None
     try:
-        return Image.open(path)
-    except Image.DecompressionBombError as error:
-        raise ReadingError(f"{reason(error).rstrip('.')}: make it smaller first") from error
+        return open_image(path)
     except UnidentifiedImageError:
         if is_dicom(path):
             return None
@@ -112,21 +112,31 @@ def read_image(
         OSError: it is broken. The text of both begins with the path.
     """
     try:
-        image = _opened(path)
-        if image is None:
-            found = read_dicom(path, window, frame)
-            if not isinstance(found, Image.Image):
-                return resize_levels(found, size, channels)
-            return resize(found, size, "RGB" if channels == 3 else "L")
-        with image:
-            # A camera's MPO is a photograph with previews of itself.
-            count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-            if place := chosen_frame(count, frame):
-                image.seek(place)
-            if window is not None:
-                return resize_levels(_windowed(image, window), size, channels)
-            return resize(image, size, "RGB" if channels == 3 else "L")
+        with warnings.catch_warnings():
+            # Large images that are below what is refused.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return _read(path, size, channels, window, frame)
     except ReadingError as error:
         raise ReadingError(f"{path}: {error}") from error
     except UNREADABLE as error:
         raise OSError(f"{path}: {reason(error)}") from error
+
+
+def _read(
+    path: Path, size: tuple[int, int], channels: int, window: Window | None, frame: int | None
+) -> Pixels:
+    image = _opened(path)
+    if image is None:
+        found = read_dicom(path, window, frame)
+        if not isinstance(found, Image.Image):
+            return resize_levels(found, size, channels)
+        return resize(found, size, "RGB" if channels == 3 else "L")
+    with image:
+        # A camera's MPO is a photograph with previews of itself.
+        count = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        if place := chosen_frame(count, frame):
+            image.seek(place)
+            check_size(*image.size)
+        if window is not None:
+            return resize_levels(_windowed(image, window), size, channels)
+        return resize(image, size, "RGB" if channels == 3 else "L")

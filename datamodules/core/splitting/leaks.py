@@ -1,6 +1,5 @@
 """Leaks between splits: groups, identical and nearly identical images."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
@@ -11,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .. import derived
 from ..content import image_digest
 from ..errors import DataError
-from ..pixels.cache import ImageStore, cache_errors
+from ..pixels.cache import ImageStore, cache_errors, is_stored, store_path
 from ..table import SPLITS, SampleTable
 from .splits import HELD
 
@@ -117,19 +117,21 @@ def forbid_shared_groups(name: str, table: SampleTable, split: NDArray[np.str_])
 def _beside(store: ImageStore, suffix: str, compute: Callable[[], NDArray[Any]]) -> NDArray[Any]:
     """The array kept beside the store under ``suffix``, computed where it is not there yet."""
     path = store.path.with_suffix(f".{suffix}.npy")
-    if not path.exists():
-        found = compute()
-        part = path.with_suffix(f".{os.getpid()}.part.npy")
-        with cache_errors(path.parent):
-            np.save(part, found)
-            part.replace(path)
+
+    def make(part: Path) -> None:
+        with part.open("wb") as file:
+            np.save(file, compute())
+
+    with cache_errors(path.parent):
+        derived.ensure(path, {suffix: derived.content_of(store.path)}, make)
     kept: NDArray[Any] = np.load(path)
     return kept
 
 
-def digests_path(store: Path) -> Path:
-    """Where the digests of a store's pixels are kept: beside it."""
-    return store.with_suffix(".digests.npy")
+def are_known(cache: Path, title: str, key: str, shape: tuple[int, int, int, int]) -> bool:
+    """Whether a store and the digests of its pixels are there; see ``open_store``."""
+    path = store_path(cache, title, key, shape)
+    return path.with_suffix(".digests.npy").exists() and is_stored(cache, title, key, shape)
 
 
 def pixel_digests(store: ImageStore) -> NDArray[np.str_]:

@@ -23,7 +23,7 @@ from tests import ROOT
 from tests.boards import FEW, ONE, board, done, failed, few_shot, files, one_class, predictions
 
 COMMITTED = ROOT / "leaderboards"
-SUFFIXES = {".jsonl", ".parquet", ".json", ".md", ".csv", ".png", ".html"}
+SUFFIXES = {".jsonl", ".parquet", ".json", ".md", ".csv", ".png", ".html", ".sha256"}
 
 
 def test_rendering_twice_changes_no_byte(tmp_path):

@@ -73,7 +73,7 @@ def test_no_number_rank_or_bold_of_another_row_moves(boards):
     root, before = boards
     now = files(root)
     changed = {str(path) for path in before if now[path] != before[path]}
-    derived = {f"{SLUG}.md", f"{SLUG}.csv", f"statistics/{SLUG}.json"}
+    derived = {f"{SLUG}.md", f"{SLUG}.csv", f"statistics/{SLUG}.json", f"statistics/{SLUG}.sha256"}
     assert changed == derived | {"leaderboards.json", "index.html"}
     page = Path(f"{SLUG}.md")
     old, new = (found[page].decode().splitlines() for found in (before, now))

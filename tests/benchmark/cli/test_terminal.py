@@ -39,11 +39,22 @@ def test_what_a_terminal_lacks_has_a_stand_in(monkeypatch):
     assert shown.count("[nv]") == 2
 
 
+def test_what_a_terminal_obeys_is_rich_s_own(capsys):
+    console = terminal.console()
+    console.print("\x1b[31mred\r\x07\u202e", style="red")
+    assert capsys.readouterr().out == "\ufffd[31mred\ufffd\n"
+    coloured = terminal._Inert(
+        markup=False, highlight=False, force_terminal=True, file=io.StringIO()
+    )
+    coloured.print("\x1b[0mx", style="red")
+    assert coloured.file.getvalue() == "\x1b[31m\ufffd[0mx\x1b[0m\n"
+
+
 def test_all_commands_print_through_it():
     """A console of rich reads ``[nv]`` as a style, unless it is told not to."""
     made = [
         path.name
         for path in sorted((ROOT / "benchmark").rglob("*.py"))
-        if re.search(r"\bConsole\(", path.read_text())
+        if re.search(r"\bConsole\(|\(Console\)", path.read_text())
     ]
     assert made == ["terminal.py"]

@@ -1,6 +1,7 @@
 """A cell that is killed goes on from its last epoch, and gives what it would have given."""
 
 import random
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import torch
 
 from medtail.benchmark.execution import worker
 from medtail.benchmark.tracks import checkpoints, stages
+from medtail.datamodules.core import derived
 from tests.benchmark.cells import cell
 
 USUAL = {"epochs": 4, "batch_size": 64, "lr": 0.01}
@@ -103,14 +105,29 @@ def test_a_damaged_checkpoint_is_told_and_the_training_begins_anew(tmp_path):
     made = place(tmp_path)
     made.folder.mkdir()
     made.under_way.write_bytes(b"PK no checkpoint")
-    told = []
-    assert made.resumable(told.append) is None
-    assert told == ["its checkpoint cannot be read: from the start"]
-    assert not made.under_way.exists()
-    (made.folder / "key.done").write_bytes(b"")
-    assert made.result() is None
-    assert place(tmp_path / "none").resumable(told.append) is None
-    assert len(told) == 1, "an absent one is no trouble"
+    with derived.collected() as told:
+        assert made.resumable() is None
+        assert not made.under_way.exists()
+        made.done.write_bytes(b"")
+        assert made.result() is None
+        assert place(tmp_path / "none").resumable() is None, "an absent one is no trouble"
+    says = "nothing says what it is: set aside as"
+    assert told == [
+        f"{made.under_way}: {says} key.damaged, made anew",
+        f"{made.done}: {says} key.done.damaged, made anew",
+    ]
+
+
+def test_a_checkpoint_of_another_training_is_not_taken(tmp_path):
+    made = place(tmp_path)
+    made.keep({"state": {"w": torch.ones(2)}}, 1)
+    other = checkpoints.Place(made.folder, "other", 0.0)
+    for suffix in (".pt", ".json"):
+        shutil.copy(made.done.with_suffix(suffix), other.done.with_suffix(suffix))
+    with derived.collected() as told:
+        assert other.result() is None
+        assert made.result() is not None
+    assert [line.partition(": ")[2][:20] for line in told] == ["of something else: s"]
 
 
 def test_a_short_training_leaves_nothing(tmp_path):

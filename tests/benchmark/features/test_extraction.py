@@ -15,6 +15,7 @@ from medtail.benchmark.features.standing_in import compute, stand_in
 from medtail.benchmark.features.symmetries import symmetries
 from medtail.benchmark.grid.cell import Budget
 from medtail.benchmark.grid.weights import resolved
+from medtail.datamodules.core import derived
 from medtail.datamodules.core.contract import DataSpec
 from medtail.datamodules.core.errors import MedtailError
 from tests.benchmark.cells import QUICK, terms
@@ -152,7 +153,8 @@ def test_other_weights_are_other_features_and_training_moves_none(tmp_path):
 def test_damaged_and_foreign_files_are_set_aside_and_made_anew(harm):
     kept, data, told = computed()
     assert not told
-    path, note = data.features.path, data.features.note
+    path = data.features.path
+    note = derived.note_of(path)
     whole = path.read_bytes()
     if harm == "flip":
         path.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
@@ -165,7 +167,8 @@ def test_damaged_and_foreign_files_are_set_aside_and_made_anew(harm):
     else:
         note.unlink()
     prepared.cache_clear()
-    again, _, told = computed()
+    with derived.collected() as told:
+        again, _, _ = computed()
     assert np.array_equal(again, kept)
     assert len(told) == 1
     assert path.name in told[0]

@@ -182,6 +182,6 @@ def test_clean_is_dry_unless_told(runs):
         run("clean", "--yes")
     with pytest.raises(MedtailError, match="--keep all: write best or none"):
         run("clean", "--keep", "all")
-    assert "removed; records" in run("clean", "--networks", "--keep", "none", "--yes")
+    assert "done; records" in run("clean", "--networks", "--keep", "none", "--yes")
     assert not list(runs.rglob("network.*"))
     assert len(list(runs.rglob("record.json"))) == 3

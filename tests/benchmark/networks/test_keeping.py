@@ -5,6 +5,7 @@ import stat
 
 import pytest
 
+from medtail.benchmark.evidence import record
 from medtail.benchmark.execution import cleaning, worker
 from medtail.benchmark.execution.store import Store
 from medtail.benchmark.networks import description, finding, keeping
@@ -21,6 +22,7 @@ def seeds(folder):
 def with_values(runs, values):
     """Copies of the one-class network for seeds that reached some values on validation."""
     store, first = Store(runs), CELLS["mahalanobis"]
+    found = record.read(store.folder(first) / "record.json")
     weights = (store.folder(first) / description.WEIGHTS).read_bytes()
     about = description.read(store.folder(first) / description.DESCRIPTION)
     for seed, value in enumerate(values):
@@ -30,6 +32,8 @@ def with_values(runs, values):
         (store.folder(other) / description.WEIGHTS).write_bytes(weights)
         made = about.model_copy(update=update)
         description.write(store.folder(other) / description.DESCRIPTION, made)
+        text = record.text_of(found.model_copy(update={"cell": other, "cell_id": other.id}))
+        record.write(store.folder(other) / "record.json", text)
     return store
 
 
@@ -167,7 +171,8 @@ def test_cleaning_takes_networks_and_stages_and_nothing_else(runs):
     assert sum(part.size for part in every) == sum(
         p.stat().st_size
         for p in runs.rglob("*")
-        if p.name.startswith("network.") or (p.suffix == ".pt" and p.parent.name == "stages")
+        if p.name.startswith("network.")
+        or (p.suffix in (".pt", ".json") and p.parent.name == "stages")
     )
     assert any(part.kind == "stages" for part in every)
     cleaning.remove(every)

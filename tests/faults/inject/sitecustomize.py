@@ -2,7 +2,9 @@
 
     kill WHEN REGEX N   SIGKILL at the N-th rename onto a matching path, WHEN: before, half, after
     errno NAME REGEX    that rename raises an OSError of this number instead
+    write NAME REGEX    writing to a matching file, by Python, raises this OSError, which names none
     pause SECONDS REGEX the first such rename waits before it happens
+    fill FILE REGEX N   after the N-th such rename, FILE takes all that its disk has left
     fit N               SIGKILL at the N-th start of a Trainer
 
 Each writes ``[fault] ...`` to the file ``FAULT_FIRED``: a test asserts that it did.
@@ -62,12 +64,51 @@ def refuse(name, matching):
     on_rename(matching, act)
 
 
+def refuse_writing(name, matching):
+    """Each file that is opened to be written, if its path matches, and not as a descriptor."""
+    import builtins
+    import io
+
+    real = io.open
+
+    class Refusing(io.FileIO):
+        def write(self, content):
+            fired(f"{name} while {self.name} is written")
+            raise OSError(getattr(errno, name), os.strerror(getattr(errno, name)))
+
+    def opened(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, **more):
+        by_path = isinstance(file, str | os.PathLike)
+        if by_path and set(mode) & set("wx") and re.search(matching, str(file)):
+            raw = io.BufferedWriter(Refusing(file, mode.replace("b", "").replace("t", "")))
+            return raw if "b" in mode else io.TextIOWrapper(raw, encoding, errors, newline)
+        return real(file, mode, buffering, encoding, errors, newline, **more)
+
+    io.open = builtins.open = opened
+
+
 def pause(seconds, matching):
     def act(real, source, target, options, seen):
         if seen == 1:
             fired(f"pause before the rename onto {target}")
             time.sleep(float(seconds))
         return real(source, target, **options)
+
+    on_rename(matching, act)
+
+
+def fill(file, matching, number):
+    def act(real, source, target, options, seen):
+        found = real(source, target, **options)
+        if seen == int(number):
+            fired(f"the disk of {file} is filled")
+            content = bytes(2**16)
+            try:
+                with Path(file).open("wb", buffering=0) as ballast:
+                    while ballast.write(content):
+                        pass
+            except OSError:
+                pass
+        return found
 
     on_rename(matching, act)
 
@@ -105,6 +146,13 @@ def kill_at_fit(number):
     sys.meta_path.insert(0, Finder())
 
 
-FAULTS = {"kill": kill, "errno": refuse, "pause": pause, "fit": kill_at_fit}
+FAULTS = {
+    "kill": kill,
+    "errno": refuse,
+    "write": refuse_writing,
+    "pause": pause,
+    "fill": fill,
+    "fit": kill_at_fit,
+}
 if KIND in FAULTS:
     FAULTS[KIND](*WORDS)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from medtail.datamodules.core.pixels.cache import ReadingError, open_store
+from medtail.datamodules.core.pixels.cache import ReadingError
 from medtail.datamodules.core.pixels.reading import read_image, resize
 from medtail.datamodules.core.pixels.window import Window
 
@@ -228,16 +228,6 @@ def test_broken_files(tmp_path):
     (tmp_path / "d.png").write_bytes(content)
     refused(tmp_path / "d.png", error=OSError)
     refused(tmp_path / "e.png", "No such file", error=OSError)
-
-
-def test_huge_images(tmp_path, monkeypatch, recwarn):
-    path = saved(tmp_path / "a.png", Image.fromarray(COLOUR))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 119)  # of 120: Pillow would warn
-    store = open_store(tmp_path, "x", "key", (1, *SIZE, 3), lambda row: read(path))
-    np.testing.assert_array_equal(store.images[0], COLOUR)
-    assert not recwarn.list
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 59)  # more than twice as many: it refuses
-    refused(path, "decompression bomb", "make it smaller first")
 
 
 def test_links_are_read(tmp_path):
