@@ -168,6 +168,7 @@ def test_the_next_run_removes_what_a_killed_one_left(tmp_path, equal, fault):
     lives = [p.with_name(p.name.replace(f"-{number(p)}", f"-{os.getpid()}")) for p in left]
     for path in lives:
         path.write_text("of a process that lives")
+    (tmp_path / "runs").mkdir(exist_ok=True)  # it may have died before there was one
     listed = kit.medtail(tmp_path, "clean")
     for path in left:
         assert path.name in listed.out
