@@ -12,7 +12,6 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Checkpoint
-from lightning.pytorch.strategies import DDPStrategy
 
 from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.errors import MedtailError
@@ -26,6 +25,7 @@ from .averaging import Average
 from .batchnorm import GlooBatchNorm
 from .checkpoints import Place, Saver
 from .contexts import detached, hush, interruptible, quiet
+from .ranks import Ranks
 
 MONITORS = {"best_balanced_accuracy": "val/balanced_accuracy", "best_macro_auc": "val/macro_auc"}
 
@@ -137,7 +137,7 @@ def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]
         # Read by the spawned processes: two threads each would fight for the cores.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-        several["strategy"] = DDPStrategy(
+        several["strategy"] = Ranks(
             start_method="spawn",
             process_group_backend="nccl" if on_gpu else "gloo",
             find_unused_parameters=True,

@@ -13,10 +13,11 @@ import torch
 
 from medtail.datamodules.core.errors import MedtailError
 
+from ..failure import failed
 from ..job import Job, Outcome
 from ..packing import cores
 from ..surroundings import check_cluster
-from ..worker import failed, run, worker_environment
+from ..worker import run, worker_environment
 
 # How often a cell runs again: a process that dies is mostly the cell's own doing, a node is not.
 DEATHS, LOST_NODES = 1, 5
