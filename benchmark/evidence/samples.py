@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.subgroups import TRAITS
+
+from .lock import locked
 
 CRITICAL = b"critical"  # the key of the file's metadata that lists these classes
 
@@ -83,8 +84,7 @@ def keep(root: Path, source: str, found: Samples) -> bool:
 
     Nothing is written where nothing is known.
     """
-    root.mkdir(parents=True, exist_ok=True)  # the lock needs it
-    with FileLock(root / ".lock"):
+    with locked(root):
         old = read(root, source)
         new = old.with_newer(found)
         if new == old:
