@@ -15,6 +15,7 @@ from rich.table import Table
 from medtail.datamodules.core import writing
 from medtail.datamodules.core.errors import MedtailError
 
+from ..evidence.lock import locked
 from ..evidence.predictions import Predictions
 from ..evidence.published import VALIDATION, publish, read_predictions
 from ..evidence.record import Record, read_lines, write
@@ -56,6 +57,11 @@ def render(root: Path) -> list[Path]:
     Returns:
         The files written.
     """
+    with locked(root):  # or pages would miss what another process publishes meanwhile
+        return _rendered(root)
+
+
+def _rendered(root: Path) -> list[Path]:
     for path in writing.left_in(root, 2):
         writing.remove(path)
     written: list[Path] = []

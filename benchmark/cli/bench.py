@@ -88,6 +88,7 @@ def bench(
     from ..execution.tracking import mode_of
     from ..grid.files import load
     from ..grid.filters import select
+    from ..grid.time_limit import seconds_of
     from ..networks.keeping import KEEP
 
     check(launcher, ray_address, slurm)
@@ -120,10 +121,13 @@ def bench(
         left.check(store.root, missing, "slurm" if slurm else launcher)
         check_room(missing, store, [boards], keep, console)
         step_mib = preflight.check(missing, console, devices)
+        limit = seconds_of(chosen.time_limit)
         launch = partial(start, cells_per_gpu=cells_per_gpu or packing.cells_per_gpu(step_mib))
         with ending.noticed() as ended:
             try:
-                failures = driver.run_missing(missing, store, launch, devices, mode, console, keep)
+                failures = driver.run_missing(
+                    missing, store, launch, devices, mode, console, keep, limit
+                )
             except KeyboardInterrupt:
                 interrupted(store, cells, boards)
                 if line := left.of_interrupted(store.root, missing):

@@ -15,6 +15,7 @@ from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.markup import visible
 from medtail.datamodules.core.process import only_reads
 
+from ..execution.ending import in_one_line
 from ..execution.surroundings import mend_folders
 from . import regress
 from .bench import bench
@@ -97,7 +98,8 @@ def main() -> None:
         for line in mend_folders():
             sys.stderr.write(f"medtail: {line}\n")
     try:
-        app(standalone_mode=True)
+        with in_one_line():
+            app(standalone_mode=True)
     except MedtailError as error:
         sys.stderr.write(f"medtail: {visible(str(error))}\n")
         sys.exit(EXIT_USER)

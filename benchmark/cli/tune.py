@@ -70,6 +70,7 @@ def tune(
     from ..execution.store import Store
     from ..grid.files import load
     from ..grid.filters import select
+    from ..grid.time_limit import seconds_of
     from ..tuning.search import Search
 
     if span <= 1:
@@ -95,7 +96,7 @@ def tune(
     start = partial(choose, launcher, workers=workers, address="")
     with ending.noticed() as ended:
         try:
-            failures = _run(missing, kept, start)
+            failures = _run(missing, kept, start, seconds_of(chosen.time_limit))
         except KeyboardInterrupt:
             done = sum(_settled(kept, cell) for cell in tried)
             tell(f"interrupted: {done} of {len(tried)} trainings of the search are done and kept; "
@@ -106,7 +107,8 @@ def tune(
             tell(line)
         every = [*cells, *(c for r in results for c in r.tuned(rows[r.row]))]
         try:
-            failures += _run([c for c in every if not store.done(c)], store, start)
+            waiting = [cell for cell in every if not store.done(cell)]
+            failures += _run(waiting, store, start, seconds_of(chosen.time_limit))
         except KeyboardInterrupt:
             interrupted(store, every, boards)
             raise typer.Exit(ended.status) from None
@@ -154,7 +156,7 @@ def _found(search: "Search", row: "Cell", store: "Store") -> "Found":
     return found(search, row, store.read)
 
 
-def _run(cells: "list[Cell]", store: "Store", start: Start) -> list[str]:
+def _run(cells: "list[Cell]", store: "Store", start: Start, limit: float | None) -> list[str]:
     """Run cells; lines on those that failed, a diverged trial not among them."""
     from ..execution import driver, preflight, room
 
@@ -165,7 +167,7 @@ def _run(cells: "list[Cell]", store: "Store", start: Start) -> list[str]:
         room.check_room(cells, store, [], keep, console)
         preflight.check(cells, console)
         launch = start(len(cells))
-        failures = driver.run_missing(cells, store, launch, 1, "disabled", console, keep)
+        failures = driver.run_missing(cells, store, launch, 1, "disabled", console, keep, limit)
     return [line for line in failures if f": {SETTLED}" not in line]
 
 

@@ -14,7 +14,6 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -22,6 +21,7 @@ from medtail.datamodules.core.errors import MedtailError, first_line, unknown
 from medtail.datamodules.core.writing import whole
 
 from ..grid.cell import Frozen
+from .lock import locked
 from .predictions import UNREADABLE
 from .record import write
 
@@ -136,7 +136,7 @@ def add(root: Path, slug: str, entry: Submitted, given: Given, replace: bool = F
     Raises:
         MedtailError: the name is taken.
     """
-    with _locked(root):
+    with locked(root):
         known = {e.name: e for e in read(root, slug)}
         if not replace:
             check_free([*known.values()], slug, entry.name)
@@ -153,17 +153,12 @@ def remove(root: Path, slug: str, name: str) -> None:
     Raises:
         MedtailError: there are none of the name.
     """
-    with _locked(root):
+    with locked(root):
         known = {e.name: e for e in read(root, slug)}
         if name not in known:
             raise unknown(f"submitted predictions on {slug}", name, known)
         del known[name]
         _keep(root, slug, known)
-
-
-def _locked(root: Path) -> FileLock:
-    root.mkdir(parents=True, exist_ok=True)  # the lock needs it
-    return FileLock(root / ".lock")
 
 
 def _keep(root: Path, slug: str, entries: dict[str, Submitted]) -> None:

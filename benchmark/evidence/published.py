@@ -12,12 +12,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from filelock import FileLock
 
 from medtail.datamodules.core.errors import MedtailError, first_line
 from medtail.datamodules.core.writing import whole
 
 from ..grid.cell import Cell
+from .lock import locked
 from .predictions import EXTRA, UNREADABLE, Predictions
 from .record import Record, read_lines, text_of, write_lines
 
@@ -31,7 +31,7 @@ def publish(
 ) -> list[str]:
     """Merge results into a folder of leaderboards; a failure never replaces a success.
 
-    Two processes may publish into one folder: each waits for the other on ``.lock``.
+    Two processes may publish into one folder: each waits for the other, see ``lock``.
 
     Args:
         root: the folder.
@@ -54,8 +54,7 @@ def publish(
             )
         text_of(record)  # before anything is written
         by_slug[record.cell.terms.data].append((record, predictions))
-    root.mkdir(parents=True, exist_ok=True)  # the lock needs it
-    with FileLock(root / ".lock"):
+    with locked(root):
         for slug, entries in by_slug.items():
             _merge(root, slug, entries, validation)
     return sorted(by_slug)

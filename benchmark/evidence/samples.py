@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from medtail.datamodules.core.errors import MedtailError, first_line
 from medtail.datamodules.core.subgroups import TRAITS
 from medtail.datamodules.core.writing import whole
 
+from .lock import locked
 from .predictions import UNREADABLE
 
 CRITICAL = b"critical"  # the key of the file's metadata that lists these classes
@@ -86,8 +86,7 @@ def keep(root: Path, source: str, found: Samples) -> bool:
 
     Nothing is written where nothing is known.
     """
-    root.mkdir(parents=True, exist_ok=True)  # the lock needs it
-    with FileLock(root / ".lock"):
+    with locked(root):
         old = read(root, source)
         new = old.with_newer(found)
         if new == old:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ..boards.columns import headline
 from ..grid.cell import Cell
+from .ending import undisturbed
 from .job import Outcome
 from .launch import Launcher
 from .store import Store
@@ -93,6 +94,7 @@ def run_missing(
     wandb: Mode,
     console: Console,
     keep: str = "best",
+    limit: float | None = None,
 ) -> list[str]:
     """Run cells that have no record of success, and keep every outcome as it comes.
 
@@ -104,6 +106,7 @@ def run_missing(
         wandb: what the mirror does.
         console: live table on a terminal, a line per cell elsewhere.
         keep: which networks stay, see ``medtail.benchmark.networks.keeping``.
+        limit: seconds that a cell may take; None for a generous estimate.
 
     Returns:
         One line per failed cell.
@@ -111,16 +114,17 @@ def run_missing(
     if not cells:
         return []
     board = Board(len(cells), store)
-    outcomes = launcher([store.job(cell, devices, keep != "none") for cell in cells])
+    outcomes = launcher([store.job(cell, devices, keep != "none", limit) for cell in cells])
     with Live(
         board, console=console, refresh_per_second=2, transient=True, auto_refresh=True
     ) as live:
         if not console.is_terminal:
             live.stop()
         for outcome in outcomes:
-            store.write(outcome)
-            if keep == "best":
-                store.weed(outcome.record.cell)
+            with undisturbed():
+                store.write(outcome)
+                if keep == "best":
+                    store.weed(outcome.record.cell)
             line = board.add(outcome) + outcome.note
             if not console.is_terminal:
                 console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -22,6 +22,7 @@ class Job:
         progress: file that tells how far the cell is; removed at its end.
         devices: processes (CPU) or GPUs that train it together.
         network: folder in which the trained network is handed over; None to keep none.
+        limit: seconds that it may take, see ``limit``; None for a generous estimate.
     """
 
     cell: Cell
@@ -29,6 +30,12 @@ class Job:
     progress: Path
     devices: int = 1
     network: Path | None = None
+    limit: float | None = None
+
+    @property
+    def over(self) -> Path:
+        """File in which a process that had to be ended at the limit leaves why."""
+        return self.store.parent / "over" / self.cell.id
 
 
 @dataclass(frozen=True)

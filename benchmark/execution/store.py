@@ -151,10 +151,10 @@ class Store:
         """Where a worker leaves the trained network of a cell."""
         return self.root / "handed" / cell.id
 
-    def job(self, cell: Cell, devices: int, keep: bool = True) -> Job:
-        """The job that fills a cell's folder, with or without its network."""
+    def job(self, cell: Cell, devices: int, keep: bool = True, limit: float | None = None) -> Job:
+        """The job that fills a cell's folder, with or without its network, in so many seconds."""
         stages, progress = self.root / "stages", self.root / "progress" / cell.id
-        return Job(cell, stages, progress, devices, self.handed(cell) if keep else None)
+        return Job(cell, stages, progress, devices, self.handed(cell) if keep else None, limit)
 
     def weed(self, cell: Cell) -> None:
         """Of the networks of a cell's row keep the one of the seed that is best on validation."""
@@ -204,7 +204,7 @@ class Store:
                 "make space (medtail clean lists what can go) or use --out"
             )
         with self.locked():
-            for left in ("progress", "handed"):
+            for left in ("progress", "handed", "over"):
                 shutil.rmtree(self.root / left, ignore_errors=True)
             for path in (*writing.left_in(self.root, DEPTH), *writing.left_in(cache_root(), 0)):
                 writing.remove(path)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 
 import torch
-from torch.multiprocessing.spawn import ProcessRaisedException
 
 from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.errors import MedtailError
@@ -12,7 +11,7 @@ from medtail.datamodules.core.errors import MedtailError
 from ..grid.cell import Cell
 from ..tracks import supervised
 
-# CUDA and MPS say it in words where the error has no type of its own, or was another process's.
+# CUDA and MPS say it in words where the error has no type of its own.
 WORDS = re.compile(
     r"OutOfMemoryError|(?:CUDA|HIP|XPU|MPS)\b.{0,40}out of memory"
     r"|CU(?:DNN|BLAS)_STATUS_ALLOC_FAILED",
@@ -32,7 +31,7 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether a device had no memory left."""
     return any(
         isinstance(one, torch.OutOfMemoryError)
-        or (isinstance(one, RuntimeError | ProcessRaisedException) and WORDS.search(str(one)))
+        or (isinstance(one, RuntimeError) and WORDS.search(str(one)))
         for one in _chain(error)
     )
 

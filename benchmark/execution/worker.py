@@ -1,10 +1,8 @@
 """A cell -> a Record and predictions: what a worker does. Writes no record."""
 
 import platform
-import re
 import subprocess
 import time
-import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -12,11 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from torch.multiprocessing.spawn import ProcessRaisedException
 
 from medtail import __version__, datamodules
 from medtail.datamodules.core.base import ImageDataModule, cache_root, data_root
-from medtail.datamodules.core.disk import refusal
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.loading.machine import SIDE_BY_SIDE
 from medtail.datamodules.core.nesting import nest
@@ -30,7 +26,9 @@ from ..tracks import checkpoints, memory
 from ..tracks.arithmetic import exact_float32
 from ..tracks.outcome import Scored, Tell
 from . import contents, thrift
+from .failure import failed
 from .job import Job, Outcome, noting
+from .limit import TimeLimitError, limited
 
 HOUSE = ("medtail", "benchmark", "methods", "datamodules")
 VERSIONS = ("torch", "lightning", "timm", "torchmetrics", "albumentations", "numpy")
@@ -104,31 +102,6 @@ def provenance(data: ImageDataModule) -> Provenance:
     )
 
 
-def _without_places(text: str, cell: Cell) -> str:
-    """A reason without the folders of this machine, which are nobody's business on a board."""
-    tables = [Path(value).parent for value in cell.terms.local.values() if isinstance(value, str)]
-    names = {"<data>": (*tables, data_root()), "<cache>": (cache_root(),), ".": (Path.cwd(),)}
-    for name, folders in names.items():
-        for folder in folders:
-            for known in (str(folder.resolve()), str(folder.absolute())):
-                text = text.replace(known, name) if known != "/" else text
-    return text
-
-
-def failed(cell: Cell, error: BaseException) -> Outcome:
-    """The outcome of a cell that raised."""
-    trace = "".join(traceback.format_exception(error))
-    error = refusal(error) or error
-    name, text = type(error).__name__, (str(error).strip().splitlines() or [""])[0]
-    if isinstance(error, ProcessRaisedException):  # with the traceback of another process
-        ends = re.findall(r"^(?:\w+\.)*(\w+): (.*)$", str(error), re.MULTILINE)
-        name, text = ends[-1] if ends else (name, text)
-    known = isinstance(error, MedtailError) or name in ("MedtailError", "DataError")
-    reason = _without_places(text if known and text else f"{name}: {text}".rstrip(": "), cell)
-    record = Record(cell_id=cell.id, cell=cell, status="failed", reason=reason)
-    return Outcome(record, traceback=trace)
-
-
 @dataclass(frozen=True)
 class Note:
     """Writes how far a cell is into a file; travels to spawned processes."""
@@ -144,19 +117,22 @@ class Note:
 
 @noting
 def run(job: Job) -> Outcome:
-    """Train and score a cell. An exception becomes a failed record; Ctrl-C passes."""
+    """Train and score a cell, in its time. Any exception becomes a failed record; Ctrl-C passes."""
     torch.set_num_threads(1 if not torch.cuda.is_available() else torch.get_num_threads())
     tell = Note(job.progress, str(job.cell))
     memory.begin()
     tried, started = job.cell, time.perf_counter()
     try:
-        outcome, lacking = _attempt(job, tried, started, tell, "preparing")
-        half = thrift.halved(job.cell)
-        if lacking and thrift.can_be_cut(half, prepared(half.terms), job.devices):
-            tried = half
-            memory.give_back()
-            line = "out of memory: once more with half as many images at a time"
-            outcome, _ = _attempt(job, tried, started, tell, line)
+        with limited(job):
+            outcome, lacking = _attempt(job, tried, started, tell, "preparing")
+            half = thrift.halved(job.cell)
+            if lacking and thrift.can_be_cut(half, prepared(half.terms), job.devices):
+                tried = half
+                memory.give_back()
+                line = "out of memory: once more with half as many images at a time"
+                outcome, _ = _attempt(job, tried, started, tell, line)
+    except TimeLimitError as error:  # its checkpoints stay: with more time it goes on
+        return failed(job.cell, error)
     finally:
         job.progress.unlink(missing_ok=True)
         memory.give_back()
@@ -170,7 +146,9 @@ def _attempt(job: Job, tried: Cell, started: float, tell: Tell, line: str) -> tu
     try:
         tell(line)
         return _run(job, tried, started, tell), False
-    except (Exception, SystemExit) as error:  # every failure of a method, whatever it is
+    except (KeyboardInterrupt, TimeLimitError):
+        raise
+    except BaseException as error:  # every failure of a method, whatever it is
         return failed(job.cell, error), thrift.out_of_memory(error)
 
 

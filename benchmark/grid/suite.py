@@ -14,6 +14,7 @@ from medtail.datamodules.core.names import DataName
 from . import features as own_features
 from .cell import Budget, Cell, Channels, Folds, Frozen, Selection, Terms
 from .draws import with_draws
+from .time_limit import seconds_of
 from .weights import Wanted, resolved
 
 
@@ -108,6 +109,9 @@ class Suite(Frozen):
         normalisation: ``weights`` is that of the weights; the others are told below.
         weights: that networks start from, told below.
         features: a file of one's own features, told below.
+        time_limit: of a cell, which fails when it takes longer: a number of ``s``, ``min``, ``h``
+            or ``d``, such as ``2 h``. ``auto``: 20 times the estimate of its time, at least 1 h.
+            No term: it changes no number.
 
     The rest are the terms of its tables, see ``Terms``.
     """
@@ -131,6 +135,12 @@ class Suite(Frozen):
     test_episodes: PositiveInt = 600
     acquire: PositiveInt = 20
     rounds: PositiveInt = 10
+    time_limit: str = "auto"
+
+    @field_validator("time_limit")
+    @classmethod
+    def _time(cls, text: str) -> str:
+        return text if seconds_of(text) else "auto"
 
     @field_validator("methods", "data", mode="before")
     @classmethod

@@ -9,7 +9,15 @@ from contextlib import contextmanager
 
 from medtail.datamodules.core.base import ImageDataModule
 
-LOGGERS = [logging.getLogger(n) for n in ("lightning.pytorch", "lightning.fabric", "lightning")]
+LOGGERS = [
+    logging.getLogger(name)
+    for name in (
+        "lightning.pytorch",
+        "lightning.fabric",
+        "lightning",
+        "torch.multiprocessing.spawn",  # it tells which ranks it ends
+    )
+]
 
 
 def hush() -> None:

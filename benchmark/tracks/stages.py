@@ -27,7 +27,7 @@ from .averaging import Average
 from .batchnorm import GlooBatchNorm
 from .checkpoints import Place, Saver
 from .contexts import detached, hush, interruptible, quiet
-from .one_machine import OneMachine
+from .ranks import Ranks
 
 MONITORS = {"best_balanced_accuracy": "val/balanced_accuracy", "best_macro_auc": "val/macro_auc"}
 
@@ -140,7 +140,7 @@ def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]
         # Read by the spawned processes: two threads each would fight for the cores.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-        several["strategy"] = OneMachine(
+        several["strategy"] = Ranks(
             start_method="spawn",
             process_group_backend="nccl" if on_gpu else "gloo",
             find_unused_parameters=True,

@@ -1,10 +1,12 @@
 """A tiny suite on phantom, medtail in a process with a fault in it, and boards to compare."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,3 +101,29 @@ def results(folder: Path) -> dict[str, object]:
                 del stage["shared"]  # whether another cell, or this one before, had trained it
             found[record["cell_id"]] = record
     return found
+
+
+def alive(group: int) -> bool:
+    """Whether a process of a group is there, some seconds after its first one has ended."""
+    late = time.monotonic() + 15
+    while time.monotonic() < late:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def signal_all(process: subprocess.Popen[str], number: int) -> None:
+    """Send a signal as a terminal does: to every process of the group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def text(path: Path) -> str:
+    """Of a note, which may be gone by now."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""

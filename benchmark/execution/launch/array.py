@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..contents import changed
+from ..failure import failed
 from ..job import Job, Outcome
-from ..worker import failed
 from . import processes
 
 # What ends a job comes to all of its processes; the first one alone is to answer.

@@ -6,15 +6,19 @@ from collections.abc import Collection, Generator, Sequence
 from concurrent.futures import Future, as_completed
 from multiprocessing import get_context
 from multiprocessing.sharedctypes import Synchronized
+from types import FrameType
 
 import torch
 from pebble import ProcessExpired, ProcessPool
 
 from medtail.datamodules.core.errors import MedtailError
 
+from ...tracks.ranks import OF_A_TERMINAL, death, masked, silence
+from ..ending import undisturbed
+from ..failure import died
 from ..job import Job, Outcome
 from ..packing import cores
-from ..worker import failed, run, worker_environment
+from ..worker import run, worker_environment
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -33,17 +37,22 @@ def _begin(number: "Synchronized[int]", seen: list[str]) -> None:
         mine, number.value = number.value, number.value + 1
     if seen:
         os.environ[VISIBLE] = seen[mine % len(seen)]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(nowhere, stream)
+    silence()
 
 
-def _reason(error: ProcessExpired) -> MedtailError:
-    """Why a worker is dead, in one line."""
-    code = error.exitcode
-    how = f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
-    memory = ": the system may be out of memory" if code == -signal.SIGKILL else ""
-    return MedtailError(f"its process died ({how}){memory}")
+def _end(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _task(job: Job) -> Outcome:
+    """Run a job; a worker that is ended before leaves neither processes nor files of it."""
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        return run(job)
+    except KeyboardInterrupt:
+        os._exit(128 + signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def launch(
@@ -83,16 +92,17 @@ def launch(
         context=context,
     )
     # A process begins with the mask of what starts it, and the pool's threads with that of ours.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, held_back)
-    waiting: dict[Future[Outcome], Job] = {pool.schedule(run, args=[job]): job for job in jobs}
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with masked(OF_A_TERMINAL.union(held_back)):
+        waiting: dict[Future[Outcome], Job] = {
+            pool.schedule(_task, args=[job]): job for job in jobs
+        }
     try:
         for future in as_completed(waiting):
             try:
                 yield future.result()
             except ProcessExpired as error:
-                waiting[future].progress.unlink(missing_ok=True)
-                yield failed(waiting[future].cell, _reason(error))
+                yield died(waiting[future], death(error.exitcode))
     finally:
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
+        with undisturbed():
+            pool.stop()  # type: ignore[no-untyped-call]
+            pool.join()

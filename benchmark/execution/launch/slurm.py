@@ -22,8 +22,9 @@ from typing import Protocol
 
 from medtail.datamodules.core.errors import MedtailError, first_line
 
+from ..failure import failed
 from ..job import Job, Outcome
-from ..worker import failed, worker_environment
+from ..worker import worker_environment
 from .array import Exchange, Task
 from .resources import Resources
 

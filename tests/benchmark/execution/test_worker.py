@@ -104,20 +104,6 @@ def test_a_process_without_a_validation_image_waits_for_nobody(tmp_path):
         assert mine["val/macro_auc"] is None
 
 
-def raises(rank, text):
-    raise MedtailError(text) if text else ValueError("of three\nlines\nin all")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("text", "reason"), [("lower budget.lr: it is 2", None), ("", "ValueError: of three")]
-)
-def test_the_reason_of_another_process_is_its_own(text, reason):
-    with pytest.raises(torch.multiprocessing.ProcessRaisedException) as caught:
-        torch.multiprocessing.spawn(raises, (text,), nprocs=1)
-    assert worker.failed(cell(), caught.value).record.reason == (reason or text)
-
-
 def test_a_reason_names_no_folder_of_this_machine(tmp_path, monkeypatch):
     monkeypatch.setenv("MEDTAIL_DATA", str(tmp_path / "data"))
     place = tmp_path / "tables" / "t.csv"
