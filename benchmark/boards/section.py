@@ -202,8 +202,13 @@ def _row_name(cell: Cell, cells: list[Cell]) -> str:
     return f"{cell.row}({told})" if told else cell.row
 
 
+def key(terms: Terms) -> str:
+    """Digest of the terms of a table, wherever its files lie."""
+    return digest(terms.table.content)
+
+
 def _terms(record: Record) -> str:
-    return digest(record.cell.terms.table.content)
+    return key(record.cell.terms)
 
 
 def apart(one: Section, other: Section) -> str:

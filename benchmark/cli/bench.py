@@ -100,8 +100,7 @@ def bench(
     store = Store(out, published())
     check_evidence(store, cells, console)
     older = renewal.older(store, cells)
-    again = older if refresh else []
-    missing = [cell for cell in cells if cell in again or not store.done(cell)]
+    missing = [c for c in cells if (refresh and c in older) or not store.done(c)]
     console.print(f"{suite}: {chosen.title or 'no title'}", highlight=False)
     amounts = f"{len(cells)} cells, {len(cells) - len(missing)} done, {len(missing)} to run"
     console.print(amounts, highlight=False)

@@ -42,18 +42,20 @@ def compare(
 
     In every table that has both rows; the verdict of several comparisons is corrected.
     """
+    from ..boards import section
     from ..comparison import differences, pages
     from ..grid.files import load
 
     folder = known_boards(folder, console)
     names = differences.boards(folder, data)
-    terms = None
+    tables = None
     if suite:
-        terms = {cell.terms.table for cell in load(suite).cells()}
-        names = [name for name in names if name in {t.data for t in terms}]
+        terms = [cell.terms for cell in load(suite).cells()]
+        tables = {section.key(one) for one in terms}
+        names = [name for name in names if name in {one.data for one in terms}]
         if not names:
             raise MedtailError(f"suite {suite}: none of its boards is in {folder}")
-    found = differences.compare(folder, names, new, base, terms=terms)
+    found = differences.compare(folder, names, new, base, tables=tables)
     for one in found:
         console.print(pages.table(one, alike))
     console.print(pages.HOW, highlight=False)

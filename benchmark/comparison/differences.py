@@ -19,11 +19,10 @@ from ..boards.leaderboard import VALIDATION, read_predictions
 from ..boards.outside import attach
 from ..boards.precision import Precision
 from ..boards.replicates import replicates
-from ..boards.section import Row, Section, apart, sections
+from ..boards.section import Row, Section, apart, key, sections
 from ..evidence.outside import Given, Submitted
 from ..evidence.predictions import Predictions
 from ..evidence.record import read_lines
-from ..grid.cell import Terms, digest
 from ..statistics.ranking import holm
 from .comparison import Comparison, Difference
 
@@ -50,7 +49,7 @@ def compare(
     new: str,
     bases: Sequence[str],
     more: Sequence[tuple[Submitted, Given]] = (),
-    terms: Collection[Terms] | None = None,
+    tables: Collection[str] | None = None,
 ) -> list[Comparison]:
     """A row against others in every table that has both.
 
@@ -60,7 +59,7 @@ def compare(
         new: a row's name, or that of predictions which were handed in.
         bases: others'.
         more: predictions that stand on no board, as if they did.
-        terms: of the tables that are looked at; None for all.
+        tables: keys of the terms of those that are looked at; None for all.
 
     Raises:
         MedtailError: a row that no board has, two that never meet, or no seed that both have.
@@ -69,21 +68,20 @@ def compare(
         raise MedtailError(f"{new}: a row is not compared with itself")
     found: list[Comparison] = []
     known: dict[str, list[Section]] = {}
-    asked = None if terms is None else {digest(one.content) for one in terms}
     for name in data:
-        tables = sections(read_lines(root / "records" / f"{name}.jsonl"))
+        all_tables = sections(read_lines(root / "records" / f"{name}.jsonl"))
         stored = cache(partial(read_predictions, root, name))
-        tables, given = attach(root, name, tables, stored, more)
-        for number, table in enumerate(tables, 1):
-            if asked is not None and digest(table.terms.content) not in asked:
+        all_tables, given = attach(root, name, all_tables, stored, more)
+        for number, table in enumerate(all_tables, 1):
+            if tables is not None and key(table.terms) not in tables:
                 continue
             rows = {row.name: row for row in (*table.rows, *table.outside) if row.done}
-            known |= {row: tables for row in rows}
+            known |= {row: all_tables for row in rows}
             rivals = [rows[b] for b in bases if b in rows] if new in rows else []
             if rivals:
                 held = read_predictions(root, name, VALIDATION)
                 drawn = _drawn(root, name, table, [rows[new], *rivals], stored() | given, held)
-                place = number if len(tables) > 1 else 0
+                place = number if len(all_tables) > 1 else 0
                 found += [_pair(name, table, place, drawn, rows[new], r) for r in rivals]
     if not known:
         raise MedtailError(f"no such table is in {root}: `medtail publish` adds those of a suite")

@@ -11,6 +11,7 @@ from rich.console import Console
 from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
+from medtail.benchmark.boards import section
 from medtail.benchmark.boards.leaderboard import read_predictions
 from medtail.benchmark.boards.precision import Precision
 from medtail.benchmark.boards.replicates import replicates
@@ -165,9 +166,9 @@ def test_a_suite_that_is_on_no_board_is_one_line():
     found = CliRunner().invoke(app, [*words, "--leaderboards", str(BOARDS)])
     assert "1 table of 1 dataset" in " ".join(found.output.split())
     other = load("isic2018", ("budget.epochs=3",)).cells()
-    terms = [cell.terms.table for cell in other]
+    tables = {section.key(cell.terms) for cell in other}
     with pytest.raises(MedtailError, match="no such table"):
-        differences.compare(BOARDS, ["isic2018@natural"], "erm", ["focal"], terms=terms)
+        differences.compare(BOARDS, ["isic2018@natural"], "erm", ["focal"], tables=tables)
 
 
 def episodes(seed: int, ways: int = 2) -> Predictions:
