@@ -17,6 +17,7 @@ from medtail.benchmark.boards.section import sections
 from medtail.benchmark.boards.standing import compute
 from medtail.benchmark.evidence.predictions import Predictions
 from medtail.benchmark.evidence.record import read_lines
+from medtail.benchmark.metrics.rescoring import rescored
 from medtail.benchmark.scoring import scores_file, submission
 from tests.benchmark.scoring.outsiders import NAME, SLUG, board_of, put, scores_of
 from tests.boards import done, files, predictions, rows
@@ -144,7 +145,8 @@ def test_of_another_truth_they_are_named_and_not_shown(tmp_path):
         relabelled = given.target.copy()
         relabelled[:2] = relabelled[1::-1]
         changed = Predictions(given.id, given.group, relabelled, given.logits)
-        made.append((record.model_copy(update={"predictions": changed.digest}), changed))
+        update = {"predictions": changed.digest, **rescored(record, changed, changed)}
+        made.append((record.model_copy(update=update), changed))
     for kind in ("records", "predictions"):
         for path in (tmp_path / kind).iterdir():
             path.unlink()
