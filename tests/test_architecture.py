@@ -43,6 +43,7 @@ SHARED = (
     "content",
     "contract",
     "derived",
+    "disk",
     "errors",
     "labels",
     "names",

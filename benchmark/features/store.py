@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medtail.datamodules.core import derived
+from medtail.datamodules.core.disk import words
 from medtail.datamodules.core.errors import DataError, MedtailError
 from medtail.datamodules.core.loading.features import FeatureStore
-from medtail.datamodules.core.pixels.cache import FULL, reason
 
 from ..evidence import record
 from ..grid.cell import digest
@@ -112,10 +112,9 @@ class CachedFeatures(FeatureStore):
         try:
             yield
         except OSError as error:
-            why = "no space left" if error.errno in FULL else reason(error)
             raise DataError(
-                f"cannot write features in {self.path.parent}: {why}: make space, or point "
-                "MEDTAIL_CACHE to another disk"
+                f"cannot write features in {self.path.parent}: {words(error)}: make space, or "
+                "point MEDTAIL_CACHE to another disk"
             ) from error
 
 

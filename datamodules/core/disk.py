@@ -61,6 +61,12 @@ def refusal(error: BaseException, path: Path | None = None) -> DiskError | None:
     return DiskError(number, os.strerror(number), place)
 
 
+def words(error: OSError) -> str:
+    """What was refused, as a clause."""
+    number = _number(error)
+    return SAID[number][0] if number in SAID else " ".join(str(error).split())
+
+
 def _number(error: BaseException) -> int | None:
     if isinstance(error, OSError) and error.errno:
         return error.errno

@@ -20,6 +20,7 @@ from PIL import Image
 from rich.progress import track
 
 from .. import derived
+from ..disk import words
 from ..errors import DataError
 
 Pixels = NDArray[np.uint8]
@@ -35,7 +36,6 @@ UNREADABLE = (
     OSError, ValueError, SyntaxError, LookupError, ArithmeticError, EOFError, RuntimeError,
     struct.error, zlib.error, zipfile.BadZipFile, Image.DecompressionBombError, ReadingError,
 )  # fmt: skip
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def reason(error: BaseException) -> str:
@@ -95,10 +95,9 @@ def cache_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        why = "no space left" if error.errno in FULL else reason(error)
         raise DataError(
-            f"cannot write the image cache in {folder}: {why}: make space, or point MEDTAIL_CACHE "
-            "to another disk"
+            f"cannot write the image cache in {folder}: {words(error)}: make space, or point "
+            "MEDTAIL_CACHE to another disk"
         ) from error
 
 

@@ -109,7 +109,7 @@ needs_fallocate = pytest.mark.skipif(
 
 @needs_fallocate
 @pytest.mark.parametrize(
-    ("code", "why"), [(errno.ENOSPC, "no space left"), (errno.EROFS, "Read-only")]
+    ("code", "why"), [(errno.ENOSPC, "no space left"), (errno.EROFS, "the disk is read-only")]
 )
 def test_a_disk_that_refuses_is_one_clear_line(tmp_path, monkeypatch, code, why):
     def refuse(*_):
