@@ -12,6 +12,10 @@ from types import FrameType
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class EndedError(KeyboardInterrupt):
+    """As Ctrl-C; Python itself ends by SIGINT, whatever the exit status, after a plain one."""
+
+
 @dataclass
 class Ending:
     """Which signal came.
@@ -43,7 +47,7 @@ def noticed() -> Iterator[Ending]:
 
     def end(number: int, frame: FrameType | None) -> None:
         ending.signal = ending.signal or number
-        raise KeyboardInterrupt
+        raise EndedError
 
     for number in before:
         signal.signal(number, end)

@@ -67,7 +67,7 @@ class Watch(threading.Thread):
         if self._ends_within(self.limit):
             return
         if not self.job.limit:
-            self.limit = self._generous()
+            self.limit = self.generous()
             if self._ends_within(self.limit):
                 return
         with self.lock:
@@ -80,7 +80,7 @@ class Watch(threading.Thread):
     def _ends_within(self, seconds: float) -> bool:
         return self.over.wait(max(0.0, self.began + seconds - time.monotonic()))
 
-    def _generous(self) -> float:
+    def generous(self) -> float:
         """By an estimate in a process of its own: it draws numbers, and may hang itself."""
         hidden = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
         asked = [sys.executable, "-c", ESTIMATE]

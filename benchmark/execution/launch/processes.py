@@ -3,13 +3,14 @@
 import os
 import signal
 from collections.abc import Collection, Generator, Sequence
-from concurrent.futures import Future, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from multiprocessing import get_context
 from multiprocessing.sharedctypes import Synchronized
 from types import FrameType
 
 import torch
 from pebble import ProcessExpired, ProcessPool
+from pebble.common.types import Result, ResultStatus
 
 from medtail.datamodules.core.errors import MedtailError
 
@@ -20,6 +21,7 @@ from ..job import Job, Outcome
 from ..packing import cores
 from ..worker import run, worker_environment
 
+LOOK = 5.0  # seconds between two looks for workers that are gone
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
@@ -53,6 +55,15 @@ def _task(job: Job) -> Outcome:
         os._exit(128 + signal.SIGTERM)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _notice_silent_ends(pool: ProcessPool) -> None:
+    """Tell the pool of workers that a cell has ended with exit status 0: it misses them."""
+    manager = pool._pool_manager
+    for task in [*manager.task_manager.tasks.values()]:
+        if task.worker_id and task.worker_id not in manager.worker_manager.workers:
+            error = ProcessExpired("ended", code=0, pid=task.worker_id)  # type: ignore[no-untyped-call]
+            manager.task_manager.task_done(task.id, Result(ResultStatus.ERROR, error))
 
 
 def launch(
@@ -97,11 +108,15 @@ def launch(
             pool.schedule(_task, args=[job]): job for job in jobs
         }
     try:
-        for future in as_completed(waiting):
-            try:
-                yield future.result()
-            except ProcessExpired as error:
-                yield died(waiting[future], death(error.exitcode))
+        while waiting:
+            done, _ = wait(waiting, timeout=LOOK, return_when=FIRST_COMPLETED)
+            for future in done:
+                job = waiting.pop(future)
+                try:
+                    yield future.result()
+                except ProcessExpired as error:
+                    yield died(job, death(error.exitcode))
+            _notice_silent_ends(pool)
     finally:
         with undisturbed():
             pool.stop()  # type: ignore[no-untyped-call]

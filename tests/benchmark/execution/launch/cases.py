@@ -46,6 +46,8 @@ class Deadly:
     def parent(self):
         if self.how == "exit":
             sys.exit(3)
+        if self.how == "exit at once":
+            os._exit(0)
         os.kill(os.getpid(), self.how)
 
     def unlink(self, missing_ok):

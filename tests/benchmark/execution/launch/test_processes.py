@@ -20,6 +20,7 @@ from tests.benchmark.execution.launch.cases import reason_of_a_dead_one
         (signal.SIGKILL, "its process died (signal SIGKILL): the system may be out of memory"),
         (signal.SIGSEGV, "its process died (signal SIGSEGV)"),
         ("exit", "SystemExit: 3"),
+        ("exit at once", "its process died (exit status 0)"),
     ],
 )
 def test_a_dead_worker_is_a_failed_cell_and_the_others_go_on(store, how, said):
