@@ -93,6 +93,8 @@ def test_a_setting(written, value):
         ("file=", "no value; write file=VALUE"),
         ("file={", "the value is not YAML: expected"),
         ("file=2020-13-45", "the value is not YAML: month"),
+        ("file=9223372036854775808", "the value is not YAML: a number of more than 64 bits"),
+        ("file=" + "[" * 6000, "the value is not YAML: lists or mappings too deep"),
     ],
 )
 def test_a_setting_that_is_none_is_one_line(written, words):
