@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtail import datamodules
+from medtail.datamodules.core import derived
 from medtail.datamodules.core.errors import DataError, MedtailError
 from medtail.datamodules.core.splitting.leaks import forbid_shared_groups, without_copies
 from medtail.datamodules.core.splitting.splits import split_of
@@ -135,6 +136,7 @@ class Pixels:
     def __init__(self, images):
         self.images = images
         self.path = Path(mkdtemp()) / "store.npy"
+        derived.ensure(self.path, {}, lambda part: part.write_bytes(images.tobytes()))
 
     def __iter__(self):
         return iter(self.images)
