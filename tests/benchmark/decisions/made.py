@@ -6,6 +6,7 @@ from medtail.benchmark.boards import leaderboard
 from medtail.benchmark.evidence import samples
 from medtail.benchmark.evidence.predictions import Predictions
 from medtail.benchmark.evidence.samples import Samples
+from medtail.benchmark.metrics.long_tail import score
 from tests.boards import done
 
 COUNTS = (400, 120, 60)
@@ -38,6 +39,8 @@ def board(root, methods=("erm", "ldam"), seeds=2, held=True, traits=True):
                 seed,
                 class_counts=COUNTS,
                 support=counts,
+                metrics=score(test, val, COUNTS, ordinal=False),
+                balanced=score(test, val, COUNTS, ordinal=False, prior="balanced"),
                 predictions=test.digest,
                 validation=val.digest,
             )
