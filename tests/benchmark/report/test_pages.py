@@ -16,7 +16,7 @@ from medtail.benchmark.report.references import Library
 from medtail.benchmark.report.statements import PARTS, told
 from medtail.datamodules.core.contract import Augmentation, LastBatch, Normalisation
 from tests import ROOT
-from tests.boards import active, done, failed, few_shot, one_class, rows, with_value
+from tests.boards import active, done, failed, few_shot, one_class, rows
 
 from .reading import entries, tabulars
 
@@ -236,13 +236,8 @@ def test_failures_and_missing_seeds_are_told(tmp_path):
 
 
 def test_equal_and_undecided_rows_are_marked(tmp_path):
-    values = {"a": 0.5, "b": 0.5, "c": 0.1}
-    finished = []
-    for name, value in values.items():
-        for seed in (0, 1):
-            record, scores = done("erm", seed, params={"x": name})
-            metrics = with_value(value).metrics
-            finished.append((record.model_copy(update={"metrics": metrics}), scores))
+    finished = [done("focal", s, params={"x": name}) for name in "ab" for s in (0, 1)]
+    finished += [done("crt", s) for s in (0, 1)]
     head, *lines = rows(report(tmp_path, finished)["tables.md"], "**Results")
     assert [line[0] for line in lines] == ["1=", "2=", "3"]
     place = head.index("Rank, 95 %")
