@@ -5,6 +5,7 @@ that no rule matches fails, so that a new command needs a decision.
 """
 
 import csv
+import json
 import os
 import re
 import shlex
@@ -96,7 +97,8 @@ def make_predictions(folder: Path) -> None:
     """mine.csv, and three seeds: what cells of committed boards predicted, as outsiders' files."""
     for board, names in (("natural", ["mine"]), ("lt100", ["seed0", "seed1", "seed2"])):
         table = pq.read_table(ROOT / f"leaderboards/predictions/isic2018@{board}.parquet")
-        cells = table["cell_id"].unique().to_pylist()
+        lines = (ROOT / f"leaderboards/records/isic2018@{board}.jsonl").read_text().splitlines()
+        cells = [r["cell_id"] for r in map(json.loads, lines) if r["cell"]["terms"]["draws"] == 1]
         for name, cell in zip(names, cells, strict=False):
             with (folder / f"{name}.csv").open("w", newline="") as file:
                 rows = csv.writer(file)

@@ -7,7 +7,11 @@ import pytest
 from tests.test_architecture import FILES, NAMES, ROOT
 
 # Pickles travel between processes of one user alone; docs/security.md says so.
-PICKLES = {"benchmark/execution/launch/array.py", "benchmark/tracks/ranks.py"}
+PICKLES = {
+    "benchmark/execution/launch/array.py",
+    "benchmark/execution/limit.py",
+    "benchmark/tracks/ranks.py",
+}
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 SAFE_YAML = {"safe_load", "safe_dump", "SafeLoader", "CSafeLoader"}
 RUNS = {"eval", "exec", "compile", "__import__"}

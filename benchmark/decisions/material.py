@@ -141,12 +141,14 @@ def gather(root: Path, data: str, method: str = "") -> list[Material]:
     test, held = (read_predictions(root, str(name), *part) for part in ((), (VALIDATION,)))
     known = samples.read(root, name.source)
     found = []
-    for table in tables:
+    for table in (t for t in tables if not t.resplit):  # whose seeds share no test
         entries = [_entry(row, test, held) for row in table.rows]
         there = tuple(e for e in entries if e)
         if there:
             _check(str(name), there)
             found.append(Material(str(name), table, there, frozenset(), known))
+    if all(table.resplit for table in tables):
+        raise MedtailError(f"{name}: every seed has a split of its own: decisions need one test")
     if not found:
         raise MedtailError(f"{name}: {root}/predictions has none of its cells: publish them again")
     names = [e.name for part in found for e in part.entries]

@@ -96,12 +96,12 @@ class Memory:
 
     def has(self, files: Sequence[Path], name: str = "") -> bool:
         """Whether these were found right as they are now; what for is the first, and ``name``."""
-        return self.known.get(f"{files[0]}{name}") == _stamps(files)
+        return self.known.get(_key(files[0], name)) == _stamps(files)
 
     def add(self, files: Sequence[Path], name: str = "") -> None:
         """They are right."""
         if all(derived.settled(path) for path in files if path.exists()):
-            self.known[f"{files[0]}{name}"], self.news = _stamps(files), True
+            self.known[_key(files[0], name)], self.news = _stamps(files), True
 
     def write(self) -> None:
         """Keep it, where that can be."""
@@ -110,6 +110,10 @@ class Memory:
                 record.write(self.path, json.dumps(self.known))
             except OSError:
                 return
+
+
+def _key(path: Path, name: str) -> str:
+    return digest(f"{path}{name}")  # a path is nobody's business
 
 
 def _stamps(files: Iterable[Path]) -> Stamps:
