@@ -18,6 +18,7 @@ def weigh(counts: list[int], power: "float" = 0.5) -> dict[str, int]:
         raise ValueError(f"{counts[0] + 1}")
     seen.add(counts)
     low = min(counts)
+    order = sorted(counts, key=abs)
     return {"sum": sum(counts, start=0), "low": low if -power else 3}
 '''
 
@@ -43,6 +44,11 @@ def made():
 )
 def test_every_kind_of_change_is_made(old, new):
     assert (old, new) in made()
+
+
+def test_a_call_that_would_not_run_is_no_change_worth_a_test():
+    assert ("sorted(counts, key=abs)", "(list(counts, key=abs))") not in made()
+    assert ("sorted(counts, key=abs)", "(sorted(counts))") in made()
 
 
 def test_entries_of_a_dict_are_left_out_one_by_one():

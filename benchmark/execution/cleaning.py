@@ -154,11 +154,7 @@ def _of_other_code(path: Path) -> bool:
 def _features() -> Iterator[Part]:
     """Of the cache: those of a table, and what a stopped run has of them."""
     for path in sorted(cache_root().glob("*-features-*.npy")):
-        what = _note(path)
-        images = what.get("pixels")
-        lost = what.get("version") != VERSION or bool(
-            images and not (path.parent / f"{images}.npy").exists()
-        )
+        lost = _note(path).get("version") != VERSION
         yield Part("features", path.name, (path, derived.note_of(path)), lost)
     for path in sorted(cache_root().glob("*-features-*.part")):
         yield Part("features", path.name, (path, path.with_suffix(".rows")))

@@ -52,7 +52,7 @@ class Faulty(Method):
 
     Args:
         spec: the data.
-        fault: one of ``FAULTS``.
+        fault: one of ``FAULTS``, or ``nan``.
         where: rank of the process that has it.
         common: see ``Method``.
     """
@@ -67,6 +67,9 @@ class Faulty(Method):
         """Mean loss of a training batch."""
         # The estimate of a cell's time calls this, too, and preflight: with a Trainer that is new.
         trains = self._trainer is not None and self.training and self.current_epoch >= 1
+        loss = F.cross_entropy(self(batch.image), batch.target)
         if trains and rank() == self.where:
+            if self.fault == "nan":
+                return loss * float("nan")
             FAULTS[self.fault]()
-        return F.cross_entropy(self(batch.image), batch.target)
+        return loss

@@ -9,6 +9,8 @@ from tests.faults import kit, plugin
 pytestmark = pytest.mark.faults
 LIMIT = "ran longer than its limit of 15 s: raise time_limit, or mend what hangs"
 
+DIVERGED = "training diverged: the loss is nan in epoch "
+
 
 def bench(folder, *words, suite, seconds=200):
     found = plugin.install(folder)
@@ -46,10 +48,12 @@ def test_what_hangs_or_dies_is_a_failed_cell_and_the_rest_runs(tmp_path, launche
 
 
 def test_what_hangs_or_exits_inline_is_a_failed_cell_and_the_rest_runs(tmp_path):
-    suite = plugin.suite("hang", "exit", more="time_limit: 15 s")
+    suite = plugin.suite("hang", "exit", "nan", more="time_limit: 15 s")
     run = bench(tmp_path, "--launcher", "inline", suite=suite)
     assert run.status == 1, run.out
-    assert reasons(run) == {"hang": LIMIT, "exit": "SystemExit: 0"}
+    found = reasons(run)
+    assert found.pop("nan").startswith(DIVERGED)
+    assert found == {"hang": LIMIT, "exit": "SystemExit: 0"}
     assert "✓ tau_norm" in run.out
 
 
@@ -60,6 +64,7 @@ def test_what_hangs_or_exits_inline_is_a_failed_cell_and_the_rest_runs(tmp_path)
         ("raise", "RuntimeError: rank 1 gives up"),
         ("exit_at_once", "its process died (exit status 3)"),
         ("killed", "its process died (signal SIGKILL): the system may be out of memory"),
+        ("nan", DIVERGED),
         ("hang", "ran longer than its limit of 1 min: raise time_limit, or mend what hangs"),
     ],
 )
@@ -68,5 +73,7 @@ def test_a_rank_that_fails_or_hangs_ends_all_and_its_reason_is_told(tmp_path, fa
     words = ("--launcher", "inline", "--devices", "2", "--method", "faulty")
     run = bench(tmp_path, *words, suite=suite)
     assert run.status == 1, run.out
-    assert reasons(run) == {f"{fault}, where=1": reason}
+    ((named, told),) = reasons(run).items()
+    assert named == f"{fault}, where=1"
+    assert told.startswith(reason) if fault == "nan" else told == reason
     assert len(run.out.splitlines()) < 25, "and no traceback of another"

@@ -24,8 +24,8 @@ def html(document: dict[str, Any]) -> str:
     """The page.
 
     Names, reasons and sources in it come from records that anybody may have written: no ``<`` of
-    them reaches the parser, none of their characters turns the
-    direction of writing, and no script but ours runs, by its digest.
+    them reaches the parser, none of their characters turns the direction of writing, and no script
+    but ours runs, by its digest.
 
     Args:
         document: of ``benchmark.board_json.document``.

@@ -13,15 +13,23 @@ budget: {epochs: 1, batch_size: 64, lr: 0.003}
 """
 
 
-def test_rows_that_make_no_sense_are_not_missing(tmp_path, monkeypatch):
+def run(*words):
+    found = CliRunner().invoke(app, words)
+    assert found.exit_code == 0, found.output
+    return " ".join(found.output.split())
+
+
+def test_cells_are_added_there_already_not_done_or_make_no_sense(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text(SUITE)
-    run = ["bench", "mine.yaml", "--launcher", "inline", "--wandb", "disabled", "--method", "erm"]
-    assert CliRunner().invoke(app, run).exit_code == 0
-    found = CliRunner().invoke(app, ["publish", "mine.yaml", "--to", "boards"])
-    assert found.exit_code == 0, found.output
-    said = " ".join(found.output.split())
+    bench = ("bench", "mine.yaml", "--launcher", "inline", "--wandb", "disabled")
+    publish = ("publish", "mine.yaml", "--to", "boards")
+    run(*bench, "--method", "erm")
+    said = run(*publish)
     assert "1 cells added, 0 replaced, 0 there already" in said
     assert "1 of the suite's 3 are not done in runs, 1 are n/a" in said
-    found = CliRunner().invoke(app, ["publish", "mine.yaml", "--to", "boards", "--seed", "0"])
-    assert "0 cells added, 0 replaced, 1 there already" in " ".join(found.output.split())
+    assert "0 cells added, 0 replaced, 1 there already" in run(*publish)
+    run(*bench, "--method", "focal", "--out", "other")
+    said = run(*publish, "--out", "other")
+    assert "1 cells added, 0 replaced, 1 there already" in said
+    assert "0 of the suite's 3 are not done in other, 1 are n/a" in said

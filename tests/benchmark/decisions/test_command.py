@@ -12,10 +12,11 @@ from medtail.benchmark.boards import leaderboard
 from medtail.benchmark.decisions import material, report
 from medtail.benchmark.decisions.temperature import fitted
 from medtail.benchmark.evidence import samples
+from medtail.benchmark.evidence.record import Content
 from medtail.benchmark.evidence.samples import Samples
 from medtail.datamodules.core.errors import MedtailError
 from tests.benchmark.decisions.made import board
-from tests.boards import active, few_shot, one_class, rows
+from tests.boards import TERMS, active, done, few_shot, one_class, rows
 
 COSTS = "truth,mel,nv,df\nmel,0,9,5\nnv,2,0,1\ndf,3,1,0\n"
 
@@ -157,6 +158,27 @@ def test_every_long_tail_board_names_the_command(tmp_path):
     leaderboard.render(tmp_path)
     assert "`medtail decisions fake@natural`" in (tmp_path / "fake@natural.md").read_text()
     assert "medtail decisions" not in (tmp_path / "fake@oneclass.md").read_text()
+
+
+def test_a_table_of_draws_has_no_test_to_decide_on(tmp_path):
+    board(tmp_path)
+    told = material.gather(tmp_path, "fake@natural")
+    terms = TERMS.model_copy(update={"draws": 2})
+    facts = {"pixels": "p", "method": "m", "shared": "s", "recipe": "r", "samples": "all"}
+    drawn = [
+        done(
+            *("erm", s, terms.model_copy(update={"draw": s})),
+            lists=f"list {s}",
+            content=Content(data=f"split {s}", test_share=0.2, **facts),
+        )
+        for s in (0, 1)
+    ]
+    leaderboard.publish(tmp_path, drawn)
+    again = material.gather(tmp_path, "fake@natural")
+    assert [m.section.terms for m in again] == [m.section.terms for m in told]
+    leaderboard.publish(tmp_path / "alone", drawn)
+    with pytest.raises(MedtailError, match="every seed has a split of its own"):
+        material.gather(tmp_path / "alone", "fake@natural")
 
 
 def test_the_command(made):

@@ -5,7 +5,6 @@ import os
 import pickle
 import resource
 import signal
-import subprocess
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,7 @@ from pyarrow import parquet as pq
 from medtail.datamodules.core import derived, writing
 from medtail.datamodules.core.disk import DiskError, refusal
 from medtail.datamodules.core.errors import MedtailError
+from tests.disks import mounted
 
 AMOUNT = 200_000
 WRITERS = {
@@ -31,12 +31,8 @@ WRITERS = {
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """A disk of 64 KiB."""
-    place = tmp_path_factory.mktemp("small")
-    made = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
-    if os.getuid() or subprocess.run(made, capture_output=True, check=False).returncode:
-        pytest.skip("no disk can be mounted here")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    with mounted(tmp_path_factory.mktemp("small"), "size=64k") as place:
+        yield place
 
 
 def refused(folder, write, words):
