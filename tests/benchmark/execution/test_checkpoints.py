@@ -78,8 +78,9 @@ def test_what_is_gone_on_with_is_what_would_have_been(name, after, store, monkey
     checkpoints.forget(store.root / "stages")
     with monkeypatch.context() as patched:
         killed_after(patched, after)
-        with pytest.raises(Killed):
+        with pytest.raises(KeyboardInterrupt) as ended:
             worker.run(store.job(mine, 1, keep=False))
+    assert isinstance(ended.value.__cause__.__context__, Killed), "what Lightning makes of it"
     assert list((store.root / "stages").rglob("*.ckpt")), "what it goes on from"
     for draw in (random.random, np.random.rand, lambda: torch.rand(3)):
         draw()  # another process draws otherwise
