@@ -29,12 +29,14 @@ def publish(
     """
     from ..evidence import published
     from ..execution import preflight, samples
+    from ..execution.soundness import check_evidence
     from ..execution.store import Store
     from ..grid.files import load
     from ..grid.filters import select
 
     store = Store(out)
     cells = select(list(load(suite, tuple(settings)).cells()), method, data, seed)
+    check_evidence(store, cells, console)
     done = [cell for cell in cells if store.done(cell)]
     if not done:
         raise MedtailError(

@@ -55,6 +55,7 @@ def recommend(
     """
     from ..execution import ending
     from ..execution.launch import check, choose
+    from ..execution.soundness import check_evidence
     from ..execution.store import Store
     from ..recommendation import duration, run
     from ..recommendation.plan import plan
@@ -64,6 +65,7 @@ def recommend(
     asked = run.fitting(plan(data, folds, seeds, terms | {"image_size": image_size}), console)
     place = out or Path("runs/recommend") / asked.data
     store = Store(place)
+    check_evidence(store, [*asked.cells, *asked.pairs], console)
     cells, pairs = run.missing(asked, store)
     total = len(asked.cells) + len(asked.pairs)
     _say(

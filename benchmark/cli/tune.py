@@ -67,6 +67,7 @@ def tune(
     """
     from ..execution import ending, estimate, preflight, room
     from ..execution.launch import check, choose
+    from ..execution.soundness import check_evidence
     from ..execution.store import Store
     from ..grid.files import load
     from ..grid.filters import select
@@ -82,6 +83,8 @@ def tune(
     search = Search(trials, folds, search_seed, span)
     rows, tried = _rows(cells), _tried(search, cells)
     store, kept = Store(out, published()), Store(out / "tuning")
+    check_evidence(store, cells, console)
+    check_evidence(kept, tried, console)
     missing = [cell for cell in tried if not _settled(kept, cell)]
     tell(
         f"{suite}: {len(rows)} rows, {trials} trials each on {folds} folds of train and validation"

@@ -50,9 +50,11 @@ def check_evidence(store: Store, cells: Sequence[Cell], console: Console) -> Non
     memory.write()
     if found:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        here = Path.cwd()
+        out = store.root.relative_to(here) if store.root.is_relative_to(here) else store.root
         raise MedtailError(
-            f"{found[0].why}{more}: restore it, or 'medtail clean --damaged --yes --out "
-            f"{store.root.name}' sets such results aside, and the same command runs them again"
+            f"{found[0].why}{more}: restore it, or 'medtail clean --damaged --yes --out {out}' "
+            "sets such results aside, and the same command runs them again"
         )
     for line in filter(None, (of_network(store.folder(cell)) for cell in cells)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -40,6 +40,15 @@ def test_a_tiny_class_is_one_line(template, clinic, command):
     )
 
 
+def test_a_damaged_result_stops_it_with_the_way_out(template, clinic, command, tmp_path):
+    folder = Store(tmp_path / PLACE).folder(plan("skin", 3, 1, {}).pairs[0])
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text("{")
+    told = command([*RECOMMEND, "--dry-run"])
+    assert str(told.exception).startswith(f"{folder / 'record.json'}: no valid record")
+    assert f"medtail clean --damaged --yes --out {PLACE}'" in str(told.exception)
+
+
 @pytest.mark.slow
 def test_from_a_table_to_an_ensemble(template, clinic, command, tmp_path):
     told = command(RECOMMEND)
