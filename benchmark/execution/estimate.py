@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -151,7 +152,7 @@ class Estimate:
         if active and acquirer.learner:
             slug, params = acquirer.learner, {}
         stages = self._stages(slug, params, terms)
-        total = self.tests[digest([slug, params, terms.model_dump()])]
+        total = self.tests[_key(slug, params, terms)]
         for number, images in enumerate(trainings(terms, data)):
             for stage, pace in stages:
                 by = stage.by or (slug if slug in shared_slugs() else None)
@@ -166,7 +167,7 @@ class Estimate:
         return total
 
     def _stages(self, slug: str, params: dict[str, Any], terms: Terms) -> list[tuple[Stage, Pace]]:
-        key = digest([slug, params, terms.model_dump()])
+        key = _key(slug, params, terms)
         if key not in self.paces:
             method = supervised.make(slug, params, terms, 0, prepared(terms))
             self.paces[key] = [
@@ -175,6 +176,11 @@ class Estimate:
             ]
             self.tests[key] = testing(method, terms)
         return self.paces[key]
+
+
+def _key(slug: str, params: dict[str, Any], terms: Terms) -> str:
+    """What is timed once: draws and folds of a table have one pace."""
+    return digest([slug, params, terms.table.model_dump()])
 
 
 def trainings(terms: Terms, data: ImageDataModule) -> list[int]:
@@ -190,7 +196,8 @@ def estimate(cells: Sequence[Cell]) -> dict[str, float]:
     """Seconds of each cell by id, on one worker; a stage that cells share is counted once."""
     torch.set_num_threads(1)
     made = Estimate()
-    return {cell.id: made.seconds(cell) for cell in cells}
+    by_data = groupby(sorted(cells, key=lambda c: digest(c.terms.model_dump())), lambda c: c.terms)
+    return {cell.id: made.seconds(cell) for _, part in by_data for cell in part}
 
 
 def features_first(cells: Sequence[Cell]) -> dict[str, float]:

@@ -49,6 +49,15 @@ def test_a_cell_takes_its_steps_and_a_shared_stage_is_counted_once():
     assert seconds[other.id] == seconds[first.id]
 
 
+def test_draws_of_a_table_are_timed_once(monkeypatch):
+    made = []
+    monkeypatch.setattr(estimate, "timed", lambda call: made.append(call) or 1.0)
+    drawn = [cell(m, draws=3, draw=n) for m in ("erm", "focal") for n in range(3)]
+    seconds = estimate.estimate(drawn)
+    assert list(map(seconds.get, (c.id for c in drawn))).count(None) == 0
+    assert len(made) == 2
+
+
 def test_stages_share_the_budget():
     one, two = cell(), cell("crt")
     alone = [estimate.estimate([c])[c.id] for c in (one, two)]
