@@ -1,5 +1,7 @@
 """The time limit of a cell: what a suite says, or a generous estimate; it is no term."""
 
+import os
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -51,14 +53,46 @@ def test_a_cell_ends_at_its_limit_and_not_before(store):
     job = store.job(cell(), 1, limit=0.3)
     with pytest.raises(limit.TimeLimitError, match=r"ran longer than its limit of 0\.3 s: raise"):
         run_long(job, 60)
+    before = signal.getsignal(limit.INTERRUPT)
     run_long(job, 0.05)
+    assert signal.getsignal(limit.INTERRUPT) is before
     time.sleep(0.5)  # and nothing comes after it
+
+
+def test_a_cell_that_ended_in_the_last_moment_is_left_alone(store, monkeypatch):
+    watch = limit.Watch(store.job(cell(), 1, limit=0.3))
+    watch.end()
+    monkeypatch.setattr(watch, "_ends_within", lambda seconds: False)
+    monkeypatch.setattr(signal, "pthread_kill", lambda *_: pytest.fail("it is over"))
+    watch.run()
+
+
+def test_its_time_runs_from_its_beginning(store):
+    watch = limit.Watch(store.job(cell(), 1, limit=60))
+    watch.began -= 60
+    started = time.monotonic()
+    assert not watch._ends_within(60.1)
+    assert time.monotonic() - started < 30
+
+
+def test_a_process_that_does_not_answer_ends_and_says_where_it_hung(store, monkeypatch, capsys):
+    job = store.job(cell(), 1, limit=20)
+    assert limit.ended(job) is None
+    status = []
+    monkeypatch.setattr(os, "_exit", status.append)
+    limit.Watch(job)._end_the_process()
+    assert status == [1]
+    assert limit.reason(20) in capsys.readouterr().err
+    error, trace = limit.ended(job)
+    assert str(error) == limit.reason(20)
+    assert "in test_a_process_that_does_not_answer" in trace
+    assert limit.ended(job) is None, "told once"
 
 
 def test_without_a_limit_an_estimate_is_asked_for_late_and_is_generous(store, monkeypatch):
     job = store.job(cell(), 1)
     monkeypatch.setattr(limit, "FLOOR", 0.3)
-    monkeypatch.setattr(limit, "ESTIMATE", "print(0.05)")
+    monkeypatch.setattr(limit, "ESTIMATE", "print('a library says'); print(0.05)")
     started = time.monotonic()
     with pytest.raises(limit.TimeLimitError, match="limit of 1 s"):
         run_long(job, 60)
