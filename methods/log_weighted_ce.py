@@ -1,0 +1,42 @@
+"""Cross-entropy weighted by one plus the logarithm of how much rarer a class is than the largest.
+
+Paper: none known; the row WeightedSoftmax of the MONICA benchmark (Ju et al., 2024).
+Code at commit: PyJulie/MONICA@9dc5c21 ``losses/RWLoss.py:create_RWLoss_2`` (no licence: the
+    formula alone).
+Equations: L = 1/B sum_i w_{y_i} (-log softmax(s_i)_{y_i}), w_c = K u_c / sum_j u_j,
+    u_c = 1 + log(n_max / n_c).
+Deviations: divided by the batch size B where MONICA divides by the batch's summed weights, and
+    hence scaled to sum to K, see ``weighted_cross_entropy``.
+Status: faithful.
+"""
+
+from typing import Unpack
+
+from torch import Tensor
+
+from medtail.datamodules.core.contract import Batch, DataSpec
+
+from .core.base import Common, Method
+from .core.losses import weighted_cross_entropy
+from .core.weights import normalised_to_classes
+
+
+def log_rarity_weights(counts: Tensor) -> Tensor:
+    """w_c proportional to 1 + log(n_max / n_c), summing to K; [K] float32 from counts [K]."""
+    n = counts.double()
+    return normalised_to_classes(1 + (n.max() / n).log()).float()
+
+
+class LogWeightedCE(Method):
+    """Cross-entropy with weights far milder than inverse frequencies."""
+
+    paper = "MONICA 2024"
+
+    def __init__(self, spec: DataSpec, **common: Unpack[Common]) -> None:
+        super().__init__(spec, **common)
+        self.weight: Tensor
+        self.register_buffer("weight", log_rarity_weights(self.counts), persistent=False)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Weighted cross-entropy of a batch."""
+        return weighted_cross_entropy(self(batch.image), batch.target, self.weight)
