@@ -245,7 +245,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="files with this in their path")
     parser.add_argument("--workers", type=int, default=2, help="at a time")
     asked = parser.parse_args()
-    chosen = sorted(sample(asked.only, asked.sample, asked.seed), key=lambda m: (m.file, m.line))
+    chosen = sample(asked.only, asked.sample, asked.seed)  # any part of it is a sample, too
     waiting: SimpleQueue[Mutant] = SimpleQueue()
     for mutant in chosen:
         waiting.put(mutant)
