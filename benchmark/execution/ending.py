@@ -76,17 +76,29 @@ def undisturbed() -> Iterator[None]:
 
 @contextmanager
 def in_one_line() -> Iterator[None]:
-    """Within, a signal that nobody answers ends the process with a line and its exit status."""
-    with noticed() as ending:
-        try:
-            yield
-        except BaseException as error:  # a library may make something else of it
-            if not ending.signal or (isinstance(error, SystemExit) and _answered(error)):
-                raise
-            for number in _heard():
-                signal.signal(number, signal.SIG_IGN)
-            sys.stderr.write("medtail: interrupted\n")
-            sys.exit(ending.status)
+    """Within, a signal that nobody answers ends the process with a line and its exit status.
+
+    After an end by a signal no further one is heard: it would only disturb Python's own end.
+    """
+    try:
+        with noticed() as ending:
+            try:
+                yield
+            except BaseException as error:  # a library may make something else of it
+                if not ending.signal or (isinstance(error, SystemExit) and _answered(error)):
+                    raise
+                _ignore()
+                sys.stderr.write("medtail: interrupted\n")
+                sys.exit(ending.status)
+    except SystemExit as error:
+        if error.code in [128 + number for number in ENDS]:
+            _ignore()
+        raise
+
+
+def _ignore() -> None:
+    for number in _heard():
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _answered(error: SystemExit) -> bool:

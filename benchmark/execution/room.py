@@ -42,7 +42,7 @@ def check_room(
     """
     if not cells:
         return
-    below = [path for path in store.root.iterdir() if path.is_dir()]
+    below = [path for path in store.root.glob("*") if path.is_dir()]
     for folder in (store.root, *below, cache_root(), *folders):
         try_to_write(folder)
     runs, features = of_cells(cells, keep), of_features(cells)

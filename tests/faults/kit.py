@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import signals
+
 INJECT = Path(__file__).parent / "inject"
 TINY = """title: tiny
 methods: [erm, tau_norm, crt]
@@ -49,8 +51,7 @@ def start(folder: Path, *words: str, fault: str = "", **environment: str) -> sub
         cwd=folder,
         env={**os.environ, **found, "PYTHONPATH": path, **environment},
         start_new_session=True,
-        # A shell that starts a job in the background lets it ignore Ctrl-C, and its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=signals.heard,
     )
 
 

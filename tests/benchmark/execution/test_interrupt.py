@@ -9,6 +9,7 @@ import time
 import pytest
 
 from medtail.benchmark.execution import worker
+from tests import signals
 from tests.benchmark.cells import bench, cell
 
 
@@ -21,6 +22,32 @@ def test_an_interrupt_keeps_what_is_done(store):
         bench([cell("tau_norm"), cell("ncm")], store, launcher)
     assert store.done(cell("tau_norm"))
     assert not store.done(cell("ncm"))
+
+
+AGAIN = """
+import atexit, os, signal, time
+from medtail.benchmark.execution.ending import in_one_line
+def again():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.1)
+atexit.register(again)
+with in_one_line():
+    {}
+"""
+
+
+@pytest.mark.parametrize(
+    "ends", ["os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)", "exit(143)"]
+)
+def test_after_an_end_by_a_signal_no_further_one_is_heard(ends):
+    told = subprocess.run(
+        [sys.executable, "-c", AGAIN.format(ends)],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=signals.heard,
+    )
+    assert told.returncode == 143
+    assert "Traceback" not in told.stderr
 
 
 @pytest.mark.slow
@@ -49,8 +76,7 @@ def test_an_end_keeps_what_is_done_writes_its_boards_and_has_its_status(
         text=True,
         cwd=tmp_path,
         start_new_session=True,
-        # A shell that starts a job in the background lets it ignore Ctrl-C, and its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=signals.heard,
     )
     try:
         deadline = time.monotonic() + 120

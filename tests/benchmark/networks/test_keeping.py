@@ -161,7 +161,8 @@ def test_a_row_is_found_by_its_name(runs):
         finding.find("erm on phantom@lt20", runs / "cells")
 
 
-def test_cleaning_takes_networks_and_stages_and_nothing_else(runs):
+def test_cleaning_takes_networks_and_stages_and_nothing_else(runs, monkeypatch):
+    monkeypatch.setenv("MEDTAIL_CACHE", str(runs / "cache"))  # that of others may have orphans
     store = with_values(runs, (0.5, 0.7))
     evidence = {p: p.read_bytes() for p in runs.rglob("*") if p.name in ("record.json",)}
     evidence |= {p: p.read_bytes() for p in runs.rglob("*.parquet")}
