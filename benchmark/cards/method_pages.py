@@ -47,6 +47,8 @@ def training(name: str) -> list[str]:
             f"It only chooses what is labelled: [{code(method.learner)}]({method.learner}.md) "
             "(parameter `learner`) is trained on it."
         ]
+    if not method.stages:
+        return ["Nothing is trained; what it needs is fitted to the training images, seen once."]
     return [
         f"- {code(stage.name)}: {_share(stage)}; "
         + (_shared(stage.by) if stage.by else _asks(method.request(stage)))

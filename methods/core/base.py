@@ -18,7 +18,7 @@ from .precision import exact, without_autocast
 from .pretrained.source import Source
 from .ranges import Choice, Range
 from .scene import Scene
-from .stages import Apart, Recipe, Stage
+from .stages import UNTRAINED, Apart, Recipe, Stage
 
 # A checkpoint holds the spec that its method was built from.
 torch.serialization.add_safe_globals([DataSpec, EpisodeShape])
@@ -36,7 +36,8 @@ class Method(LightningHooks):
     """A backbone and a linear classifier, trained with cross-entropy; papers override what differs.
 
     Class attributes:
-        stages: in order; a method whose stages depend on its arguments sets them when constructed.
+        stages: in order; none of a method that trains nothing and is ``conclude`` alone. One whose
+            stages depend on its arguments sets them when constructed.
         status: ``faithful``, or ``reconstruction`` where the paper leaves a formula open.
         paper: short reference for the leaderboard.
         tracks: the problem settings it can run in, see ``refuses``.
@@ -74,7 +75,7 @@ class Method(LightningHooks):
         self.register_buffer("counts", counts, persistent=False)
         self.monitor = ValidationMetrics(spec.num_classes)
         self.recipe = Recipe()
-        self.stage, self.begun = self.stages[0], False
+        self.stage, self.begun = (*self.stages, UNTRAINED)[0], False
         self._frozen: tuple[str, ...] = ()
         self._resumed: dict[str, Any] = {}
         if type(self).conclude is not Method.conclude:

@@ -103,6 +103,10 @@ def _check_stages(method: "Method") -> None:
             f"{name} chooses what to label; what trains is its learner: "
             f"fit '{method.learner}', or run `medtail bench` for the rounds"
         )
+    if not method.stages:
+        raise MedtailError(
+            f"{name} trains nothing: Trainer.predict(method, datamodule=data) fits what it needs"
+        )
     if stage.by or (len(method.stages) > 1 and not method.begun):
         of = ", then ".join(s.name + (f" by {s.by}" if s.by else "") for s in method.stages)
         raise MedtailError(

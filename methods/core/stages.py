@@ -71,6 +71,9 @@ class Stage:
     apart: tuple[Apart, ...] = ()
 
 
+UNTRAINED = Stage("nothing", 0.0)  # that a method without stages is in
+
+
 def learning_rate_factor(step: int, steps: int, epochs: int, recipe: Recipe) -> float:
     """Share of the peak rate at a step: linear up to the end of the warm-up, then the schedule.
 
