@@ -16,8 +16,8 @@ ONE_FIT = [n for n in CONCLUDING if any(not s.by for s in methods.get(n).stages[
 
 
 def data_for(name):
-    long_tail = "long_tail" in methods.get(name).tracks
-    return data_of("phantom@lt20" if long_tail else "phantom@oneclass")
+    tracks = {"long_tail": "lt20", "few_shot": "shot1", "one_class": "oneclass"}
+    return data_of(f"phantom@{tracks[methods.get(name).tracks[0]]}")
 
 
 def logits_of(method, data):
