@@ -30,7 +30,7 @@ FLOORS = {
         ("grid",),
     ),
     "methods/core": (
-        ("active", "few_shot", "middle_classes", "one_class", "submodular"),
+        ("active", "few_shot", "middle_classes", "one_class", "parts", "submodular"),
         ("contrast",),
         ("",),  # the files of the folder itself
         ("pretrained",),

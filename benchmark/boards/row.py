@@ -80,6 +80,10 @@ class Row:
                 f"lr {tuned.lr:g} and weight decay {tuned.weight_decay:g}, chosen in "
                 f"{tuned.trials} trials on {tuned.folds} folds of train and validation"
             )
+        if record.fitted.get("transductive"):
+            more.append("learns from the queries of an episode together")
+        if times == 0 and not (record.cell.terms.weights or record.cell.terms.features):
+            more.append("judges by weights as they are drawn, which nothing trains")
         return more + [f"{s.own_optimizer} in {s.name}" for s in record.stages if s.own_optimizer]
 
     def stat(self, column: Column) -> Stat | None:

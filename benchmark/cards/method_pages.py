@@ -47,6 +47,8 @@ def training(name: str) -> list[str]:
             f"It only chooses what is labelled: [{code(method.learner)}]({method.learner}.md) "
             "(parameter `learner`) is trained on it."
         ]
+    if not method.stages:
+        return ["Nothing is trained; what it needs is fitted to the training images, seen once."]
     return [
         f"- {code(stage.name)}: {_share(stage)}; "
         + (_shared(stage.by) if stage.by else _asks(method.request(stage)))
@@ -137,7 +139,7 @@ def table(lines: list[list[str]]) -> str:
 
 def _share(stage: Stage) -> str:
     told = "all epochs" if stage.share == 1 else f"{100 * stage.share:g} % of the epochs"
-    return told + (", with an optimiser of its own" if stage.recipe else "")
+    return told + (", with an optimiser of its own" if stage.recipe or stage.apart else "")
 
 
 def _shared(by: str) -> str:

@@ -162,7 +162,7 @@ class Estimate:
                         continue
                     self.seen.add(key)
                 total += pace.over(images) * terms.budget.epochs * stage.share * OVERHEAD
-            if active:
+            if active and stages:
                 total += stages[-1][1].over(len(data.rows("pool"))) * FORWARD
         return total
 

@@ -211,7 +211,7 @@ def built(about: Description, weights: Path) -> Method:
         method = methods.build(
             about.method, about.spec, backbone=about.cell.terms.backbone, **about.params
         )
-    method.stage = method.stages[-1]
+    method.stage = (method.stage, *method.stages)[-1]
     if about.cell.terms.budget.precision == "64-true":
         method.double()
     method.to(memory_format=torch.channels_last)  # as in training

@@ -25,6 +25,7 @@ from ..metrics.long_tail import score
 from . import checkpoints, judging
 from . import code as code_of
 from .arithmetic import exact_float32
+from .optimizers import own_optimizers
 from .outcome import Kept, Scored, Tell, validation
 from .sharing import is_shared, key_of, made_of, take_over
 from .stages import Fitted, fit
@@ -85,7 +86,7 @@ def make(
     )
     if budget.tune == "head":
         method.freeze("backbone")
-    if not any(weight.requires_grad for weight in method.parameters()):
+    if method.stages and not any(weight.requires_grad for weight in method.parameters()):
         more = "head: mlp" if budget.tune == "frozen" else "tune: all"
         raise MedtailError(f"{slug} has nothing above its backbone to train: write {more}")
     method.to(memory_format=torch.channels_last)  # as images are stored
@@ -95,13 +96,15 @@ def make(
 def allot(method: Method, slug: str, epochs: int) -> list[int]:
     """Epochs of each stage: shares of the budget, rounded so that their sum is not over it.
 
+    None of a method that trains nothing.
+
     Raises:
         MedtailError: a stage would have none.
     """
     shares = np.cumsum([stage.share for stage in method.stages])
     ends = np.rint(shares * epochs).astype(int).tolist()
     each = [end - start for start, end in zip([0, *ends], ends, strict=False)]
-    if min(each) < 1:
+    if min(each, default=1) < 1:
         raise MedtailError(
             f"budget.epochs={epochs} is too little for the {len(each)} stages of {slug}: raise it"
         )
@@ -214,18 +217,15 @@ def train(
                 epochs=len(fitted.history),
                 selected=fitted.selected,
                 shared=loaded,
-                own_optimizer=_words(stage.recipe) if stage.recipe else "",
+                own_optimizer=own_optimizers(stage),
                 history=fitted.history,
             )
         )
+    method.to(data.dtype)  # also of a method that no stage has put there
     if torch.cuda.is_available():
         method.cuda()  # the Trainer has put it back on the CPU
     method.finish(plain(data, "train", method), plain(data, "val", method))
     return Trained(method, tuple(stages), seconds, images)
-
-
-def _words(recipe: Recipe) -> str:
-    return f"{recipe.optimizer} lr {recipe.lr:g}, momentum {recipe.momentum:g}"
 
 
 def plain(data: ImageDataModule, split: str, method: Method) -> Iterator[Batch]:

@@ -1,7 +1,7 @@
 """The base of every method: a LightningModule that a paper fills with a loss, a request, stages."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar, Literal, Self, TypedDict
+from typing import Any, ClassVar, Literal, Self, TypedDict
 
 import torch
 from torch import Tensor
@@ -18,11 +18,11 @@ from .precision import exact, without_autocast
 from .pretrained.source import Source
 from .ranges import Choice, Range
 from .scene import Scene
-from .stages import Recipe, Stage
+from .stages import UNTRAINED, Apart, Recipe, Stage
 
 # A checkpoint holds the spec that its method was built from.
 torch.serialization.add_safe_globals([DataSpec, EpisodeShape])
-__all__ = ["Common", "Method", "Recipe", "Scene", "Stage"]
+__all__ = ["Apart", "Common", "Method", "Recipe", "Scene", "Stage"]
 
 
 class Common(TypedDict, total=False):
@@ -36,7 +36,8 @@ class Method(LightningHooks):
     """A backbone and a linear classifier, trained with cross-entropy; papers override what differs.
 
     Class attributes:
-        stages: in order; a method whose stages depend on its arguments sets them when constructed.
+        stages: in order; none of a method that trains nothing and is ``conclude`` alone. One whose
+            stages depend on its arguments sets them when constructed.
         status: ``faithful``, or ``reconstruction`` where the paper leaves a formula open.
         paper: short reference for the leaderboard.
         tracks: the problem settings it can run in, see ``refuses``.
@@ -74,8 +75,9 @@ class Method(LightningHooks):
         self.register_buffer("counts", counts, persistent=False)
         self.monitor = ValidationMetrics(spec.num_classes)
         self.recipe = Recipe()
-        self.stage, self.begun = self.stages[0], False
+        self.stage, self.begun = (*self.stages, UNTRAINED)[0], False
         self._frozen: tuple[str, ...] = ()
+        self._resumed: dict[str, Any] = {}
         if type(self).conclude is not Method.conclude:
             self.register_buffer("concluded", torch.tensor(False))
 
@@ -205,12 +207,21 @@ class Method(LightningHooks):
     def freeze(self, *names: str) -> Self:
         """Freeze submodules by name (all, if none is named), batch statistics included, for good.
 
-        ``requires_grad_(False)`` alone leaves BatchNorm's running statistics moving.
+        ``requires_grad_(False)`` alone leaves BatchNorm's running statistics moving, see ``hold``.
         """
         names = names or tuple(name for name, _ in self.named_children())
         self._frozen = (*self._frozen, *names)
         for name in names:
             self.get_submodule(name).requires_grad_(False).eval()
+        return self
+
+    def hold(self, *names: str) -> Self:
+        """Keep the parameters of submodules as they are, norms' scales and biases included.
+
+        BatchNorm's running statistics follow what the training shows, unless they are frozen.
+        """
+        for name in names:
+            self.get_submodule(name).requires_grad_(False)
         return self
 
     @without_autocast

@@ -103,6 +103,10 @@ def _check_stages(method: "Method") -> None:
             f"{name} chooses what to label; what trains is its learner: "
             f"fit '{method.learner}', or run `medtail bench` for the rounds"
         )
+    if not method.stages:
+        raise MedtailError(
+            f"{name} trains nothing: Trainer.predict(method, datamodule=data) fits what it needs"
+        )
     if stage.by or (len(method.stages) > 1 and not method.begun):
         of = ", then ".join(s.name + (f" by {s.by}" if s.by else "") for s in method.stages)
         raise MedtailError(
@@ -121,6 +125,10 @@ def _check_trainer(method: "Method") -> None:
         raise MedtailError(
             f"{name}: precision {trainer.precision} keeps weights in 16 bits, in which margins and "
             f"log priors are lost: take one of {', '.join(PRECISIONS)}"
+        )
+    if method.stage.apart and trainer.precision == "16-mixed":
+        raise MedtailError(
+            f"{name}: what it trains apart would step by scaled gradients: take bf16-mixed"
         )
     if getattr(trainer, "overfit_batches", 0):
         raise MedtailError(

@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 from medtail import methods
 from medtail.datamodules.core.contract import Batch, DataSpec, EpisodeShape
 from medtail.methods.core.base import Recipe
+from medtail.methods.core.parts.experts import Experts
 
 HAM10000 = (778, 4693, 359, 769)  # the common classes
 
@@ -42,7 +43,8 @@ QUICK["fine_tuning"] = {"steps": 3}
 
 def build(name, seed=0, given=None, **params):
     L.seed_everything(seed, verbose=False)
-    backbone = "test_resnet" if name == "bbn" else "conv4"
+    needs_stages = name == "bbn" or issubclass(methods.get(name), Experts)
+    backbone = "test_resnet" if needs_stages else "conv4"
     params = QUICK.get(name, {}) | params
     return methods.build(name, given or spec(), backbone=backbone, **params)
 

@@ -12,12 +12,12 @@ from tests.methods.own_trainer import built, data_of, trainer
 CONCLUDING = sorted(
     n for n in methods.names() if methods.get(n).conclude is not methods.get("erm").conclude
 )
-ONE_FIT = [n for n in CONCLUDING if not methods.get(n).stages[0].by]
+ONE_FIT = [n for n in CONCLUDING if any(not s.by for s in methods.get(n).stages[:1])]
 
 
 def data_for(name):
-    long_tail = "long_tail" in methods.get(name).tracks
-    return data_of("phantom@lt20" if long_tail else "phantom@oneclass")
+    tracks = {"long_tail": "lt20", "few_shot": "shot1", "one_class": "oneclass"}
+    return data_of(f"phantom@{tracks[methods.get(name).tracks[0]]}")
 
 
 def logits_of(method, data):

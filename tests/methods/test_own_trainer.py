@@ -21,8 +21,11 @@ EVERY = pytest.mark.parametrize("name", methods.names())
 STAGED = {
     n
     for n in methods.names()
-    if len(methods.get(n).stages) > 1 or methods.get(n).stages[0].by or n == "metric_two_stage"
+    if len(methods.get(n).stages) > 1
+    or any(stage.by for stage in methods.get(n).stages)
+    or n == "metric_two_stage"
 }
+UNTRAINED = {n for n in methods.names() if not methods.get(n).stages}
 CHOOSERS = {n for n in methods.names() if "learner" in methods.describe(n).arguments}
 
 
@@ -43,6 +46,11 @@ def parts(batch):
 def test_every_method_trains_on_what_it_asks_for_or_says_what_it_needs(name):
     data = data_for(name)
     method, seen = built(name, data), Seen()
+    if name in UNTRAINED:
+        with pytest.raises(MedtailError, match=r"trains nothing: Trainer\.predict"):
+            trainer(seen).fit(method, datamodule=data)
+        assert not seen.batches
+        return
     if name in STAGED | CHOOSERS:
         words = "is trained in stages" if name in STAGED else "chooses what to label"
         with pytest.raises(MedtailError, match=words) as error:

@@ -112,3 +112,40 @@ def auroc(abnormal: Tensor, given: Tensor) -> float:
     below = torch.searchsorted(known, abnormal.double(), right=False)
     upto = torch.searchsorted(known, abnormal.double(), right=True)
     return float((below + upto).double().mean() / (2 * len(known)))
+
+
+class Residual(nn.Module):
+    """Squared length of what the main components leave of a feature; before ``fit`` of all.
+
+    Args:
+        dim: D.
+        share: of the variance that the components hold.
+    """
+
+    mean: Tensor
+    components: Tensor
+
+    def __init__(self, dim: int, share: float) -> None:
+        super().__init__()
+        self.share = share
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("components", torch.zeros(dim, dim))
+
+    @torch.no_grad()
+    def fit(self, features: Tensor) -> None:
+        """Mean and main components of features [N, D], in double precision."""
+        values = features.double()
+        mean = values.mean(0)
+        variance, vectors = torch.linalg.eigh((values - mean).T @ (values - mean))
+        variance, vectors = variance.flip(0).clamp(min=0), vectors.flip(1)
+        # As many as it takes to hold the share, none where nothing varies.
+        held = variance.cumsum(0) - variance
+        kept = held < self.share * variance.sum()
+        self.mean.copy_(mean)
+        self.components.copy_(vectors * kept)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[N, D] -> [N], float32."""
+        with torch.autocast(features.device.type, enabled=False):
+            centred = features.to(self.mean.dtype) - self.mean
+            return (centred - centred @ self.components @ self.components.T).square().sum(1)

@@ -1,0 +1,1 @@
+"""Parts of a backbone: the maps of its stages, and several copies of its last one."""
