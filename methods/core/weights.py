@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+DEFERRAL = 0.8  # share of the epochs; Cao et al., NeurIPS 2019: epoch 160 of 200
+
 
 def log_prior(counts: Tensor) -> Tensor:
     """Logarithms of the training priors n_c / N: [K] float32, from counts [K]."""
@@ -27,3 +29,18 @@ def effective_number_weights(counts: Tensor, beta: float) -> Tensor:
     n = counts.double()
     logarithm = torch.tensor(beta, dtype=torch.float64, device=n.device).log()
     return normalised_to_classes((1 - beta) / -torch.expm1(n * logarithm)).float()
+
+
+def deferred(weight: Tensor, progress: float) -> Tensor:
+    """w_c(t) = 1 for t < 0.8, then the weights: deferred re-weighting of any weighting.
+
+    Cao et al., NeurIPS 2019, algorithm 1.
+
+    Args:
+        weight: [K].
+        progress: t, share of the stage's epochs that are done.
+
+    Returns:
+        [K].
+    """
+    return weight if progress >= DEFERRAL else torch.ones_like(weight)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from medtail import methods
-from medtail.datamodules.core.contract import DataSpec
+from medtail.datamodules.core.contract import Batch, DataSpec
 from medtail.methods.core.losses import weighted_cross_entropy
-from medtail.methods.core.weights import effective_number_weights, log_prior
+from medtail.methods.core.weights import deferred, effective_number_weights, log_prior
 from medtail.methods.ldam import ldam_margins
 from medtail.methods.weighted_ce import inverse_frequency_weights
 
@@ -107,3 +107,36 @@ def test_the_rare_class_costs_more_on_this_data(name):
     alike = torch.zeros(1, 7)
     rare, common = (weighted_cross_entropy(alike, torch.tensor([c]), method.weight) for c in (5, 1))
     assert rare > 20 * common
+
+
+def test_deferred_weights_are_one_before_the_last_fifth():
+    weight = torch.tensor([0.5, 2.5], dtype=torch.float64)
+    for progress in (0.0, 0.5, 0.7999):
+        assert deferred(weight, progress).tolist() == [1.0, 1.0]
+        assert deferred(weight, progress).dtype == weight.dtype
+    for progress in (0.8, 0.95):
+        assert deferred(weight, progress).tolist() == [0.5, 2.5]
+    # Epoch 160 of 200 is the first with weights.
+    assert [bool(deferred(weight, e / 200)[0] < 1) for e in (159, 160)] == [False, True]
+
+
+DEFERRING = sorted(name for name in methods.names() if "drw" in methods.defaults(name))
+
+
+@pytest.mark.parametrize("name", DEFERRING)
+def test_every_method_that_defers_its_weights_has_none_before(name):
+    """At progress 0.79 the loss knows nothing of the switch; at 0.8 the rare class costs more."""
+    spec = DataSpec("ham", tuple("abcdefg"), tuple(TRAIN.tolist()), (16, 16))
+    torch.manual_seed(0)
+    method = methods.build(name, spec, drw=True).eval()
+    image = torch.randn(8, 3, 16, 16)
+    losses = {}
+    for progress in (0.0, 0.79, 0.8):
+        method.__class__ = type("At", (type(method),), {"epoch_progress": progress})
+        for c in (1, 5):
+            target = torch.full((8,), c)
+            losses[progress, c] = method.loss(Batch(image, target, target)).item()
+    assert losses[0.0, 1] == losses[0.79, 1]
+    assert losses[0.0, 5] == losses[0.79, 5]
+    assert losses[0.8, 5] > losses[0.79, 5]
+    assert losses[0.8, 1] < losses[0.79, 1]
