@@ -205,12 +205,21 @@ class Method(LightningHooks):
     def freeze(self, *names: str) -> Self:
         """Freeze submodules by name (all, if none is named), batch statistics included, for good.
 
-        ``requires_grad_(False)`` alone leaves BatchNorm's running statistics moving.
+        ``requires_grad_(False)`` alone leaves BatchNorm's running statistics moving, see ``hold``.
         """
         names = names or tuple(name for name, _ in self.named_children())
         self._frozen = (*self._frozen, *names)
         for name in names:
             self.get_submodule(name).requires_grad_(False).eval()
+        return self
+
+    def hold(self, *names: str) -> Self:
+        """Keep the parameters of submodules as they are, norms' scales and biases included.
+
+        BatchNorm's running statistics follow what the training shows, unless they are frozen.
+        """
+        for name in names:
+            self.get_submodule(name).requires_grad_(False)
         return self
 
     @without_autocast
