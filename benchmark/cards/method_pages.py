@@ -137,7 +137,7 @@ def table(lines: list[list[str]]) -> str:
 
 def _share(stage: Stage) -> str:
     told = "all epochs" if stage.share == 1 else f"{100 * stage.share:g} % of the epochs"
-    return told + (", with an optimiser of its own" if stage.recipe else "")
+    return told + (", with an optimiser of its own" if stage.recipe or stage.apart else "")
 
 
 def _shared(by: str) -> str:

@@ -25,6 +25,7 @@ from ..metrics.long_tail import score
 from . import checkpoints, judging
 from . import code as code_of
 from .arithmetic import exact_float32
+from .optimizers import own_optimizers
 from .outcome import Kept, Scored, Tell, validation
 from .sharing import is_shared, key_of, made_of, take_over
 from .stages import Fitted, fit
@@ -214,7 +215,7 @@ def train(
                 epochs=len(fitted.history),
                 selected=fitted.selected,
                 shared=loaded,
-                own_optimizer=_words(stage.recipe) if stage.recipe else "",
+                own_optimizer=own_optimizers(stage),
                 history=fitted.history,
             )
         )
@@ -222,10 +223,6 @@ def train(
         method.cuda()  # the Trainer has put it back on the CPU
     method.finish(plain(data, "train", method), plain(data, "val", method))
     return Trained(method, tuple(stages), seconds, images)
-
-
-def _words(recipe: Recipe) -> str:
-    return f"{recipe.optimizer} lr {recipe.lr:g}, momentum {recipe.momentum:g}"
 
 
 def plain(data: ImageDataModule, split: str, method: Method) -> Iterator[Batch]:

@@ -1,7 +1,7 @@
 """The base of every method: a LightningModule that a paper fills with a loss, a request, stages."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar, Literal, Self, TypedDict
+from typing import Any, ClassVar, Literal, Self, TypedDict
 
 import torch
 from torch import Tensor
@@ -18,11 +18,11 @@ from .precision import exact, without_autocast
 from .pretrained.source import Source
 from .ranges import Choice, Range
 from .scene import Scene
-from .stages import Recipe, Stage
+from .stages import Apart, Recipe, Stage
 
 # A checkpoint holds the spec that its method was built from.
 torch.serialization.add_safe_globals([DataSpec, EpisodeShape])
-__all__ = ["Common", "Method", "Recipe", "Scene", "Stage"]
+__all__ = ["Apart", "Common", "Method", "Recipe", "Scene", "Stage"]
 
 
 class Common(TypedDict, total=False):
@@ -76,6 +76,7 @@ class Method(LightningHooks):
         self.recipe = Recipe()
         self.stage, self.begun = self.stages[0], False
         self._frozen: tuple[str, ...] = ()
+        self._resumed: dict[str, Any] = {}
         if type(self).conclude is not Method.conclude:
             self.register_buffer("concluded", torch.tensor(False))
 

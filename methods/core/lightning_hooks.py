@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import lightning as L
 import torch
-from timm.optim import create_optimizer_v2
 from torch import Tensor
 
 from medtail.datamodules.core.contract import Batch
 from medtail.datamodules.core.errors import MedtailError
 
 from . import own_trainer
+from .apart import Others, optimizer_of, restrict
 from .checks import slug
 from .layers import matcher_of
 from .monitor import ValidationMetrics
@@ -31,7 +31,9 @@ class LightningHooks(L.LightningModule):
     stage: Stage
     begun: bool
     concluded: Tensor  # only of methods that conclude
+    others: Others  # only in stages that train something apart
     _frozen: tuple[str, ...]
+    _resumed: dict[str, Any]
 
     def loss(self, batch: Batch) -> Tensor:
         """See ``Method``."""
@@ -130,19 +132,37 @@ class LightningHooks(L.LightningModule):
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own type is private
         """The stage's or the suite's optimiser over what is not frozen, its rate set per step."""
         recipe = self.stage.recipe or self.recipe
-        optimizer = create_optimizer_v2(
-            self,
-            opt=recipe.optimizer,
-            lr=recipe.lr,
-            weight_decay=recipe.weight_decay,
-            momentum=recipe.momentum,
-            layer_decay=None if recipe.layer_decay == 1 else recipe.layer_decay,
-        )
-        for group in optimizer.param_groups:
-            group["lr"] *= group.get("lr_scale", 1)  # which timm's own schedules do
+        optimizer = optimizer_of(self, recipe)
+        if self.stage.apart:
+            self.others = Others(self, self.stage.apart, recipe)
+            restrict(optimizer, set().union(*self.others.parameters), keep=False)
+            if self._resumed:
+                self.others.load_state_dict(self._resumed)
+                self._resumed = {}
         steps = int(self.trainer.estimated_stepping_batches)
         epochs = int(self.trainer.max_epochs or 1)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: learning_rate_factor(step, steps, epochs, recipe)
         )
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def optimizer_step(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 - Lightning's own
+        """One step, of what is trained apart as well."""
+        super().optimizer_step(*given, **named)
+        if self.stage.apart:
+            self.others.step("step", self.trainer)
+
+    def on_train_batch_end(self, *_: object) -> None:
+        """At the end of an epoch, before its validation, step what waited for it."""
+        if self.stage.apart and self.trainer.is_last_batch:
+            self.others.step("epoch", self.trainer)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """With the optimisers of what is trained apart."""
+        if self.stage.apart and hasattr(self, "others"):
+            checkpoint["others"] = self.others.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Their state until they are made, where a training goes on."""
+        if self._trainer is not None:
+            self._resumed = checkpoint.get("others", {})

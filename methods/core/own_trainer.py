@@ -122,6 +122,10 @@ def _check_trainer(method: "Method") -> None:
             f"{name}: precision {trainer.precision} keeps weights in 16 bits, in which margins and "
             f"log priors are lost: take one of {', '.join(PRECISIONS)}"
         )
+    if method.stage.apart and trainer.precision == "16-mixed":
+        raise MedtailError(
+            f"{name}: what it trains apart would step by scaled gradients: take bf16-mixed"
+        )
     if getattr(trainer, "overfit_batches", 0):
         raise MedtailError(
             f"{name}: overfit_batches would replace the sampler: take limit_train_batches"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Schedule = Literal["cosine", "step", "constant"]
+Rhythm = Literal["step", "epoch"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,21 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Apart:
+    """Parameters of a stage that have an optimiser of their own.
+
+    Attributes:
+        names: of parameters, or of submodules.
+        recipe: their optimiser; None for the stage's, taken anew.
+        every: they are stepped; at the end of an ``epoch`` by the sum of its steps' gradients.
+    """
+
+    names: tuple[str, ...]
+    recipe: Recipe | None = None
+    every: Rhythm = "step"
+
+
+@dataclass(frozen=True)
 class Stage:
     """A part of a method's training.
 
@@ -45,12 +61,14 @@ class Stage:
             content and shared: cRT, LWS, tau-norm and others begin with the very same stage.
         recipe: the optimiser of this stage where the paper's stage needs its own; None for the
             suite's.
+        apart: what has an optimiser of its own beside it.
     """
 
     name: str
     share: float = 1.0
     by: str | None = None
     recipe: Recipe | None = None
+    apart: tuple[Apart, ...] = ()
 
 
 def learning_rate_factor(step: int, steps: int, epochs: int, recipe: Recipe) -> float:

@@ -1,0 +1,18 @@
+"""What trains a stage beyond the optimiser of its table, in words."""
+
+from medtail.methods.core.base import Recipe, Stage
+
+
+def own_optimizers(stage: Stage) -> str:
+    """What a stage is trained with beyond the suite's optimiser, in words; empty for nothing."""
+    found = [_words(stage.recipe)] if stage.recipe else []
+    for one in stage.apart:
+        recipe = one.recipe or stage.recipe
+        how = _words(recipe) if recipe else "the suite's optimiser"
+        rhythm = ", a step an epoch" if one.every == "epoch" else ""
+        found.append(f"{' and '.join(one.names)} by {how}{rhythm}")
+    return "; ".join(found)
+
+
+def _words(recipe: Recipe) -> str:
+    return f"{recipe.optimizer} lr {recipe.lr:g}, momentum {recipe.momentum:g}"
