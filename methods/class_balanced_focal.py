@@ -23,8 +23,8 @@ from torch.nn import functional as F
 from medtail.datamodules.core.contract import Batch, DataSpec
 
 from .core.base import Common, Method
-from .core.checks import check_interval
-from .core.weights import effective_number_weights
+from .core.checks import check_flags, check_interval
+from .core.weights import deferred, effective_number_weights
 
 
 def class_balanced_focal_loss(
@@ -54,24 +54,33 @@ class ClassBalancedFocal(Method):
         spec: the data.
         gamma: focus, at least 0.
         beta: overlap of images of a class, in [0, 1); 0 weighs all classes alike.
+        drw: weigh in the last fifth of the epochs only.
         common: see ``Method``.
     """
 
     paper = "Cui et al. 2019"
 
     def __init__(
-        self, spec: DataSpec, *, gamma: float = 1.0, beta: float = 0.9999, **common: Unpack[Common]
+        self,
+        spec: DataSpec,
+        *,
+        gamma: float = 1.0,
+        beta: float = 0.9999,
+        drw: bool = False,
+        **common: Unpack[Common],
     ) -> None:
         check_interval(self, "[0, inf)", gamma=gamma)
         check_interval(self, "[0, 1)", beta=beta)
+        check_flags(self, drw=drw)
         super().__init__(spec, **common)
         bias = self.classifier.get_parameter("bias")
         nn.init.constant_(bias, -math.log(max(1, spec.num_classes - 1)))
-        self.gamma = gamma
+        self.gamma, self.drw = gamma, drw
         self.weight: Tensor
         weight = effective_number_weights(self.counts, beta)
         self.register_buffer("weight", weight, persistent=False)
 
     def loss(self, batch: Batch) -> Tensor:
         """Class-balanced focal loss of a batch."""
-        return class_balanced_focal_loss(self(batch.image), batch.target, self.weight, self.gamma)
+        weight = deferred(self.weight, self.epoch_progress) if self.drw else self.weight
+        return class_balanced_focal_loss(self(batch.image), batch.target, weight, self.gamma)

@@ -129,8 +129,9 @@ class WeightBalancing(Method):
         return self.head_loss(self(batch.image), batch.target, self.weight)
 
     @torch.no_grad()
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:  # noqa: ANN401
+    def on_train_batch_end(self, *given: Any) -> None:  # noqa: ANN401 - Lightning's own
         """After the last step of an epoch, scale down the rows that are too long."""
+        super().on_train_batch_end(*given)
         if self.trainer.is_last_batch:
             self.rows.copy_(within(self.rows, self.limit))
 

@@ -69,10 +69,11 @@ def test_a_sample_estimates_the_same_entropies():
         sample.picks = [0, 3]
         sample.add(1)
         assert len(sample.likely) == 20  # two of each of ten passes
-        estimates.append([sample.weight.sum().item(), sample.entropy()])
+        with_another = float(sample.entropy_with(torch.tensor([5]))[0])
+        estimates.append([sample.weight.sum().item(), sample.entropy(), with_another])
     # Of a function that is 1 the weighted sample gives the number of configurations.
     mean, error = np.mean(estimates, 0), np.std(estimates, 0) / 20**0.5
-    expected = [27, joint_entropy(p.numpy(), [0, 3, 1])]
+    expected = [27, *(joint_entropy(p.numpy(), [0, 3, 1, *more]) for more in ([], [5]))]
     assert (np.abs(mean - expected) < 4 * error).all()
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from medtail.datamodules.core.errors import MedtailError
 from medtail.methods.class_balanced_focal import class_balanced_focal_loss
-from tests.methods.long_tail import COMMON, COUNTS, RARE, N, batch, build, draw, effective
+from tests.methods.long_tail import COMMON, COUNTS, RARE, N, at, batch, build, draw, effective
 
 WEIGHT = torch.tensor(effective(N, 0.9999))
 
@@ -79,6 +79,14 @@ def test_the_method_has_the_published_start_and_its_weights():
         method.loss(given), build("class_balanced_focal", gamma=0.0).loss(given)
     )
     assert COUNTS[RARE] == 80
+
+
+@pytest.mark.parametrize(("progress", "weighted"), [(0.0, False), (0.79, False), (0.8, True)])
+def test_weights_may_be_deferred(progress, weighted):
+    method, given = at(build("class_balanced_focal", drw=True), progress), batch()
+    weight = method.weight if weighted else torch.ones(7)
+    expected = class_balanced_focal_loss(method(given.image), given.target, weight, 1.0)
+    assert torch.equal(method.loss(given), expected)
 
 
 @pytest.mark.parametrize("wrong", [{"gamma": -1.0}, {"beta": 1.0}])
