@@ -135,6 +135,7 @@ def test_beyond_eight_the_rest_is_by_bald(learner):
     single = mutual_information(passes)
     place = {int(row): i for i, row in enumerate(order)}
     rest = [place[int(row)] for row in picks[8:]]
+    assert len(set(picks.tolist())) == 20
     assert (single[rest].diff() <= 0).all()
     left = set(range(80)) - {place[int(row)] for row in picks}
     assert single[sorted(left)].max() <= single[rest].min()

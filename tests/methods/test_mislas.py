@@ -101,6 +101,7 @@ def test_its_stages():
     assert [(s.by, s.share) for s in method.stages] == [("mixup", 0.8), (None, 0.2)]
     assert method.request(method.stages[1]).sampler == "class_balanced"
     assert SPEC.num_classes == len(method.stretch)
+    assert method.shift
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sklearn.cluster
 import torch
 from torch.nn import functional as F
 
@@ -84,6 +85,17 @@ def test_k_means_finds_groups_and_its_seed_is_the_generators():
         assert len({c for _, c in pairs}) >= 0.9 * amount
         assert len(pairs) <= 1.2 * amount
         assert torch.equal(found, k_means(points[rows], amount, generator()))
+
+
+@pytest.mark.parametrize(("amount", "name"), [(50, "KMeans"), (51, "MiniBatchKMeans")])
+def test_above_fifty_clusters_k_means_is_in_mini_batches(amount, name, monkeypatch):
+    made = []
+    kind = getattr(sklearn.cluster, name)
+    monkeypatch.setattr(
+        sklearn.cluster, name, lambda *given, **named: made.append(named) or kind(*given, **named)
+    )
+    k_means(torch.randn(60, 2, generator=generator()), amount, generator())
+    assert [named.get("batch_size", 5000) for named in made] == [5000]
 
 
 def clustered(labelled_group=0):
