@@ -55,8 +55,10 @@ def test_rare_classes_have_more_proxies():
 def test_the_contrast_in_loops(tau, label):
     """In the second batch a class has one point, and one class is absent."""
     z = unit(12)
-    found = hybrid_proxy_loss(z, torch.tensor(label), tau).item()
-    assert found == pytest.approx(in_loops(z.numpy(), label, tau))
+    loss = hybrid_proxy_loss(z.requires_grad_(), torch.tensor(label), tau)
+    assert loss.item() == pytest.approx(in_loops(z.detach().numpy(), label, tau))
+    loss.backward()
+    assert z.grad.isfinite().all()
 
 
 def test_with_one_proxy_each_and_anchors_without_them_it_is_bcls():

@@ -69,8 +69,8 @@ def test_the_rebalanced_loss_and_its_gradient(gamma):
 @pytest.mark.parametrize("stage", [0, 1])
 def test_the_loss_of_each_stage(stage, monkeypatch):
     method, given = second_stage() if stage else build("gcl"), batch()
-    noise = torch.rand(8, 7)
-    monkeypatch.setattr(gcl, "clouds", lambda shape: noise)
+    noise, asked = torch.rand(8, 7), []
+    monkeypatch.setattr(gcl, "clouds", lambda shape: asked.append(tuple(shape)) or noise)
     size = [math.log(4693 / n) / math.log(4693 / 80) for n in N]
     z = cosines(method, given.image) - 0.5 * np.array(size) * noise.double().numpy()
     rows, y = np.arange(8), given.target.numpy()
@@ -81,6 +81,7 @@ def test_the_loss_of_each_stage(stage, monkeypatch):
     else:
         expected = -log_softmax(30 * z)[rows, y].mean()
     assert method.loss(given).item() == pytest.approx(expected, rel=1e-4)
+    assert asked == [(8, 7)]  # fresh for each image and class
 
 
 def test_without_clouds_and_margin_it_is_cosine_cross_entropy():

@@ -23,13 +23,14 @@ def apart(points):
 @pytest.mark.parametrize("block", [1024, 7])
 def test_the_greedy_cover_in_loops(block, monkeypatch):
     monkeypatch.setattr(probcover, "BLOCK", block)
-    points = unit(60)
+    points = unit(200, dim=4)
     near = apart(points) < 0.6
+    assert torch.equal(balls(points, points, 0.6), torch.tensor(near))
     done = near[:5].any(0)  # five are labelled
     expected, gains = [], []
     covered = done.copy()
-    for _ in range(8):
-        each = [int((near[i] & ~covered).sum()) for i in range(5, 60)]
+    for _ in range(40):
+        each = [int((near[i] & ~covered).sum()) for i in range(5, 200)]
         if max(each) == 0:
             break
         best = int(np.argmax(each))
@@ -38,12 +39,12 @@ def test_the_greedy_cover_in_loops(block, monkeypatch):
         covered |= near[best + 5]
     start = balls(points[:5], points, 0.6).any(0)
     assert start.tolist() == done.tolist()
-    found = cover(balls(points[5:], points, 0.6), start, 8)
+    found = cover(balls(points[5:], points, 0.6), start, 40)
     assert found == (expected, gains)
     assert gains == sorted(gains, reverse=True)
 
 
-@pytest.mark.parametrize("purity", [0.8, 0.95, 1.0])
+@pytest.mark.parametrize("purity", [0.7, 0.8, 0.85, 0.9, 0.95, 1.0])
 @pytest.mark.parametrize("block", [1024, 7])
 def test_the_radius_is_the_largest_of_that_purity(purity, block, monkeypatch):
     monkeypatch.setattr(probcover, "BLOCK", block)
@@ -56,6 +57,8 @@ def test_the_radius_is_the_largest_of_that_purity(purity, block, monkeypatch):
         inside = distance < radius
         return np.mean([len(set(label[row])) == 1 for row in inside])
 
+    other = np.where(label[:, None] == label, 2.0, distance).min(1)
+    assert delta == pytest.approx(np.sort(other)[round((1 - purity) * 80)], abs=1e-7)
     assert share(delta - 1e-7) >= purity
     assert share(delta + 1e-7) < purity
 
