@@ -28,3 +28,14 @@ def check_interval(method: object, interval: str, **values: float) -> None:
         )
         if not inside:
             raise MedtailError(f"{slug(method)}: {name} must be in {interval}, not {value!r}")
+
+
+def check_flags(method: object, **values: object) -> None:
+    """Check that values, by name, are true or false.
+
+    Raises:
+        MedtailError: one is not.
+    """
+    for name, value in values.items():
+        if type(value) is not bool:
+            raise MedtailError(f"{slug(method)}: {name} must be true or false, not {value!r}")

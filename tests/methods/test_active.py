@@ -18,8 +18,12 @@ VARIANTS = [
     *(("clinical", {"query": q}) for q in ("target", "all")),
     ("clinical", {"engine": "submodlib"}),
     ("clinical", {"shuffle": False}),
+    ("facility_location", {"similarity": "feature", "labelled": False}),
+    ("probcover", {"delta": 0.6}),
     ("glister", {"validation": "query"}),
 ]
+DRAWS = {"erm", "crt", "badge", "bald", "batchbald", "power_bald", "power_margin"}
+DRAWS |= {"typiclust", "probcover"}  # k-means starts at random
 EVERY = pytest.mark.parametrize(
     ("slug", "params"), VARIANTS, ids=lambda v: v if isinstance(v, str) else str(list(v.values()))
 )
@@ -34,6 +38,8 @@ def is_a_choice(answer, budget, pool):
 
 def test_the_registry_knows_the_acquisitions():
     expected = {"clinical", "badge", "coreset", "bald", "glister"}
+    expected |= {"batchbald", "facility_location", "power_bald", "power_margin"}
+    expected |= {"probcover", "typiclust"}
     expected |= {"entropy_sampling", "margin_sampling", "least_confidence"}
     assert expected <= set(ACQUISITIONS)
 
@@ -90,7 +96,7 @@ def test_a_learner_with_another_head(slug, params):
 @EVERY
 def test_the_choice_does_not_depend_on_the_order_of_the_pool(slug, params, learner):
     """But for what is drawn."""
-    if slug in ("erm", "crt", "badge", "bald") or params.get("function") == "flvmi":
+    if slug in DRAWS or params.get("function") == "flvmi":
         pytest.skip("draws, or has ties")
     given, order = scene(learner), torch.randperm(80, generator=generator(5))
     turned = Seen(given.pool.features[order], given.pool.logits[order])
@@ -123,6 +129,14 @@ def test_an_acquisition_runs_in_its_track_alone_and_takes_a_learner(slug):
         ("glister", {"validation": "test"}, "unknown validation set"),
         ("glister", {"step": 0.0}, "step must be in"),
         ("bald", {"rate": 1.0}, "rate must be in"),
+        ("batchbald", {"rate": 0.0}, "rate must be in"),
+        ("power_bald", {"rate": 0.0}, "rate must be in"),
+        ("power_bald", {"beta": -1.0}, "beta must be in"),
+        ("power_margin", {"beta": float("inf")}, "beta must be in"),
+        ("probcover", {"delta": 0.0}, "delta must be in"),
+        ("probcover", {"delta": "large"}, "delta must be in"),
+        ("facility_location", {"similarity": "cosine"}, "unknown similarity of facility_location"),
+        ("facility_location", {"labelled": 1}, "labelled must be true or false"),
     ],
 )
 def test_bad_arguments_are_one_line(slug, params, words):

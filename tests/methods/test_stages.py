@@ -1,5 +1,7 @@
 """Methods of several stages, and what the base does for them."""
 
+import sys
+
 import lightning as L
 import numpy as np
 import pytest
@@ -95,9 +97,13 @@ def test_a_stage_has_the_suites_optimiser_or_its_own(plain):
     assert (group["momentum"], group["nesterov"], group["weight_decay"]) == (0.9, False, 0)
 
 
-def test_only_lws_has_an_optimiser_of_its_own():
+def test_who_has_an_optimiser_of_its_own_says_so_in_its_card():
     own = {n for n in methods.registry() if any(s.recipe for s in methods.build(n, SPEC).stages)}
-    assert own == {"lws"}
+    assert {"lws", "mislas", "disalign", "ib_loss", "weight_balancing"} <= own
+    for name in own:
+        card = sys.modules[methods.get(name).__module__].__doc__
+        assert "optimiser" in card.partition("Deviations:")[2], name
+    assert not own & {"erm", "crt", "bbn", "mixup", "ldam"}
 
 
 def test_lws_learns_its_scales_under_the_suites_adamw(plain):

@@ -49,6 +49,7 @@ def select(
     eta: float = 1.0,
     ridge: float = 1.0,
     engine: Engine = "auto",
+    labelled: Parts = (),
 ) -> tuple[Tensor, Tensor]:
     """Maximise greedily: each pick has the largest gain, of equal ones any (ours: the first).
 
@@ -60,6 +61,7 @@ def select(
         eta: weight of the similarities to the query; at most 1 for ``logdetmi``.
         ridge: added to the diagonal in ``logdetmi``.
         engine: ``submodlib``, ``vectorised``, or ``auto`` for the faster one.
+        labelled: of ``facility_location``, by our engine: factors of vectors that cover already.
 
     Returns:
         [budget] positions in the pool, the first pick first, and their gains.
@@ -67,7 +69,7 @@ def select(
     Raises:
         MedtailError: a bad argument, or similarities that are not finite.
     """
-    problem = Problem(function, pool, query, eta, ridge)
+    problem = Problem(function, pool, query, eta, ridge, labelled)
     _check(problem, budget, engine)
     if engine == "auto":
         engine = faster(problem, budget)
@@ -110,5 +112,11 @@ def _check(problem: Problem, budget: int, engine: str) -> None:
             f"logdetmi: eta must be at most 1, not {problem.eta:g}: above, the second determinant "
             "may become negative"
         )
-    if not all(part.isfinite().all() for part in (*problem.pool, *problem.query)):
+    if problem.labelled and (function != "facility_location" or engine == "submodlib"):
+        raise MedtailError(
+            f"{function}: only facility_location by the vectorised engine knows what is labelled"
+        )
+    if not all(
+        part.isfinite().all() for part in (*problem.pool, *problem.query, *problem.labelled)
+    ):
         raise MedtailError(f"{function}: similarities that are not finite: has training diverged?")

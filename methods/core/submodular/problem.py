@@ -8,6 +8,7 @@ from torch import Tensor
 from .similarity import Parts, inner_products, take
 
 Function = Literal["flqmi", "flvmi", "gcmi", "logdetmi", "com", "facility_location"]
+BLOCK = 1024  # of the pool, whose similarities to what is labelled are computed at once
 Greedy = tuple[list[int], list[float]]
 
 
@@ -21,6 +22,8 @@ class Problem:
         query: Q vectors.
         eta: weight of the similarities to the query.
         ridge: added to the diagonal in ``logdetmi``.
+        labelled: of ``facility_location``: vectors that cover the pool already, by parts as of the
+            pool; empty for none.
     """
 
     function: Function
@@ -28,6 +31,7 @@ class Problem:
     query: Parts
     eta: float = 1.0
     ridge: float = 1.0
+    labelled: Parts = ()
 
     def __len__(self) -> int:
         return len(self.pool[0])
@@ -40,6 +44,16 @@ class Problem:
     def within_pool(self, rows: Tensor | slice, columns: Tensor | slice = slice(None)) -> Tensor:
         """Some of S within the pool."""
         return inner_products(take(self.pool, rows), take(self.pool, columns))
+
+    def covered(self) -> Tensor:
+        """max_l S_il over the labelled, not below 0, [N]; zeros where there are none."""
+        nearest = self.pool[0].new_zeros(len(self))
+        if self.labelled and len(self.labelled[0]):
+            for start in range(0, len(self), BLOCK):
+                rows = slice(start, start + BLOCK)
+                found = inner_products(take(self.pool, rows), self.labelled)
+                nearest[rows] = found.amax(1).clamp(min=0)
+        return nearest
 
     def within_query(self) -> Tensor:
         """S within the query, [Q, Q]."""

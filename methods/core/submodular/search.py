@@ -141,12 +141,13 @@ def _coverage(problem: Problem, budget: int) -> Greedy:
     # In float32, of which N = 10,000 needs 400 MB; a row per candidate, so that a gain reads one.
     pool = Problem(problem.function, tuple(part.float() for part in problem.pool), ())
     covers = pool.pool[0].new_empty(amount, len(pool.pool[0][active]))
+    covered = problem.covered().float()[active]
     first = []
     for start in range(0, amount, BLOCK):
         block = pool.within_pool(slice(start, start + BLOCK), active).clamp_(min=0)
         covers[start : start + BLOCK] = block if cap is None else torch.minimum(block, cap)
-        first.append(covers[start : start + BLOCK].sum(1, dtype=torch.float64))
-    covered = torch.zeros_like(covers[0])
+        gains = (covers[start : start + BLOCK] - covered).clamp_(min=0)
+        first.append(gains.sum(1, dtype=torch.float64))
 
     def gains_of(j: Rows | slice) -> Floats:
         rows = covers[j if isinstance(j, slice) else torch.from_numpy(j)]
