@@ -19,6 +19,7 @@ VARIANTS = [
     ("clinical", {"engine": "submodlib"}),
     ("clinical", {"shuffle": False}),
     ("glister", {"validation": "query"}),
+    ("gradmatch", {"matched": "query"}),
 ]
 EVERY = pytest.mark.parametrize(
     ("slug", "params"), VARIANTS, ids=lambda v: v if isinstance(v, str) else str(list(v.values()))
@@ -123,6 +124,9 @@ def test_an_acquisition_runs_in_its_track_alone_and_takes_a_learner(slug):
         ("glister", {"validation": "test"}, "unknown validation set"),
         ("glister", {"step": 0.0}, "step must be in"),
         ("bald", {"rate": 1.0}, "rate must be in"),
+        ("fass", {"beta": 0.5}, "beta must be in"),
+        ("gradmatch", {"matched": "test"}, "unknown gradient to match"),
+        ("gradmatch", {"ridge": 0.0}, "ridge must be in"),
     ],
 )
 def test_bad_arguments_are_one_line(slug, params, words):
