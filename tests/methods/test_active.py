@@ -21,6 +21,7 @@ VARIANTS = [
     ("facility_location", {"similarity": "feature", "labelled": False}),
     ("probcover", {"delta": 0.6}),
     ("glister", {"validation": "query"}),
+    ("gradmatch", {"matched": "query"}),
 ]
 DRAWS = {"erm", "crt", "badge", "bald", "batchbald", "power_bald", "power_margin"}
 DRAWS |= {"typiclust", "probcover"}  # k-means starts at random
@@ -137,6 +138,9 @@ def test_an_acquisition_runs_in_its_track_alone_and_takes_a_learner(slug):
         ("probcover", {"delta": "large"}, "delta must be in"),
         ("facility_location", {"similarity": "cosine"}, "unknown similarity of facility_location"),
         ("facility_location", {"labelled": 1}, "labelled must be true or false"),
+        ("fass", {"beta": 0.5}, "beta must be in"),
+        ("gradmatch", {"matched": "test"}, "unknown gradient to match"),
+        ("gradmatch", {"ridge": 0.0}, "ridge must be in"),
     ],
 )
 def test_bad_arguments_are_one_line(slug, params, words):

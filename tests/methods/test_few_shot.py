@@ -10,16 +10,18 @@ import torch
 from medtail import methods
 from medtail.datamodules.core.contract import EpisodeShape
 from medtail.datamodules.core.errors import MedtailError
+from medtail.methods.core.few_shot.base import EpisodicMethod
 from medtail.methods.core.own_trainer import halves
 from tests.methods.few_shot import build, episodes, fit, spec, support_of
 
 ALL = sorted(n for n, m in methods.registry().items() if not m.refuses(spec()))
-EPISODIC = ["anil", "daml", "maml", "protonet", "relationnet", "reptile"]
+EPISODIC = [n for n in ALL if issubclass(methods.get(n), EpisodicMethod) and n != "meta_baseline"]
 GRADIENT = ["anil", "daml", "maml"]
 
 
 def test_every_long_tail_method_is_a_feature_extractor():
-    assert {"erm", "balanced_softmax", "bbn", "ncm", "fine_tuning", *EPISODIC} <= set(ALL)
+    assert {"erm", "balanced_softmax", "bbn", "ncm", "fine_tuning"} <= set(ALL)
+    assert {"anil", "daml", "maml", "protonet", "relationnet", "reptile"} <= set(EPISODIC)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -154,6 +156,9 @@ def test_anil_adapts_its_classifier_alone():
         ("anil", {"engine": "fast"}), ("daml", {"eta": -1}), ("daml", {"eps": 0}),
         ("daml", {"warmup": 2}), ("daml", {"clip": 0}), ("reptile", {"test_steps": 0}),
         ("fine_tuning", {"steps": 0}), ("fine_tuning", {"lr": 0}),
+        ("baseline_pp", {"epochs": 0}), ("baseline_pp", {"lr": 0}), ("frozen_knn", {"k": 0}),
+        ("frozen_svm", {"c": 0}), ("matching_net", {"fce": 1}), ("meta_baseline", {"episodes": 1}),
+        ("r2d2", {"ridge": 0}), ("r2d2", {"scale": -1}),
     ],
 )  # fmt: skip
 def test_bad_arguments_are_one_clear_line(name, params):

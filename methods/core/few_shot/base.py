@@ -31,7 +31,7 @@ class EpisodicMethod(Method):
     """
 
     tracks = ("few_shot",)
-    stages = (Stage("episodes"),)
+    stages: tuple[Stage, ...] = (Stage("episodes"),)
 
     def __init__(self, spec: DataSpec, **common: Unpack[Common]) -> None:
         super().__init__(spec, **common)
