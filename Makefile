@@ -25,8 +25,8 @@ regress: setup ## run the micro-suite (minutes) and hold it against tests/golden
 	@$(MEDTAIL) bench regress --out runs/regress --leaderboards runs/regress/leaderboards --wandb disabled
 	@$(MEDTAIL) regress tests/golden runs/regress/leaderboards --exact $(ARGS)
 
-test: setup ## run all tests, on two processes of one thread each
-	@.venv/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
+test: setup ## run the tests, on two processes of one thread each; of the faults a few
+	@.venv/bin/python -m pytest -n 2 --dist worksteal -m "not faults or quick" $(ARGS)
 
 test-fast: setup ## run the tests without the slow ones
 	@.venv/bin/python -m pytest -n 2 --dist worksteal -m "not slow and not faults" $(ARGS)

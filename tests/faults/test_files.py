@@ -76,6 +76,7 @@ def test_what_is_derived_is_made_anew_and_said(ran, equal, name, harm):
     equal(ran)
 
 
+@pytest.mark.quick
 def test_a_stage_of_another_training_is_not_taken(ran, equal):
     path, other = sorted(ran.glob(DERIVED["stage"]))  # of three epochs, and of crt's two
     forget_results(ran)
@@ -134,6 +135,7 @@ def test_evidence_is_told_before_training_with_what_mends_it(ran, equal, harm):
     assert len(list((ran / "runs/superseded").glob("*/erm-*"))) == 1, "nothing is lost"
 
 
+@pytest.mark.quick
 def test_altered_statistics_of_a_board_are_made_anew(ran, equal):
     (path,) = (ran / "runs/leaderboards/statistics").glob("*.json")
     before = path.read_text()

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.faults
     "fault",
     [
         "fit 1",
-        "fit 3",  # between crt's stages
+        pytest.param("fit 3", marks=pytest.mark.quick),  # between crt's stages
         "kill before predictions.parquet$ 1",
         "kill half record.json$ 1",
         "kill after record.json$ 2",

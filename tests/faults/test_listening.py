@@ -14,6 +14,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.quick
 def test_both_kinds_of_sockets_are_seen():
     with socket.create_server(("", 0)) as every, socket.create_server(("127.0.0.1", 0)) as own:
         found = {port: where for where, port in listening.sockets().values()}

@@ -31,6 +31,7 @@ def look_ten_times(pulse, looks):
         pulse.check()
 
 
+@pytest.mark.quick
 def test_a_cluster_that_is_gone_is_one_line_after_some_looks(monkeypatch):
     pytest.importorskip("ray")
     with socket.create_server(("127.0.0.1", 0)) as door:
