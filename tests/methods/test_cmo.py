@@ -169,10 +169,11 @@ def test_rare_classes_get_more_of_the_targets(monkeypatch):
 
 def test_it_counts_the_boxes_over_the_centre(monkeypatch):
     method, given = pasting(monkeypatch), both()
-    for box in ((0, 16, 0, 16), (8, 9, 8, 9), (0, 8, 0, 16), (9, 16, 0, 16), (0, 16, 0, 8)):
+    over = ((0, 16, 0, 16), (8, 9, 8, 9))
+    for box in (*over, (0, 8, 0, 16), (9, 16, 0, 16), (0, 16, 0, 8), (0, 16, 0, 4), (0, 16, 9, 16)):
         monkeypatch.setattr(cmo, "draw_box", lambda size, box=box: box)
         method.loss(given)
-    assert method.findings() == {"boxes_over_centre": pytest.approx(2 / 5)}
+    assert method.findings() == {"boxes_over_centre": pytest.approx(2 / 7)}
 
 
 def test_features_are_not_pasted_and_bad_arguments(monkeypatch):
