@@ -87,7 +87,7 @@ def read_folder(path: Path) -> Sheet:
     splits, and ``folder`` where there are folders within those of the classes.
 
     Raises:
-        DataError: there is no image, or one in no class's folder.
+        DataError: there is no image, one in no class's folder, or but one class beside a table.
     """
     listing = image_files(path)
     places = [image.relative_to(path).parts for image in listing.images]
@@ -110,6 +110,12 @@ def read_folder(path: Path) -> Sheet:
             row["folder"] = "/".join(parts[depth - 2 : -1])
         row.at = (path, "image", number)
         rows.append(row)
+    tables = sorted(p for p in path.iterdir() if p.suffix.casefold() in (*TABLES, *PARQUETS))
+    if tables and len({row["label"] for row in rows}) == 1:
+        raise DataError(
+            f"{path}: all its images lie in one folder, '{rows[0]['label']}', which would be their "
+            f"class: if a table has their labels, give that: {' or '.join(map(str, tables))}"
+        )
     return Sheet("folder", rows, told=listing.told)
 
 

@@ -71,6 +71,12 @@ def test_an_image_beside_the_folders_of_classes_has_no_class(tmp_path):
     fails(dataset(tmp_path, {"source": "empty"}), "no image in it")
 
 
+def test_a_table_beside_the_one_folder_of_images_is_named(tmp_path):
+    said = folder(tmp_path, "images/0.png", "images/1.png")
+    (tmp_path / "skin/tree/labels.csv").write_text("image,label\n0.png,a\n1.png,b\n")
+    fails(dataset(tmp_path, said), "one folder, 'images'", "give that: ", "tree/labels.csv")
+
+
 def test_an_archive_of_one_array(tmp_path):
     x, y = pixels(60, 16, 16, 3), np.array(["b", "a"])[np.arange(60) % 2]
     archive(tmp_path, x=x, y=y, case=np.arange(60) // 4, part=np.array(["train", "test"] * 30))
