@@ -154,7 +154,7 @@ class ProbabilisticContrastive(Method):
     @torch.no_grad()
     def see(self, embedded: Tensor, target: Tensor) -> None:
         """Add z [B, D] of classes [B], of all processes, to this epoch's sums."""
-        embedded, target = gathered(embedded.detach()), gathered(target)
+        embedded, target = gathered(embedded), gathered(target)
         self.sums[1].index_add_(0, target, embedded.double())
         self.amounts[1] += target.bincount(minlength=self.amounts.shape[1])
 

@@ -9,9 +9,9 @@ Code: none of the authors is known; PyJulie/MONICA @9dc5c21, losses/RangeLoss.py
     a = b = 0.5, k 2, M 0.1. The paper's weights and margin were not read.
 Deviations: the sum with cross-entropy, the weights and M are a reconstruction: a is 0.001, as 0.05
     already draws the features of a ResNet here to a point, whatever their class; b, k and M are
-    MONICA's. Cross-entropy is of
-    natural batches; they and the P x K ones go through the network as one. A class with fewer than
-    k pairs has the harmonic mean of those there are, one with a single image none.
+    MONICA's. Cross-entropy is of natural batches; they and the P x K ones go through the network
+    as one. A class with fewer than k pairs has the harmonic mean of those there are, one with a
+    single image none.
 Status: reconstruction.
 """
 
@@ -28,8 +28,6 @@ from .core.checks import check_interval
 from .core.gathering import gathered
 from .core.precision import exact, without_autocast
 
-NO_DISTANCE = 1e-6  # below it two images are one, and are not pulled together
-
 
 def harmonic_range(features: Tensor, largest: int) -> Tensor:
     """Harmonic mean of the k largest pair distances of features [m, D], or of all, if fewer.
@@ -41,7 +39,7 @@ def harmonic_range(features: Tensor, largest: int) -> Tensor:
     Returns:
         A scalar.
     """
-    distance = torch.pdist(features).clamp(min=NO_DISTANCE)
+    distance = torch.pdist(features)  # whose gradient at 0, of equal images, is 0
     far = distance.topk(min(largest, len(distance))).values
     return len(far) / (1 / far).sum()
 

@@ -66,6 +66,10 @@ def test_equal_images_have_finite_gradients():
     intra, _ = range_terms(same, torch.zeros(4).long(), 2, 9.0)
     intra.backward()
     assert (same.grad == 0).all()
+    two = drawn(2)[[0, 0, 1]].requires_grad_()
+    intra, _ = range_terms(two, torch.zeros(3).long(), 5, 9.0)
+    intra.backward()
+    assert two.grad.isfinite().all()
 
 
 def test_steps_bring_the_farthest_together_and_the_means_apart():
