@@ -56,9 +56,14 @@ def test_pursuit_in_loops_with_written_gradients(ridge):
         assert gradmatch.matching_pursuit(parts, whole, 12, ridge).tolist() == expected
 
 
-def test_the_ridge_says_something():
-    parts = gradient_factors(drawn(40).logits, drawn(40).features)
-    picks = [gradmatch.matching_pursuit(parts, parts, 12, r).tolist() for r in (0.01, 20.0)]
+def test_the_ridge_says_something(learner):
+    pool = drawn(40)
+    parts, picks = gradient_factors(pool.logits, pool.features), []
+    for ridge in (0.01, 20.0):
+        picks.append(gradmatch.matching_pursuit(parts, parts, 12, ridge).tolist())
+        method = build("gradmatch", ridge=ridge)
+        chosen = method.acquire(learner, Scene(pool, pool, pool), 12, generator())
+        assert chosen.tolist() == picks[-1]
     assert picks[0] != picks[1]
     assert picks[0][0] == picks[1][0]
 
