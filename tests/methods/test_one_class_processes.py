@@ -13,6 +13,7 @@ from tests.methods.one_class import NAMES, batch, build
 SPEC = DataSpec("fake@binary20", NAMES, (100, 5), (16, 16), track="one_class")
 VIT = {"backbone": "test_vit"}  # whose attention cannot reshape an empty batch
 CASES = {
+    "ae_u": ("ae_u", {}),
     "autoencoder": ("autoencoder", {}),
     "autoencoder, vit": ("autoencoder", VIT),
     "cutpaste": ("cutpaste", {}),
@@ -23,7 +24,9 @@ CASES = {
     "knn": ("knn", {}),
     "mahalanobis": ("mahalanobis", {}),
     "middle_class_occ": ("middle_class_occ", {}),
+    "ocsvm": ("ocsvm", {}),
     "perturbation_occ": ("perturbation_occ", {}),
+    "rotnet": ("rotnet", {}),
 }
 # Abnormal images (1) of the first process's six and of the second's.
 MASKS = {
