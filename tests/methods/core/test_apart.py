@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 from types import SimpleNamespace
 
 import lightning as L
@@ -148,9 +149,10 @@ def test_a_training_that_was_killed_goes_on_to_the_last_bit(every, tmp_path):
             if trainer.current_epoch == 1:
                 trainer.save_checkpoint(tmp_path / "one.ckpt")
 
-    whole = made(every=every)
+    cosine = replace(OWN, schedule="cosine")
+    whole = made(every=every, recipe=cosine)
     fit(whole, 4, callbacks=[Kill()])
-    again = made(every=every)
+    again = made(every=every, recipe=cosine)
     fit(again, 4, tmp_path / "one.ckpt")
     assert all(torch.equal(v, again.state_dict()[k]) for k, v in whole.state_dict().items())
     state = torch.load(tmp_path / "one.ckpt", weights_only=True)["others"]
