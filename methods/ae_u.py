@@ -2,7 +2,7 @@
 
 Paper: Mao et al., "Abnormality detection in chest X-ray images using uncertainty prediction
     autoencoders", MICCAI 2020, DOI 10.1007/978-3-030-59725-2_51; its equations as in
-    caiyu6666/MedIAnomaly at 507201c, `losses.py` and `aeu.py`.
+    caiyu6666/MedIAnomaly at 507201c, ``losses.py`` and ``aeu.py``.
 Equations: a decoder gives x' and v of every value of the image: L = mean(e^-v (x - x')^2 + v);
     score: the mean over the image of e^-v (x - x')^2.
 Deviations: the network is that of ``autoencoder`` with twice the output, in place of theirs of four

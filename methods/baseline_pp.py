@@ -2,7 +2,7 @@
 
 Paper: Chen, Liu, Kira, Wang, Huang, "A closer look at few-shot classification", ICLR 2019, arXiv
     1904.04232, section 3.2; the head as in the authors' code (wyharveychen/CloserLookFewShot at
-    e03aca8, `distLinear`; Sinha's remarks in its issues 4 and 8).
+    e03aca8, ``distLinear``; Sinha's remarks in its issues 4 and 8).
 Equations: s_c = r g_c <f / (||f|| + 1e-5), v_c / ||v_c||>, where v_c and g_c are learnt, r = 2 for
     up to 200 classes and 10 above; cross-entropy. An episode: the same head anew on frozen f, 100
     epochs of SGD in batches of 4, rate 0.01, momentum and dampening 0.9, weight decay 0.001.

@@ -1,7 +1,7 @@
 """Deep SAD: Deep SVDD that pushes labelled abnormal images away from the centre.
 
 Paper: Ruff et al., "Deep semi-supervised anomaly detection", ICLR 2020, arXiv 1906.02694, section
-    3; the authors' code (lukasruff/Deep-SAD-PyTorch at 2e7aca3, `DeepSAD_trainer.py`).
+    3; the authors' code (lukasruff/Deep-SAD-PyTorch at 2e7aca3, ``DeepSAD_trainer.py``).
 Equations: q = ||phi(x) - c||^2; L is the mean over the batch of q for given images, which count as
     unlabelled, and of eta / (q + 0.000001) for labelled abnormal ones; score: q. eta = 1.
 Deviations: those of ``deep_svdd``: no autoencoder goes before, c is the mean output over the first

@@ -1,7 +1,7 @@
 """FASS: of the most uncertain images those that stand for the others.
 
 Paper: Wei, Iyer, Bilmes, "Submodularity in data subset selection and active learning", ICML 2015,
-    "filtered active submodular selection"; the filter as in distil, `fass.py` (decile-team/distil
+    "filtered active submodular selection"; the filter as in distil, ``fass.py`` (decile-team/distil
     at 0328a2d).
 Equations: the beta B images of the largest entropy, beta = 5, are the ground set V; of them B that
     maximise f(A) = sum_{i in V} max_{j in A, t_j = t_i} S_ij greedily, t the hypothesised classes:

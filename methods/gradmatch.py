@@ -2,8 +2,8 @@
 
 Paper: Killamsetty et al., "GRAD-MATCH: gradient matching based data subset selection for efficient
     deep model training", ICML 2021, section 3, by orthogonal matching pursuit; for active learning
-    as in distil, `gradmatch_active.py` (decile-team/distil at 0e697ec), with the solver of
-    decile-team/cords at 030c531, `omp_solvers.py`.
+    as in distil, ``gradmatch_active.py`` (decile-team/distil at 0e697ec), with the solver of
+    decile-team/cords at 030c531, ``omp_solvers.py``.
 Equations: g_j are the gradients of the last layer for hypothesised labels, G is their sum over the
     pool. From r = G, for the budget: take j = argmax <g_j, r>; w = argmin_{w >= 0} ||sum_{i in A}
     w_i g_i - G||^2 + ridge ||w||^2 for the set A so far; r = G - sum_i w_i g_i. ridge = 1.

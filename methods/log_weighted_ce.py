@@ -1,6 +1,7 @@
 """Cross-entropy weighted by one plus the logarithm of how much rarer a class is than the largest.
 
-Paper: none known; the row WeightedSoftmax of the MONICA benchmark (Ju et al., 2024).
+Paper: Ju et al., "MONICA: benchmarking on long-tailed medical image classification", 2024 (arXiv
+    2410.02010); its row WeightedSoftmax, which has no paper of its own.
 Code at commit: PyJulie/MONICA@9dc5c21 ``losses/RWLoss.py:create_RWLoss_2`` (no licence: the
     formula alone).
 Equations: L = 1/B sum_i w_{y_i} (-log softmax(s_i)_{y_i}), w_c = K u_c / sum_j u_j,

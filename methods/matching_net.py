@@ -2,7 +2,7 @@
 
 Paper: Vinyals, Blundell, Lillicrap, Kavukcuoglu, Wierstra, "Matching networks for one shot
     learning", NeurIPS 2016, arXiv 1606.04080, section 2.1 and appendix A; the scale as in
-    wyharveychen/CloserLookFewShot at e03aca8, `MatchingNet`.
+    wyharveychen/CloserLookFewShot at e03aca8, ``MatchingNet``.
 Equations: p(n | x) = sum_j a_j [y_j = n] with a = softmax_j(100 max(0, cos(h, G_j))), lengths plus
     1e-5; the loss is the mean of -log(p + 1e-6). h = f(x) and G_j = f(x_j); with full context
     embeddings (``fce``) G_j = f_j + forward_j + backward_j of an LSTM over the support, and from

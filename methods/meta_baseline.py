@@ -2,15 +2,15 @@
 
 Paper: Chen, Liu, Xu, Darrell, Wang, "Meta-Baseline: exploring simple meta-learning for few-shot
     learning", ICCV 2021, arXiv 2003.04390, section 3; the authors' code
-    (yinboc/few-shot-meta-baseline at 779fae3, `meta_baseline.py`).
+    (yinboc/few-shot-meta-baseline at 779fae3, ``meta_baseline.py``).
 Equations: stage one is cross-entropy on the common classes; stage two learns from episodes by the
     cross-entropy of s_n(x) = T cos(f(x), c_n), c_n the mean of f over the support images of class
     n, T learnt from 10. Stage two: SGD at 0.001, momentum 0.9, weight decay 0.0005, constant.
-Deviations: log T is learnt, so that T stays positive. Stage two has the last fifth of the budget;
-    theirs are 20 epochs of 200 batches beyond the 100 of stage one. Training episodes have the
-    shape of the test's. Without ``episodes`` it is the paper's Classifier-Baseline, whose epoch is
-    selected by the balanced accuracy of the plain, unadjusted logits on the common classes.
-    BatchNorms as in ``protonet``.
+Deviations: log T is learnt, so that T stays positive. Stage two has an optimiser of its own, as
+    theirs, and the last fifth of the budget; theirs are 20 epochs of 200 batches beyond the 100 of
+    stage one. Training episodes have the shape of the test's. Without ``episodes`` it is the
+    paper's Classifier-Baseline, whose epoch is selected by the balanced accuracy of the plain,
+    unadjusted logits on the common classes. BatchNorms as in ``protonet``.
 Status: faithful.
 """
 

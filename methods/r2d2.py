@@ -2,7 +2,7 @@
 
 Paper: Bertinetto, Henriques, Torr, Vedaldi, "Meta-learning with differentiable closed-form
     solvers", ICLR 2019, arXiv 1805.08136, section 3; the authors' code (bertinetto/r2d2 at
-    fc0c13e, `r2d2.py`).
+    fc0c13e, ``r2d2.py``).
 Equations: X = [f, 1] / sqrt(S), Y = onehot / sqrt(S) of the S support images; W = X^T (X X^T + l
     I)^-1 Y (Woodbury's form), s(q) = a [f(q), 1] W; cross-entropy of the queries. a starts at 10, l
     at 1, both learnt.

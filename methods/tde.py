@@ -86,7 +86,7 @@ class TDE(Method):
         alpha: float = 1.5,
         heads: int = 2,
         tau: float = 16.0,
-        gamma: float = 1 / 32,
+        gamma: float = 0.03125,
         momentum: float = 0.9,
         **common: Unpack[Common],
     ) -> None:

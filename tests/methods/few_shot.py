@@ -43,7 +43,7 @@ QUICK["fine_tuning"] = {"steps": 3}
 
 def build(name, seed=0, given=None, **params):
     L.seed_everything(seed, verbose=False)
-    needs_stages = name == "bbn" or issubclass(methods.get(name), Experts)
+    needs_stages = name in ("bbn", "rsg") or issubclass(methods.get(name), Experts)
     backbone = "test_resnet" if needs_stages else "conv4"
     params = QUICK.get(name, {}) | params
     return methods.build(name, given or spec(), backbone=backbone, **params)

@@ -24,15 +24,23 @@ IMAGES = {
     "mixup": "it mixes images",
     "remix": "it mixes images",
     "balanced_mixup": "it mixes images",
+    "cmo": "it pastes images",
     "cutpaste": "it draws on images",
     "middle_class_occ": "it draws on images",
     "perturbation_occ": "it draws on images",
-    "bbn": "it needs images, not features (bbn: needs a ResNet of timm",
+    "rotnet": "it turns images",
+    "padim": "it looks at maps of images",
     "autoencoder": "it needs images, not features (",
+    "ae_u": "it needs images, not features (",
     "doc": "it needs images, not features (",
     "fine_tuning": "it needs images, not features (",
+    **{
+        name: f"it needs images, not features ({name}: needs a ResNet of timm"
+        for name in ("bbn", "ride", "sade", "balpoe", "rsg")
+    },
 }
-EMBEDS = {"protonet": "above its backbone to train: write head: mlp"}
+ABOVE = "above its backbone to train: write head: mlp"
+EMBEDS = {"protonet": ABOVE, "matching_net": ABOVE}
 
 
 @pytest.fixture(autouse=True)
