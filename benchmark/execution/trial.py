@@ -91,13 +91,13 @@ def refusal(cell: Cell, data: ImageDataModule) -> str:
         method = supervised.make(cell.method, cell.params, cell.terms, 0, data)
         if method.learner:  # which is what is trained
             method = supervised.make(method.learner, {}, cell.terms, 0, data)
-        with quiet():
-            method.trainer = trainer(cell.terms, 10, 1, [])
         for stage in method.stages:
-            if stage.by:  # another method's loss trains it, which runs on features
-                continue
-            batch = made_up(method.spec, method.request(stage), cell.terms.budget.batch_size)
-            method.begin(stage).loss(batch)
+            one = supervised.make(stage.by, {}, cell.terms, 0, data) if stage.by else method
+            first = one.stages[0] if stage.by else stage
+            with quiet():
+                one.trainer = trainer(cell.terms, 10, 1, [])
+            batch = made_up(one.spec, one.request(first), cell.terms.budget.batch_size)
+            one.begin(first).loss(batch)
         if shape := method.spec.episodes:
             episode = made_up(method.spec, DataRequest(tasks=1), 1)
             image, target = episode.image[0], episode.target[0]

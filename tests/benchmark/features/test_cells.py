@@ -24,6 +24,7 @@ IMAGES = {
     "mixup": "it mixes images",
     "remix": "it mixes images",
     "balanced_mixup": "it mixes images",
+    "mislas": "it mixes images",  # in the stage that it shares with mixup
     "cmo": "it pastes images",
     "cutpaste": "it draws on images",
     "middle_class_occ": "it draws on images",

@@ -42,7 +42,7 @@ def small(method, regime="", **changes):
 def len_of(method):
     """As many epochs as give every stage one."""
     stages = methods.get(method).stages
-    return 5 if len(stages) > 1 or stages[0].by or method == "metric_two_stage" else 1
+    return 5 if len(stages) != 1 or stages[0].by or method == "metric_two_stage" else 1
 
 
 def differing(cells, folder):
