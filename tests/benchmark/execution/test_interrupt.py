@@ -79,7 +79,7 @@ def test_an_end_keeps_what_is_done_writes_its_boards_and_has_its_status(
         preexec_fn=signals.heard,
     )
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 200
         runs = tmp_path / "runs"
         while not (
             any("lt10" in t and "epoch" in t for t in map(read, (runs / "progress").glob("*")))
