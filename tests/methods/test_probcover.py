@@ -45,7 +45,7 @@ def test_the_greedy_cover_in_loops(block, monkeypatch):
 
 
 @pytest.mark.parametrize("purity", [0.7, 0.8, 0.85, 0.9, 0.95, 1.0])
-@pytest.mark.parametrize("block", [1024, 7])
+@pytest.mark.parametrize("block", [1024, 50])
 def test_the_radius_is_the_largest_of_that_purity(purity, block, monkeypatch):
     monkeypatch.setattr(probcover, "BLOCK", block)
     points = unit(80, seed=1)
