@@ -9,9 +9,9 @@ Code: none of the authors is known; PyJulie/MONICA @9dc5c21, losses/RangeLoss.py
     a = b = 0.5, k 2, M 0.1. The paper's weights and margin were not read.
 Deviations: the sum with cross-entropy, the weights and M are a reconstruction: a is 0.001, as 0.05
     already draws the features of a ResNet here to a point, whatever their class (seen on the test
-    images of one drawn data set, of no board); b, k and M are MONICA's. Cross-entropy is of natural batches; they and the P x K ones go through the network
-    as one. A class with fewer than k pairs has the harmonic mean of those there are, one with a
-    single image none.
+    images of one drawn data set, of no board); b, k and M are MONICA's. Cross-entropy is of natural
+    batches; they and the P x K ones go through the network as one. A class with fewer than k pairs
+    has the harmonic mean of those there are, one with a single image none.
 Status: reconstruction.
 """
 
