@@ -14,9 +14,9 @@ Status: faithful.
 from typing import Any, ClassVar, Unpack
 
 from medtail.datamodules.core.contract import DataSpec
-from medtail.datamodules.core.errors import MedtailError
 
 from .core.base import Common
+from .core.checks import check_flags
 from .core.ranges import Range
 from .core.sharpness import Climber, Closure, climb, climb_back
 
@@ -42,8 +42,7 @@ class SAM(Climber):
         adaptive: bool = False,
         **common: Unpack[Common],
     ) -> None:
-        if not isinstance(adaptive, bool):
-            raise MedtailError(f"sam: adaptive must be true or false: {adaptive!r}")
+        check_flags(self, adaptive=adaptive)
         super().__init__(spec, rho=rho, **common)
         self.adaptive = adaptive
 

@@ -1,6 +1,7 @@
 """The trials of a search: the same for every method, and cells like any other."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from medtail.benchmark.grid.cell import Budget
 from medtail.benchmark.tuning.search import Search, cells_of, refusal, values_of
 from medtail.datamodules.core.errors import MedtailError
 from medtail.methods.core.ranges import Choice, Range
+from tests import ROOT
 from tests.benchmark.cells import QUICK, cell, terms
 from tests.test_plugins import METHOD, install, packages  # noqa: F401 - a fixture
 
@@ -132,3 +134,9 @@ def test_identities_of_before_stand_and_tuned_ones_are_their_own():
     assert len(rates) == SEARCH.trials
     assert {c.terms.budget.lr for *_, c in cells_of(SEARCH, plain)} == {QUICK.lr}
     assert all(math.isfinite(rate) for rate in rates)
+
+
+def test_the_page_names_the_methods_that_declare_ranges():
+    (line,) = re.findall(r"^.* declare some: .*$", (ROOT / "docs/tuning.md").read_text(), re.M)
+    declare = {name for name in methods.names() if methods.get(name).ranges}
+    assert set(re.findall(r"`(\w+)`", line)) == declare
