@@ -4,6 +4,7 @@ Packages outside the project add theirs by entry points of the group ``medtail.m
 suite or a list must know of a method, ``describe`` reads from its source: nothing is imported.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -108,6 +109,17 @@ def defaults(name: str) -> dict[str, Any]:
     """The parameters that a method has for itself, with their defaults."""
     common = common_arguments()
     return {key: value for key, value in describe(name).arguments.items() if key not in common}
+
+
+def told(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as identities have them: without those that have the value of ``before``.
+
+    Args:
+        name: slug.
+        params: all of a row's.
+    """
+    before = describe(name).before
+    return {k: v for k, v in params.items() if k not in before or v != before[k]}
 
 
 def build(name: str, spec: DataSpec, **arguments: Any) -> "Method":  # noqa: ANN401 - from YAML

@@ -56,7 +56,10 @@ if [ -d "$root/../shared/data/ham10000" ]; then
 fi
 small=(--set budget.epochs=1 --set 'seeds=[0]' --set 'data=[{name: phantom@lt20, params: {count: 700}}]')
 run bench quick --method erm "${small[@]}" --launcher inline; said "balanced accuracy"
-run bench quick --method erm,ldam "${small[@]}" --set 'seeds=[0,1]' --launcher ray --workers 2; said "4 cells, 1 done, 3 to run"
+"$medtail" bench quick --method erm,ldam "${small[@]}" --launcher ray > out.txt 2>&1 && fail "Ray without Ray: no error"; said "pip install 'medtail\[ray\]'"
+run bench quick --method erm,ldam "${small[@]}" --workers 2; said "2 cells, 1 done, 1 to run"
+"$work/venv/bin/python" -m pip install -q "$wheel[ray]"
+run bench quick --method erm,ldam "${small[@]}" --set 'seeds=[0,1]' --launcher ray --workers 2; said "4 cells, 2 done, 2 to run"
 "$work/venv/bin/python" - <<'EOF' || fail "the records do not say what they should"
 import json, pathlib
 records = [json.loads(p.read_text()) for p in pathlib.Path("runs").rglob("record.json")]

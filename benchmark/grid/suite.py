@@ -245,6 +245,6 @@ def _resolved(entry: MethodEntry) -> tuple[dict[str, Any], str]:
             raise MedtailError(f"{entry.name}: {name} is a term of a table, no parameter: {TERM}")
         if name not in known:
             raise unknown(f"parameter of {entry.name}", name, usual)
-    params = usual | entry.params
+    params = methods.told(entry.name, usual | entry.params)
     changed = [f"{k}={v}" for k, v in sorted(params.items()) if k not in usual or v != usual[k]]
     return params, f"{entry.name}({', '.join(changed)})" if changed else entry.name

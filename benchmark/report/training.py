@@ -1,6 +1,7 @@
 """How the rows of a table were trained, in sentences for a paper, past tense."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from medtail import methods
 from medtail.datamodules.core.errors import MedtailError
@@ -138,6 +139,8 @@ def method_of(row: Row) -> str:
 def parameters(row: Row) -> str:
     """Every parameter of a row, defaults included."""
     params = (row.done + row.failed)[0].cell.params
+    with suppress(MedtailError):  # a method that this medtail does not know
+        params = methods.describe(method_of(row)).before | params
     return ", ".join(code(f"{k}={v}") for k, v in sorted(params.items())) or "none of its own"
 
 

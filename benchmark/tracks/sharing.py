@@ -34,7 +34,8 @@ def made_of(path: Path, code: list[str]) -> dict[str, Any]:
 
 def is_shared(cell: Cell) -> bool:
     """Whether a cell's whole training is a stage of other methods, too."""
-    return cell.params == methods.defaults(cell.method) and cell.method in shared_slugs()
+    usual = methods.told(cell.method, methods.defaults(cell.method))
+    return cell.params == usual and cell.method in shared_slugs()
 
 
 def take_over(method: Method, state: dict[str, Any], by: str) -> None:

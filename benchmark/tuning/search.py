@@ -90,7 +90,7 @@ def ranges_of(method: str, params: Mapping[str, Any]) -> Ranges:
             raise unknown(f"argument of {method} in its ranges", name, usual)
         if not isinstance(values, Range | Choice):
             raise MedtailError(f"{method}: ranges: {name}={values!r}: give a Range or a Choice")
-    return {n: declared[n] for n in sorted(declared) if params.get(n) == usual[n]}
+    return {n: declared[n] for n in sorted(declared) if params.get(n, usual[n]) == usual[n]}
 
 
 def values_of(search: Search, row: Cell) -> list[Values]:

@@ -43,6 +43,8 @@ class Method(LightningHooks):
         tracks: the problem settings it can run in, see ``refuses``.
         learner: active: slug of the method that is trained on what was labelled; empty for itself.
         ranges: of its own arguments, what ``medtail tune`` may draw; none for those that stay.
+        before: of arguments that are younger than some results, the value those were made with,
+            which stays the default: it stands in no identity, so the old results stay the row's.
 
     Args:
         spec: the data.
@@ -57,6 +59,7 @@ class Method(LightningHooks):
     tracks: ClassVar[tuple[Track, ...]] = ("long_tail", "few_shot", "one_class", "active")
     learner: str = ""
     ranges: ClassVar[Mapping[str, Range | Choice]] = {}
+    before: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(
         self, spec: DataSpec, *, backbone: str = "test_resnet", weights: str | Source = "none"

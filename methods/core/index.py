@@ -31,6 +31,8 @@ class Entry:
         parents: names of the classes that it inherits from, the nearest first, up to ``Method``.
         arguments: its keyword-only arguments with their defaults.
         begins_as: slugs of the methods that train a stage of it.
+        before: of arguments that are younger than some results, the value those were made with,
+            which is the default.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Entry:
     parents: tuple[str, ...]
     arguments: dict[str, Any]
     begins_as: tuple[str, ...]
+    before: dict[str, Any]
 
 
 class UnreadableError(Exception):
@@ -64,6 +67,7 @@ def of_class(name: str, family: type) -> Entry:
             if parameter.kind is Parameter.KEYWORD_ONLY
         },
         begins_as=tuple(stage.by for stage in stages if stage.by),
+        before=dict(getattr(family, "before", {})),
     )
 
 
@@ -89,6 +93,7 @@ def of_source(name: str) -> Entry:
         parents=tuple(_up_to_method([node.name for _, node in chain[1:]])),
         arguments=_arguments(chain),
         begins_as=_begins_as(chain),
+        before=dict(_attribute(chain, "before")),
     )
 
 
