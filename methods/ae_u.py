@@ -26,9 +26,14 @@ from .core.precision import exact
 LIMIT = 10.0
 
 
+def weighed_errors(rebuilt: Tensor, uncertainty: Tensor, image: Tensor) -> Tensor:
+    """e^-v (x - x')^2 of each value, [B, C, H, W] float32 from three of them."""
+    return (-uncertainty).exp() * (exact(rebuilt) - exact(image)).square()
+
+
 def weighed_error(rebuilt: Tensor, uncertainty: Tensor, image: Tensor) -> Tensor:
-    """Mean over each image of e^-v (x - x')^2, [B] float32 from three [B, C, H, W]."""
-    return ((-uncertainty).exp() * (exact(rebuilt) - exact(image)).square()).mean((1, 2, 3))
+    """Their mean over each image, [B]."""
+    return weighed_errors(rebuilt, uncertainty, image).mean((1, 2, 3))
 
 
 class AEU(Autoencoder):
@@ -59,3 +64,7 @@ class AEU(Autoencoder):
     def abnormality(self, image: Tensor) -> Tensor:
         """Weighed error of each image."""
         return weighed_error(*self.rebuild(image), image)
+
+    def anomaly_map(self, image: Tensor) -> Tensor:
+        """Weighed error of each pixel, the mean over its channels."""
+        return weighed_errors(*self.rebuild(image), image).mean(1)

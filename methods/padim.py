@@ -25,7 +25,7 @@ from medtail.datamodules.core.contract import Batch, DataSpec
 from .core.base import Common
 from .core.checks import check_interval
 from .core.one_class.base import OneClass
-from .core.parts.maps import check_maps, map_shapes, maps_of
+from .core.parts.maps import Smoothed, check_maps, map_shapes, maps_of
 from .core.precision import exact, without_autocast
 
 LEVELS, RIDGE = (1, 2, 3), 0.01
@@ -35,18 +35,6 @@ def joined(maps: list[Tensor]) -> Tensor:
     """Maps [B, C_k, H_k, W_k] on the grid of the first, side by side: [B, sum C_k, H, W]."""
     size = maps[0].shape[2:]
     return torch.cat([F.interpolate(exact(one), size=size) for one in maps], 1)
-
-
-def smoothing(size: int, sigma: float) -> Tensor:
-    """[size, size] matrix of a Gaussian filter, cut at 4 sigma, the border reflected."""
-    radius = int(4 * sigma + 0.5)
-    steps = torch.arange(-radius, radius + 1)
-    weight = torch.exp(-(steps.double() ** 2) / (2 * sigma**2))
-    place = (torch.arange(size)[:, None] + steps) % (2 * size)
-    place = torch.where(place < size, place, 2 * size - 1 - place)
-    matrix = torch.zeros(size, size, dtype=torch.float64)
-    matrix.scatter_add_(1, place, (weight / weight.sum()).expand(size, -1).contiguous())
-    return matrix.float()
 
 
 class PaDiM(OneClass):
@@ -81,13 +69,10 @@ class PaDiM(OneClass):
         self.kept: Tensor
         self.mean: Tensor
         self.whitening: Tensor
-        self.rows: Tensor
-        self.columns: Tensor
         self.register_buffer("kept", drawn)
         self.register_buffer("mean", torch.zeros(places, d))
         self.register_buffer("whitening", torch.eye(d).repeat(places, 1, 1))
-        for name, size in zip(("rows", "columns"), spec.image_size, strict=True):
-            self.register_buffer(name, smoothing(size, sigma), persistent=False)
+        self.smoothed = Smoothed(spec.image_size, sigma)
         self.grid = (height, width)
 
     def patches(self, image: Tensor) -> Tensor:
@@ -101,12 +86,16 @@ class PaDiM(OneClass):
         return torch.einsum("bpd,ped->bpe", centred, self.whitening).square().sum(2).sqrt()
 
     @without_autocast
-    def abnormality(self, image: Tensor) -> Tensor:
-        """The largest smoothed distance of an image."""
+    def anomaly_map(self, image: Tensor) -> Tensor:
+        """The distances at the size of the image, smoothed."""
         found = self.distances(image).view(-1, 1, *self.grid)
         large = F.interpolate(found, size=self.spec.image_size, mode="bilinear")
-        smooth: Tensor = self.rows @ large @ self.columns.T
-        return smooth.amax((1, 2, 3))
+        smooth: Tensor = self.smoothed(large[:, 0])
+        return smooth
+
+    def abnormality(self, image: Tensor) -> Tensor:
+        """The largest smoothed distance of an image."""
+        return self.anomaly_map(image).amax((1, 2))
 
     @torch.no_grad()
     def conclude(self, train: Iterable[Batch], val: Iterable[Batch]) -> None:

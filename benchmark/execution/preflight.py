@@ -44,7 +44,9 @@ def refusals(cells: Sequence[Cell]) -> dict[Cell, str]:
     """Why each of the cells makes no sense; empty where it does."""
     specs = {terms: _spec(terms) for terms in dict.fromkeys(cell.terms for cell in cells)}
     return {
-        cell: methods.get(cell.method).refuses(specs[cell.terms]) or _on_features(cell)
+        cell: methods.get(cell.method).refuses(specs[cell.terms])
+        or _on_drawn_weights(cell)
+        or _on_features(cell)
         for cell in cells
     }
 
@@ -52,6 +54,18 @@ def refusals(cells: Sequence[Cell]) -> dict[Cell, str]:
 @cache
 def _without_seed(cell: Cell) -> str:
     return refusal(cell, prepared(cell.terms))
+
+
+def _on_drawn_weights(cell: Cell) -> str:
+    """Why a row cannot run where networks start from drawn weights; empty where it can."""
+    terms = cell.terms
+    if not methods.get(cell.method).needs_weights or terms.weights or terms.features:
+        return ""
+    return (
+        ""
+        if terms.pretrained
+        else "it looks at a pretrained network: write weights, see docs/suites.md"
+    )
 
 
 def _on_features(cell: Cell) -> str:

@@ -15,4 +15,5 @@ def own_optimizers(stage: Stage) -> str:
 
 
 def _words(recipe: Recipe) -> str:
-    return f"{recipe.optimizer} lr {recipe.lr:g}, momentum {recipe.momentum:g}"
+    momentum = recipe.momentum if recipe.beta1 is None else recipe.beta1
+    return f"{recipe.optimizer} lr {recipe.lr:g}, momentum {momentum:g}"

@@ -22,6 +22,7 @@ def optimizer_of(method: nn.Module, recipe: Recipe) -> Optimizer:
         weight_decay=recipe.weight_decay,
         momentum=recipe.momentum,
         layer_decay=None if recipe.layer_decay == 1 else recipe.layer_decay,
+        **({} if recipe.beta1 is None else {"betas": (recipe.beta1, 0.999)}),
     )
     for group in made.param_groups:
         group["lr"] *= group.get("lr_scale", 1)  # which timm's own schedules do

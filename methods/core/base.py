@@ -43,6 +43,7 @@ class Method(LightningHooks):
         tracks: the problem settings it can run in, see ``refuses``.
         learner: active: slug of the method that is trained on what was labelled; empty for itself.
         ranges: of its own arguments, what ``medtail tune`` may draw; none for those that stay.
+        needs_weights: whether it says nothing on drawn weights: tables without others have it n/a.
         before: of arguments that are younger than some results, the value those were made with,
             which stays the default: it stands in no identity, so the old results stay the row's.
 
@@ -59,6 +60,7 @@ class Method(LightningHooks):
     tracks: ClassVar[tuple[Track, ...]] = ("long_tail", "few_shot", "one_class", "active")
     learner: str = ""
     ranges: ClassVar[Mapping[str, Range | Choice]] = {}
+    needs_weights: ClassVar[bool] = False
     before: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(

@@ -22,6 +22,7 @@ class Recipe:
         milestones: of ``step``: shares of a stage's epochs.
         gamma: of ``step``: what the rate is multiplied by at each.
         layer_decay: the rate of a layer of the backbone is that of the next one times this.
+        beta1: of Adam, where a paper has another than Adam's 0.9.
     """
 
     optimizer: str = "sgd"
@@ -33,6 +34,7 @@ class Recipe:
     milestones: tuple[float, ...] = ()
     gamma: float = 0.1
     layer_decay: float = 1.0
+    beta1: float | None = None
 
 
 @dataclass(frozen=True)

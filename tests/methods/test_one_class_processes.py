@@ -21,11 +21,13 @@ CASES = {
     "deep_svdd, radius": ("deep_svdd", {"soft_boundary": True, "nu": 0.3}),
     "doc": ("doc", {"compactness": 5.0}),
     "doc, vit": ("doc", VIT),
+    "ganomaly": ("ganomaly", {}),
     "knn": ("knn", {}),
     "mahalanobis": ("mahalanobis", {}),
     "middle_class_occ": ("middle_class_occ", {}),
     "ocsvm": ("ocsvm", {}),
     "perturbation_occ": ("perturbation_occ", {}),
+    "rd4ad": ("rd4ad", {}),
     "rotnet": ("rotnet", {}),
 }
 # Abnormal images (1) of the first process's six and of the second's.

@@ -7,7 +7,8 @@ from scipy.ndimage import gaussian_filter
 
 from medtail.datamodules.core.contract import Batch
 from medtail.datamodules.core.errors import MedtailError
-from medtail.methods.padim import joined, smoothing
+from medtail.methods.core.parts.maps import smoothing
+from medtail.methods.padim import joined
 from tests.methods.one_class import SPEC, batch, build
 
 

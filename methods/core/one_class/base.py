@@ -1,14 +1,16 @@
 """The base of one-class methods: what is learnt from given images alone; its score is a logit."""
 
+from collections.abc import Callable
 from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from medtail.datamodules.core.contract import Batch, DataSpec, Track
-from medtail.datamodules.core.errors import NeedsImagesError
+from medtail.datamodules.core.errors import MedtailError, NeedsImagesError
 
 from ..base import Common, Method
+from ..checks import slug
 from ..gathering import gathered
 from ..precision import exact
 
@@ -16,9 +18,10 @@ from ..precision import exact
 class OneClass(Method):
     """Learns from the given class (target 0) alone, wherever abnormal labels are known or not.
 
-    A paper overrides ``given_loss`` and ``abnormality``. Under ``binary<ratio>`` the abnormal
-    images of a batch are left out. Of several processes each one draws its own patches, textures
-    and partners, so that methods that draw differ from one process by that.
+    A paper overrides ``given_loss`` and ``abnormality``, and ``anomaly_map`` if it has one. Under
+    ``binary<ratio>`` the abnormal images of a batch are left out. Of several processes each one
+    draws its own patches, textures and partners, so that methods that draw differ from one process
+    by that.
     """
 
     tracks: ClassVar[tuple[Track, ...]] = ("one_class",)
@@ -42,18 +45,36 @@ class OneClass(Method):
             return self.given_loss(batch.image if given.all() else batch.image[given])
         return sum((0 * p.sum() for p in self.parameters() if p.requires_grad), torch.zeros(()))
 
+    def anomaly_map(self, image: Tensor) -> Tensor:
+        """Images [B, C, H, W] -> how abnormal each pixel is, [B, H, W], higher for more; float32.
+
+        Raises:
+            MedtailError: the method scores images as a whole.
+        """
+        raise MedtailError(f"{slug(self)}: it scores images as a whole and has no anomaly map")
+
+    @classmethod
+    def has_maps(cls) -> bool:
+        """Whether it has an ``anomaly_map``."""
+        return cls.anomaly_map is not OneClass.anomaly_map
+
     def features(self, image: Tensor) -> Tensor:
         """Images [B, C, H, W] -> features [B, D], also where a process has none of them (B = 0)."""
-        if image.shape[0] > 0 or self._takes_none(image):  # `len` would be fixed by an export
-            return super().features(image)
-        return super().features(image.new_zeros(1, *image.shape[1:]))[:0]
+        return self.features_of(self.backbone, image)
+
+    def features_of(self, network: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
+        """The same by another network of its own."""
+        if image.shape[0] > 0 or self._takes_none(network, image):  # `len`: an export would fix it
+            return network(image)
+        return network(image.new_zeros(1, *image.shape[1:]))[:0]
 
     @torch.no_grad()
-    def _takes_none(self, image: Tensor) -> bool:
-        """Whether the backbone runs on no image: attention cannot, and BatchNorm counts all."""
+    def _takes_none(self, network: Callable[[Tensor], Tensor], image: Tensor) -> bool:
+        """Whether a network runs on no image: attention cannot, and BatchNorm counts all."""
         training = self.training
         try:
-            self.eval().backbone(image)  # in evaluation BatchNorms ask no other process
+            self.eval()  # in evaluation BatchNorms ask no other process
+            network(image)
         except RuntimeError:
             return False
         finally:

@@ -1,4 +1,4 @@
-"""Feature maps of the stages of a backbone, which timm's ``feature_info`` names."""
+"""Feature maps of the stages of a backbone, which timm's ``feature_info`` names; smoothing."""
 
 from collections.abc import Sequence
 
@@ -71,3 +71,37 @@ def map_shapes(
         found = maps_of(backbone.eval(), image, levels)
     backbone.train(training)
     return [(one.shape[1], one.shape[2], one.shape[3]) for one in found]
+
+
+def smoothing(size: int, sigma: float) -> Tensor:
+    """[size, size] matrix of a Gaussian filter, cut at 4 sigma, the border reflected."""
+    radius = int(4 * sigma + 0.5)
+    steps = torch.arange(-radius, radius + 1)
+    weight = torch.exp(-(steps.double() ** 2) / (2 * sigma**2))
+    place = (torch.arange(size)[:, None] + steps) % (2 * size)
+    place = torch.where(place < size, place, 2 * size - 1 - place)
+    matrix = torch.zeros(size, size, dtype=torch.float64)
+    matrix.scatter_add_(1, place, (weight / weight.sum()).expand(size, -1).contiguous())
+    return matrix.float()
+
+
+class Smoothed(nn.Module):
+    """A Gaussian filter of maps [B, H, W]; it has no state.
+
+    Args:
+        size: (H, W).
+        sigma: in pixels.
+    """
+
+    rows: Tensor
+    columns: Tensor
+
+    def __init__(self, size: tuple[int, int], sigma: float) -> None:
+        super().__init__()
+        for name, side in zip(("rows", "columns"), size, strict=True):
+            self.register_buffer(name, smoothing(side, sigma), persistent=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """[B, H, W] -> the same, smoothed."""
+        smooth: Tensor = self.rows @ maps @ self.columns.T
+        return smooth
