@@ -14,7 +14,7 @@ Deviations: E, E' and f are each the suite's backbone, drawn apart, E and E' wit
     too: L_G and L_D are summed, D held constant in the one and x' in the other. So both sides step
     at once; in the code G meets the D of after its step. D is not drawn anew where its loss
     vanishes. Scores are not scaled by the test set's.
-Status: reconstruction: the losses and the score are the paper's, the networks are not.
+Status: reconstruction. The losses and the score are the paper's, the networks are not.
 """
 
 from typing import Literal, Unpack, get_args

@@ -63,6 +63,7 @@ def page(
     costs: Mapping[str, Ratio],
     results: Sequence[Result],
     boards: str,
+    picture: str = "",
 ) -> str:
     """The page of a method.
 
@@ -73,6 +74,7 @@ def page(
         costs: by variant.
         results: of every row of it.
         boards: where the leaderboards are, seen from the page.
+        picture: file of its anomaly maps beside the page; empty for none.
     """
     family = methods.get(name)
     tracks = ", ".join(VIEWS[track].title.lower() for track in family.tracks)
@@ -86,6 +88,12 @@ def page(
     text.append("\n".join(f"- {key}: {value}" for key, value in facts.items() if value))
     text += [f"**{part}**: {escaped(told)}" for part, told in card.parts.items()]
     text += ["## Training", "\n".join(training(name)), "## Parameters", _parameters(name, family)]
+    if picture:
+        told = (
+            "Test images above, maps below, all on one scale; made by "
+            "`python -m medtail.benchmark.cards.anomaly_maps`."
+        )
+        text += ["## Anomaly maps", told, f"![Images and their anomaly maps]({picture})"]
     text += ["## Cost", _cost(plain_method, costs), "## Results", _results(results, boards)]
     return "\n\n".join(text) + "\n"
 

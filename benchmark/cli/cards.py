@@ -93,7 +93,8 @@ def cards(
     above = _seen_from(out / "methods", leaderboards)
     for name, card in known.items():
         mine = costs.get(name, {}), results.get(name, [])
-        pages.write(f"methods/{name}.md", method_pages.page(name, card, plain, *mine, above))
+        maps = f"{name}.png" if (out / f"methods/{name}.png").exists() else ""
+        pages.write(f"methods/{name}.md", method_pages.page(name, card, plain, *mine, above, maps))
     _remove_stale(out / "methods", set(known))
     datasets = [_dataset(pages, slug, boards, leaderboards, pictures) for slug in slugs]
     pages.write("README.md", method_pages.index(known, plain, costs, datasets))

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -42,7 +43,8 @@ def test_committed_cards_are_those_that_would_be_written(name, evidence):
     assert path.exists(), STALE
     costs, results, _ = evidence or ({}, {}, [])
     mine = costs.get(name, {}), results.get(name, [])
-    made = method_pages.page(name, parse(name), "erm", *mine, "../../../leaderboards")
+    maps = f"{name}.png" if path.with_suffix(".png").exists() else ""
+    made = method_pages.page(name, parse(name), "erm", *mine, "../../../leaderboards", maps)
     text = path.read_text()
     if evidence is None:  # such as after a benchmark: figures of other records
         made, text = (page.partition("\n## Cost")[0] for page in (made, text))
@@ -56,7 +58,10 @@ def test_no_card_is_left_of_what_is_no_more():
 
 
 def test_committed_cards_show_no_real_image_and_no_place_of_a_machine():
-    assert [p.name for p in COMMITTED.rglob("*") if p.suffix not in ("", ".md")] == ["phantom.png"]
+    shown = {p.relative_to(COMMITTED) for p in COMMITTED.rglob("*") if p.suffix not in ("", ".md")}
+    with_maps = {n for n in OURS if getattr(methods.get(n), "has_maps", bool)()}
+    assert shown - {Path(f"methods/{n}.png") for n in with_maps} == {Path("data/phantom.png")}
+    assert all(p.stat().st_size < 150_000 for p in COMMITTED.glob("methods/*.png"))
     for path in COMMITTED.rglob("*.md"):
         assert not re.search(r"(?<![\w.])/(home|root|work|tmp|usr)/", path.read_text()), path
 
