@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from medtail.datamodules.core.errors import MedtailError
+from medtail.methods.core.base import Recipe, Stage
 from medtail.methods.core.contrast.losses import (
     parametric_contrastive_loss,
 )
@@ -81,3 +83,36 @@ def test_proco_without_instances_is_paco():
     for seed in range(3):
         assert paco.loss(exact(2, seed)).item() == proco.loss(exact(2, seed)).item()
     assert paco.loss(exact(2)).item() != build("proco", seed=3).loss(exact(2)).item()
+
+
+def test_features_of_norm_one_before_the_classifier():
+    plain, normed = build("proco", seed=3), build("proco", seed=3, normalize=True)
+    features = torch.randn(5, plain.num_features, dtype=torch.float64)
+    weight, bias = (plain.classifier.get_parameter(n).detach() for n in ("weight", "bias"))
+    unit = features / features.square().sum(1, keepdim=True).sqrt()
+    torch.testing.assert_close(normed.score(features), unit @ weight.T + bias)
+    torch.testing.assert_close(plain.score(features), features @ weight.T + bias)
+    torch.testing.assert_close(normed.score(3 * features), normed.score(features))
+
+
+def test_without_the_bias_of_the_classifier():
+    method = build("proco", bias=False)
+    assert "classifier.bias" not in method.state_dict()
+    zero = torch.zeros(1, method.num_features, dtype=torch.float64)
+    assert method.score(zero).tolist() == [[0.0] * 7]
+    method.loss(exact(2)).backward()
+    assert method.classifier.get_parameter("weight").grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", ["paco", "proco"])
+def test_pacos_own_optimiser(name):
+    (stage,) = build(name, recipe="paco").stages
+    assert stage.recipe == Recipe("momentum", 0.02, 5e-4, 0.9, warmup=10 / 400, schedule="cosine")
+    assert build(name).stages[0].recipe is None
+    with pytest.raises(MedtailError, match=f"unknown recipe of {name}"):
+        build(name, recipe="moco")
+
+
+def test_the_two_views_of_paco_by_name():
+    request = build("proco", augment="randcls_sim").request(Stage("train"))
+    assert (request.views, request.augment) == (2, "randcls_sim")
