@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from medtail.benchmark.execution import worker
+from medtail.benchmark.execution.store import Store
+from medtail.benchmark.grid.cell import Budget, Cell, Terms
 from medtail.datamodules.core.errors import MedtailError
 from medtail.methods.core.base import Recipe, Stage
 from medtail.methods.core.contrast.losses import (
@@ -12,6 +15,7 @@ from medtail.methods.core.contrast.losses import (
 from medtail.methods.proco import proto_instances
 from tests.methods.contrastive import PRIOR, build, exact
 from tests.methods.core.contrast.loops import B, C, D, arrays, by_loops, instances_by_loops
+from tests.twins import TWINS
 
 
 @pytest.mark.parametrize("missing", [False, True])
@@ -116,3 +120,20 @@ def test_pacos_own_optimiser(name):
 def test_the_two_views_of_paco_by_name():
     request = build("proco", augment="randcls_sim").request(Stage("train"))
     assert (request.views, request.augment) == (2, "randcls_sim")
+
+
+def test_it_trains_on_aptos_as_it_unpacks(tmp_path):
+    """Its paper's second data set, on generated files."""
+    TWINS["aptos2019"](tmp_path)
+    budget = Budget(epochs=1, batch_size=16, optimizer="adamw", lr=0.003)
+    terms = Terms(
+        data="aptos2019@natural",
+        local={"root": tmp_path, "cache": tmp_path / "cache"},
+        image_size=(28, 28),
+        budget=budget,
+    )
+    params = {"normalize": True, "bias": False, "augment": "randcls_sim", "recipe": "paco"}
+    result = worker.run(Store(tmp_path).job(Cell(method="proco", params=params, terms=terms), 1))
+    assert result.record.status == "ok", result.traceback
+    assert len(result.record.metrics["recall"]) == 5
+    assert "momentum" in result.record.stages[0].own_optimizer
