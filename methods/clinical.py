@@ -181,7 +181,8 @@ class CLINICAL(Acquisition):
             unit(gradients(scene.pool.logits, scene.pool.features, None, self.gradient)), order
         )
         query = self._query(scene)
-        picks, gains = [], []
+        picks: list[Tensor] = []
+        gains: list[Tensor] = []
         for rows, wanted in partition(amount, budget, self.partitions):
             found, gain = select(
                 self.function,
