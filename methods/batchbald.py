@@ -27,7 +27,7 @@ from .bald import PASSES, mutual_information
 from .core.active.base import Acquisition, highest, probabilities
 from .core.base import Common, Method, Scene
 from .core.checks import check_interval
-from .core.submodular.search import Floats, Rows, lazy_greedy
+from .core.submodular.greedy import Floats, Rows, lazy_greedy
 from .entropy_sampling import entropy
 
 CONFIGURATIONS, TOGETHER, BLOCK = 10_000, 8, 64

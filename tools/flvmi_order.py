@@ -4,7 +4,8 @@
 the first. In a pool sorted by class that is a class. The study takes the learner of round 0 on
 ``isic2018@active`` (``phantom@active`` where there is no real data), sorts the pool by class, the
 other way round, and at random, and counts for each function the rare images among the picks and
-the picks without any gain. Markdown, means over the seeds.
+the picks without any gain. The last column is the share of the lead over chance that is order:
+(by class - shuffled) / (by class - chance). Markdown, means over the seeds.
 """
 
 import argparse
@@ -89,8 +90,8 @@ def main() -> None:
                     key = (function, engine, amount, order)
                     found.setdefault(key, []).append((int(sought), saturated(gains)))
     out = [f"Rare images among the picks (picks without gain), {name}, {arguments.seeds} seeds", ""]
-    out.append(f"| function | engine | budget | {' | '.join(ORDERS)} |")
-    out.append("|---" * (3 + len(ORDERS)) + "|")
+    out.append(f"| function | engine | budget | {' | '.join(ORDERS)} | lead by order |")
+    out.append("|---" * (4 + len(ORDERS)) + "|")
     for function, engine in SIDES:
         for amount in arguments.budgets:
             cells = [
@@ -98,6 +99,12 @@ def main() -> None:
                 for order in ORDERS
                 if (runs := found[function, engine, amount, order])
             ]
+            first, _, mixed = (
+                statistics.mean(sought for sought, _ in found[function, engine, amount, order])
+                for order in ORDERS
+            )
+            lead = first - amount * float(np.isin(target, rare).mean())
+            cells.append(f"{(first - mixed) / lead:.0%}" if lead > 0 else "no lead")
             out.append(f"| {function} | {engine} | {amount} | {' | '.join(cells)} |")
     sys.stdout.write("\n".join(out) + "\n")
 

@@ -80,6 +80,7 @@ def _tuned(budget: Budget) -> list[str]:
         f"gradient's norm up to {budget.clip:g}": budget.clip != 0,
         f"a step's batch in {budget.accumulate} parts": budget.accumulate != 1,
         f"moving average {budget.ema:g} of the weights scored": budget.ema != 0,
+        f"until {100 * budget.until:g} % of training images are right": budget.until != 0,
     }
     return [words for words, so in told.items() if so]
 

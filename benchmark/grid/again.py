@@ -14,7 +14,7 @@ SELDOM = (
 )
 SELDOM_OF_BUDGET = (
     *("last_batch", "schedule", "milestones", "gamma"),
-    *("tune", "layer_decay", "clip", "accumulate", "ema"),
+    *("tune", "layer_decay", "clip", "accumulate", "ema", "until"),
 )
 
 

@@ -45,6 +45,9 @@ class Budget(Frozen):
             within a batch, are those of a part.
         ema: after each step the kept network is this share of itself and the rest of the trained
             one (its weights and batch statistics): it is validated, chosen and scored; 0 for none.
+        until: a stage ends before its epochs are over, after the first one at whose end this share
+            of the training images is classified right, plain and in evaluation mode; 0 for never.
+            The schedule is that of all epochs: ``constant`` goes with it best.
     """
 
     epochs: PositiveInt = 15
@@ -64,6 +67,7 @@ class Budget(Frozen):
     clip: float = Field(0, ge=0)
     accumulate: PositiveInt = 1
     ema: float = Field(0, ge=0, lt=1)
+    until: float = Field(0, ge=0, le=1)
 
     @field_validator("milestones")
     @classmethod
@@ -87,6 +91,8 @@ class Budget(Frozen):
             )
         if self.tune != "all" and self.layer_decay != 1:
             return "layer_decay goes with tune: all: of the head alone there are no layers"
+        if self.until and self.ema:
+            return "until goes without ema: it looks at the trained network, not at its average"
         if self.schedule == "step":
             return (
                 "" if self.milestones else "schedule 'step' needs milestones, such as [0.5, 0.75]"

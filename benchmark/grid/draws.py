@@ -18,7 +18,8 @@ def with_draws(terms: Terms, seeds: tuple[int, ...]) -> Iterator[tuple[int, Term
     """Every seed with the terms of its draw, fold after fold.
 
     Raises:
-        MedtailError: draws that do not divide the seeds, or folds that make no row.
+        MedtailError: draws that do not divide the seeds, folds that make no row, or a training
+            that cannot end as asked.
     """
     data, draws, folds = terms.data, terms.draws, terms.folds
     if len(seeds) % draws:
@@ -30,6 +31,11 @@ def with_draws(terms: Terms, seeds: tuple[int, ...]) -> Iterator[tuple[int, Term
     if folds == 1 or (folds and kind in NO_FOLDS):
         why = NO_FOLDS[kind] if folds > 1 else "of one fold nothing is left to train on"
         raise MedtailError(f"{data}: folds: {folds}: {why}: leave folds out")
+    if terms.budget.until and kind not in ("long_tail", "active"):
+        raise MedtailError(
+            f"{data}: budget.until: nothing is classified in the {kind.replace('_', '-')} track's "
+            "trainings that would tell when to end them: leave until out"
+        )
     for number, seed in enumerate(seeds):
         for fold in range(1, folds + 1) if folds else (0,):
             yield seed, terms.model_copy(update={"draw": number % draws, "fold": fold})

@@ -75,6 +75,8 @@ def _tuning(budget: Budget) -> list[str]:
         f"A batch was computed in {budget.accumulate} parts.": budget.accumulate > 1,
         f"An exponential moving average of the network (decay {budget.ema:g}) was validated and "
         "scored.": bool(budget.ema),
+        f"A stage ended early, after the first epoch at whose end {100 * budget.until:g} % of the "
+        "training images were classified right.": bool(budget.until),
     }
     return [text for text, so in told.items() if so]
 

@@ -184,7 +184,8 @@ def _choose(
     """Positions in what is left of the pool, as the method answers, checked."""
     labelled, query, every = (look(learner, data, s) for s in ("train", "query", "pool"))
     left = np.searchsorted(data.rows("pool"), pool)
-    scene = Scene(labelled, query, Seen(every.features[left], every.logits[left]))
+    later = torch.from_numpy(~np.isin(data.rows("train"), data.plan.train))
+    scene = Scene(labelled, query, Seen(every.features[left], every.logits[left]), later)
     budget = min(cell.terms.acquire, len(pool))
     generator = torch.Generator().manual_seed(supervised.stage_seed(cell.seed, number))
     with torch.no_grad():

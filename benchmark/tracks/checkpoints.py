@@ -133,7 +133,7 @@ class Saver(Checkpoint):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write, whole or not at all."""
-        over = trainer.current_epoch + 1 == trainer.max_epochs
+        over = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
         due = not over and time.monotonic() - self.last >= self.place.every
         if not trainer.strategy.broadcast(due):
             return

@@ -27,6 +27,7 @@ from .averaging import Average
 from .batchnorm import GlooBatchNorm
 from .checkpoints import Place, Saver
 from .contexts import detached, hush, interruptible, quiet
+from .learnt import UntilLearnt
 from .ranks import Ranks
 
 MONITORS = {"best_balanced_accuracy": "val/balanced_accuracy", "best_macro_auc": "val/macro_auc"}
@@ -150,8 +151,10 @@ def trainer(terms: Terms, epochs: int, devices: int, callbacks: list[L.Callback]
         accelerator="gpu" if on_gpu else "cpu",
         devices=devices,
         max_epochs=epochs,
-        # Where no epoch is chosen, the last one is validated, for the record.
-        check_val_every_n_epoch=epochs if terms.selection == "last" else 1,
+        # Where no epoch is chosen, the last one is validated, for the record; any may be the last.
+        check_val_every_n_epoch=(
+            epochs if terms.selection == "last" and not terms.budget.until else 1
+        ),
         precision=terms.budget.precision,
         benchmark=on_gpu or None,  # images have one size: cuDNN tries its ways once
         gradient_clip_val=terms.budget.clip or None,  # of the norm
@@ -209,6 +212,7 @@ def fit(
             # The keeper looks at the network before the average gives way to what is trained.
             callbacks: list[L.Callback] = [Keeper(path, terms.selection, tell)]
             callbacks += [Average(budget.ema)] if budget.ema else []
+            callbacks += [UntilLearnt(budget.until)] if budget.until else []
             callbacks += [Saver(place)] if place else []
             goes_on = place.resumable() if place else None
             trainer(terms, epochs, devices, callbacks).fit(
@@ -218,7 +222,7 @@ def fit(
     memory.note(result["peak"])
     seconds = time.perf_counter() - started + result["before"]
     method.to(data.dtype).load_state_dict(result["state"])  # a spawned process had its own copy
-    images = epochs * images_of_epoch(request, data, budget)
+    images = len(result["history"]) * images_of_epoch(request, data, budget)
     fitted = Fitted(result["state"], tuple(result["history"]), result["selected"], seconds, images)
     if place:
         place.keep(vars(fitted), seconds)

@@ -26,8 +26,10 @@ class Scene(NamedTuple):
         labelled: the images trained on so far.
         query: labelled images of the rare classes, which show what is sought.
         pool: images that may be labelled, in the order of the dataset's ids.
+        chosen: which of ``labelled`` were chosen in rounds before, [N] bool; None for none.
     """
 
     labelled: Seen
     query: Seen
     pool: Seen
+    chosen: Tensor | None = None

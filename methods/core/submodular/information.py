@@ -17,6 +17,9 @@ Maxima start at 0, so that negative similarities do not count; the logarithms of
 similarities, and theirs are clamped at 0; ``gcmi`` and ``logdetmi`` take them signed. All but the
 clamp is as in submodlib 0.0.3.
 
+How the greedy answer is searched for, and two searches that draw and only come near it, are in
+``medtail.methods.core.submodular.greedy``.
+
 ``flvmi`` saturates: once every minimum is at its second argument all gains are 0, and position
 decides what is picked. Shuffle the pool, and look at the gains. ``logdetmi`` is not submodular in
 A, so a lazy search may miss the greedy answer.
@@ -31,10 +34,11 @@ from medtail.datamodules.core.errors import MedtailError, unknown
 
 from ..reference import installed
 from . import library, search
+from .greedy import Search
 from .problem import Function, Problem
 from .similarity import Parts
 
-__all__ = ["Engine", "Function", "saturated", "select"]
+__all__ = ["Engine", "Function", "Search", "partition", "saturated", "select"]
 
 Engine = Literal["auto", "submodlib", "vectorised"]
 ZERO = 1e-9  # of saturation: submodlib starts its maxima at the least float, 1.2e-38
@@ -50,6 +54,8 @@ def select(
     ridge: float = 1.0,
     engine: Engine = "auto",
     labelled: Parts = (),
+    greedy: Search = "auto",
+    generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Maximise greedily: each pick has the largest gain, of equal ones any (ours: the first).
 
@@ -62,6 +68,9 @@ def select(
         ridge: added to the diagonal in ``logdetmi``.
         engine: ``submodlib``, ``vectorised``, or ``auto`` for the faster one.
         labelled: of ``facility_location``, by our engine: factors of vectors that cover already.
+        greedy: ``naive``, ``lazy``, ``stochastic``, ``lazier``, or ``auto`` for the fastest that
+            finds the greedy answer. Where it draws, ``auto`` is our engine.
+        generator: of what our engine draws; submodlib has a seed of its own.
 
     Returns:
         [budget] positions in the pool, the first pick first, and their gains.
@@ -70,11 +79,12 @@ def select(
         MedtailError: a bad argument, or similarities that are not finite.
     """
     problem = Problem(function, pool, query, eta, ridge, labelled)
-    _check(problem, budget, engine)
+    _check(problem, budget, engine, greedy)
     if engine == "auto":
-        engine = faster(problem, budget)
+        drawn = greedy in ("stochastic", "lazier")
+        engine = "vectorised" if drawn else faster(problem, budget)
     maximise = library.maximise if engine == "submodlib" else search.maximise
-    picks, gains = maximise(problem, budget)
+    picks, gains = maximise(problem, budget, greedy, generator)
     return torch.tensor(picks, dtype=torch.int64), torch.tensor(gains, dtype=torch.float64)
 
 
@@ -90,17 +100,36 @@ def faster(problem: Problem, budget: int) -> Engine:
     return "submodlib" if few and many_picks and installed("submodlib") else "vectorised"
 
 
+def partition(amount: int, budget: int, parts: int) -> list[tuple[slice, int]]:
+    """Contiguous parts of a pool, and how many to pick from each, in proportion to its size.
+
+    As in trust's ``PartitionStrategy``: part i ends at e_i = ceil(N i / P), and up to there
+    ceil(B e_i / N) are picked.
+
+    Args:
+        amount: N.
+        budget: B, at most N.
+        parts: P; a part that would have no pick is left out.
+    """
+    ends = [-(-amount * i // parts) for i in range(parts + 1)]
+    until = [-(-budget * end // amount) for end in ends]
+    cut = zip(ends[:-1], ends[1:], until[:-1], until[1:], strict=True)
+    return [(slice(a, b), last - first) for a, b, first, last in cut if last > first]
+
+
 def saturated(gains: Tensor) -> int:
     """Number of picks that gained nothing, and that position alone decided on."""
     return int((gains.abs() < ZERO).sum())
 
 
-def _check(problem: Problem, budget: int, engine: str) -> None:
+def _check(problem: Problem, budget: int, engine: str, greedy: str) -> None:
     function = problem.function
     if function not in get_args(Function):
         raise unknown("submodular function", function, get_args(Function))
     if engine not in get_args(Engine):
         raise unknown("engine", engine, get_args(Engine))
+    if greedy not in get_args(Search):
+        raise unknown("greedy search", greedy, get_args(Search))
     if not 0 < budget <= len(problem):
         raise MedtailError(f"{function}: {budget} images cannot be picked from {len(problem)}")
     if function != "facility_location" and not len(problem.query[0]):

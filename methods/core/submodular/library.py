@@ -2,36 +2,54 @@
 
 It reads kernels as lists of Python floats. On gains that are no numbers ``NaiveGreedy`` answers -1
 and ``LazyGreedy`` never returns (its issue 8); ``submodular.select`` refuses what leads there.
+What it draws it draws from one fixed seed, the same in every call.
 """
 
 import math
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from medtail.datamodules.core.errors import MedtailError
 
 from ..reference import reference
+from .greedy import Search
 from .problem import Greedy, Problem
 
+OPTIMIZERS: dict[Search, str] = {
+    "naive": "NaiveGreedy",
+    "lazy": "LazyGreedy",
+    "stochastic": "StochasticGreedy",
+    "lazier": "LazierThanLazyGreedy",
+}
 
-def maximise(problem: Problem, budget: int, optimizer: str = "") -> Greedy:
+
+def maximise(
+    problem: Problem,
+    budget: int,
+    greedy: Search = "auto",
+    generator: torch.Generator | None = None,
+) -> Greedy:
     """Greedy picks and gains.
 
     Args:
         problem: checked by ``select``.
         budget: at most N.
-        optimizer: of submodlib; the fastest that finds the greedy answer unless said.
+        greedy: see ``medtail.methods.core.submodular.greedy``; ``auto`` for the fastest that finds
+            the greedy answer.
+        generator: unused: it has a seed of its own.
 
     Raises:
         MedtailError: submodlib gave no valid answer.
     """
     function = _build(problem)
     size = len(problem)
-    optimizer = optimizer or ("NaiveGreedy" if problem.function == "logdetmi" else "LazyGreedy")
+    if greedy == "auto":
+        greedy = "naive" if problem.function == "logdetmi" else "lazy"
     # It refuses to pick the whole pool: the last one is what is left over.
-    found = function.maximize(min(budget, size - 1), optimizer, show_progress=False)
+    found = function.maximize(min(budget, size - 1), OPTIMIZERS[greedy], show_progress=False)
     picks, gains = [int(i) for i, _ in found], [float(g) for _, g in found]
     if budget == size:
         picks.append(next(iter(set(range(size)) - set(picks))))

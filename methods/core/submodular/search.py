@@ -1,103 +1,57 @@
-"""Our engine: vectorised gains, lazily evaluated where the function is submodular.
-
-A gain of a submodular function only falls as the set grows, so an old gain is a bound: candidates
-are looked at from the largest bound down until a fresh gain beats all bounds that are left (Minoux
-1978). Equal gains go to the first position, as without the shortcut.
-"""
-
-from collections.abc import Callable
+"""Our engine: vectorised gains of the functions, on which ``greedy`` searches."""
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from .greedy import Floats, Growing, Rows, Search, search
 from .problem import Greedy, Problem
 from .similarity import Parts, inner_products
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.int64]
 BLOCK = 1024  # candidates that are looked at together
 FEW = 128  # where each has similarities to the whole pool
 
 
-def maximise(problem: Problem, budget: int) -> Greedy:
+def maximise(
+    problem: Problem,
+    budget: int,
+    greedy: Search = "auto",
+    generator: torch.Generator | None = None,
+) -> Greedy:
     """Greedy picks and gains, of equal gains the first position.
 
     Args:
         problem: checked by ``select``.
         budget: at most N.
+        greedy: see ``medtail.methods.core.submodular.greedy``; ``auto`` for the fastest that finds
+            the greedy answer.
+        generator: of what is drawn.
     """
+    if greedy == "auto":
+        greedy = "naive" if problem.function == "logdetmi" else "lazy"
     match problem.function:
         case "flqmi":
-            return _flqmi(problem, budget)
+            growing = _flqmi(problem)
         case "gcmi":
-            gains, picks = problem.to_query().sum(1).sort(descending=True, stable=True)
-            return picks[:budget].tolist(), gains[:budget].tolist()
+            growing = _gcmi(problem)
         case "com":
-            return _com(problem, budget)
+            growing = _com(problem)
         case "logdetmi":
-            return _logdetmi(problem, budget)
-    return _coverage(problem, budget)
+            growing = _logdetmi(problem, budget)
+        case _:
+            growing = _coverage(problem)
+    return search(growing, budget, greedy, generator)
 
 
-def lazy_greedy(
-    first: Floats,
-    gains_of: Callable[[Rows | slice], Floats],
-    add: Callable[[int], None],
-    budget: int,
-    block: int,
-) -> Greedy:
-    """The greedy answer for a monotone submodular function.
-
-    Args:
-        first: [N] gains of single candidates.
-        gains_of: [M] gains of candidates [M], given what was added.
-        add: take a candidate into the set.
-        budget: at most N.
-        block: candidates that are evaluated at once, at most.
-    """
-    bound, age = first.copy(), np.zeros(len(first), np.int64)
-    picks: list[int] = []
-    gains: list[float] = []
-    for step in range(budget):
-        best = int(bound.argmax())
-        while age[best] < step and bound[best] > 0:  # what cannot gain needs no second look
-            one = slice(best, best + 1)
-            bound[one] = gains_of(one)
-            age[best] = step
-            beaten_by = int(bound.argmax())
-            if age[beaten_by] < step:
-                rivals = np.flatnonzero((bound > bound[best]) & (age < step))
-                if len(rivals) > block:
-                    rivals = rivals[np.argpartition(-bound[rivals], block)[:block]]
-                bound[rivals] = gains_of(rivals)
-                age[rivals] = step
-                beaten_by = int(bound.argmax())
-            best = beaten_by
-        picks.append(best)
-        gains.append(float(bound[best]))
-        bound[best] = -np.inf
-        add(best)
-    return picks, gains
+def _gcmi(problem: Problem) -> Growing:
+    """Modular: a gain is always the same, and all of it is its own."""
+    total = problem.to_query().sum(1).cpu().numpy()
+    return Growing(total, lambda j: total[j], lambda _: None, BLOCK, own=total)
 
 
-def _promising(first: Floats, own: Floats, budget: int) -> Rows:
-    """Candidates that can be picked at all.
-
-    While fewer than ``budget`` are picked, one of the ``budget`` with the largest ``own``, a share
-    of the gain that no pick takes away, is left: what gains less from the start never comes first.
-    """
-    least = np.partition(own, -budget)[-budget]
-    return np.flatnonzero(first >= least)
-
-
-def _flqmi(problem: Problem, budget: int) -> Greedy:
+def _flqmi(problem: Problem) -> Growing:
     similarity = problem.to_query().clamp_(min=0).cpu().numpy()
     own = problem.eta * similarity.max(1)
-    first = similarity.sum(1) + own
-    rows = _promising(first, own, budget)
-    similarity, own = similarity[rows], own[rows]
     covered = np.zeros(similarity.shape[1])
 
     def gains_of(j: Rows | slice) -> Floats:
@@ -107,16 +61,12 @@ def _flqmi(problem: Problem, budget: int) -> Greedy:
     def add(j: int) -> None:
         np.maximum(covered, similarity[j], out=covered)
 
-    picks, gains = lazy_greedy(first[rows], gains_of, add, budget, BLOCK)
-    return rows[picks].tolist(), gains
+    return Growing(similarity.sum(1) + own, gains_of, add, BLOCK, own)
 
 
-def _com(problem: Problem, budget: int) -> Greedy:
+def _com(problem: Problem) -> Growing:
     similarity = problem.to_query().cpu().numpy()
     own = problem.eta * np.log1p(similarity.sum(1))
-    first = np.log1p(similarity).sum(1) + own
-    rows = _promising(first, own, budget)
-    similarity, own = similarity[rows], own[rows]
     total = np.ones(similarity.shape[1])
 
     def gains_of(j: Rows | slice) -> Floats:
@@ -126,11 +76,10 @@ def _com(problem: Problem, budget: int) -> Greedy:
     def add(j: int) -> None:
         total[:] += similarity[j]
 
-    picks, gains = lazy_greedy(first[rows], gains_of, add, budget, BLOCK)
-    return rows[picks].tolist(), gains
+    return Growing(np.log1p(similarity).sum(1) + own, gains_of, add, BLOCK, own)
 
 
-def _coverage(problem: Problem, budget: int) -> Greedy:
+def _coverage(problem: Problem) -> Growing:
     """``flvmi``, and ``facility_location`` as its form without a cap."""
     amount, cap = len(problem), None
     active: Tensor | slice = slice(None)
@@ -157,10 +106,10 @@ def _coverage(problem: Problem, budget: int) -> Greedy:
     def add(j: int) -> None:
         torch.maximum(covered, covers[j], out=covered)
 
-    return lazy_greedy(torch.cat(first).cpu().numpy(), gains_of, add, budget, FEW)
+    return Growing(torch.cat(first).cpu().numpy(), gains_of, add, FEW)
 
 
-def _logdetmi(problem: Problem, budget: int) -> Greedy:
+def _logdetmi(problem: Problem, budget: int) -> Growing:
     """Conditional variances d of two kernels, from Cholesky factors that grow by a row a pick.
 
     The second kernel is S + r I - eta^2 S_Q (S_QQ + r I)^-1 S_Q^T, and the gain of a candidate is
@@ -177,20 +126,23 @@ def _logdetmi(problem: Problem, budget: int) -> Greedy:
     )
     own = torch.stack([part.square().sum(1) for part in pool]).prod(0) + problem.ridge
     variance = [own.clone(), own - explained.square().sum(0)]
-    rows = [own.new_empty(budget, len(own)) for _ in variance]
+    known = [own.new_empty(budget, len(own)) for _ in variance]
     picks: list[int] = []
-    gains: list[float] = []
-    for step in range(budget):
-        gain = variance[0].log() - variance[1].log()
-        gain[picks] = -torch.inf
-        best = int(gain.argmax())
-        gains.append(float(gain[best]))
-        kernel = inner_products(tuple(part[best : best + 1] for part in pool), pool)[0]
-        for d, row, k in zip(
-            variance, rows, (kernel, kernel - explained[:, best] @ explained), strict=True
+
+    def gains_of(j: Rows | slice) -> Floats:
+        rows = j if isinstance(j, slice) else torch.from_numpy(j)
+        gains: Floats = (variance[0][rows].log() - variance[1][rows].log()).cpu().numpy()
+        return gains
+
+    def add(j: int) -> None:
+        step = len(picks)
+        kernel = inner_products(tuple(part[j : j + 1] for part in pool), pool)[0]
+        for d, rows, k in zip(
+            variance, known, (kernel, kernel - explained[:, j] @ explained), strict=True
         ):
-            known = row[:step]
-            row[step] = (k - known[:, best] @ known) / d[best].sqrt()
-            d -= row[step].square()
-        picks.append(best)
-    return picks, gains
+            before = rows[:step]
+            rows[step] = (k - before[:, j] @ before) / d[j].sqrt()
+            d -= rows[step].square()
+        picks.append(j)
+
+    return Growing(gains_of(slice(None)), gains_of, add, len(own))

@@ -5,9 +5,14 @@ d = p - e_t and [1, h]: K (D + 1) numbers an image. Inner products of outer prod
 <d (x) h, d' (x) h'> = <d, d'> <h, h'>, so norms, distances and cosines come from d and h alone.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+# What of the last layer a gradient is taken with respect to.
+Gradient = Literal["bias", "linear", "bias_linear"]
 
 # Of N vectors u_1 (x) u_2 (x) ...: the factors, [N, D_1], [N, D_2], ...
 Parts = tuple[Tensor, ...]
@@ -37,6 +42,22 @@ def gradient_factors(
     if bias:
         features = torch.cat([torch.ones_like(features[:, :1]), features], 1)
     return factor, features
+
+
+def gradients(
+    logits: Tensor, features: Tensor, target: Tensor | None, kind: Gradient = "bias_linear"
+) -> Parts:
+    """Factors of one kind of the last layer's gradients.
+
+    Args:
+        logits: [N, K].
+        features: [N, D].
+        target: see ``gradient_factors``.
+        kind: with respect to the ``bias`` d, the weights (``linear``) d (x) h, or both
+            (``bias_linear``) d (x) [1, h].
+    """
+    d, h = gradient_factors(logits, features, target, bias=kind == "bias_linear")
+    return (d,) if kind == "bias" else (d, h)
 
 
 def unit(parts: Parts) -> Parts:

@@ -147,6 +147,8 @@ def test_what_a_method_sees_and_what_is_left_of_the_pool(folder, monkeypatch):
     assert len(second.pool.features) == len(plan.pool) - ACQUIRE
     known = np.union1d(plan.train, taken)
     assert second.labelled.target.tolist() == plan.target[known].tolist()
+    assert not first.chosen.any()
+    assert known[second.chosen.numpy()].tolist() == np.sort(taken).tolist()
     assert chosen[0] != chosen[1]
     left = np.setdiff1d(plan.pool, taken)[: 2 * ACQUIRE : 2]
     assert record.rounds[2].picked == tuple(np.bincount(plan.target[left], minlength=7))

@@ -67,7 +67,9 @@ def test_auto_takes_the_engine_that_was_measured_to_be_faster(monkeypatch):
     monkeypatch.setattr(information, "installed", lambda _: True)  # on Python 3.13, too
     for name, module in (("submodlib", library), ("vectorised", search)):
         monkeypatch.setattr(
-            module, "maximise", lambda p, b, name=name: (used.append(name), ([0] * b, [0.0] * b))[1]
+            module,
+            "maximise",
+            lambda p, b, *_, name=name: (used.append(name), ([0] * b, [0.0] * b))[1],
         )
     pool, query = vectors(0, pool=2000, query=10)
     for function, budget in (("flqmi", 100), ("flqmi", 500), ("com", 500), ("logdetmi", 500)):

@@ -57,7 +57,7 @@ def test_logdetmi_is_not_submodular_and_is_not_searched_lazily():
     for seed in range(6):
         pool, query = vectors(seed)
         problem = Problem("logdetmi", pool, query, 1.0, 0.01)
-        lazy, _ = library.maximise(problem, BUDGET, "LazyGreedy")
+        lazy, _ = library.maximise(problem, BUDGET, "lazy")
         expected, _ = brute_force("logdetmi", pool, query, BUDGET, ridge=0.01)
         for engine in ("submodlib", "vectorised"):
             picks, _ = select("logdetmi", pool, query, BUDGET, ridge=0.01, engine=engine)
