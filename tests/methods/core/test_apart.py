@@ -109,6 +109,7 @@ def test_steps_are_those_by_hand(every, cut):
 def test_a_rate_may_be_a_multiple_of_the_stages():
     method = made()
     method.stages = (Stage("train", apart=(Apart(("proxies",), every="step", rate=3.0),)),)
+    method.recipe = replace(RECIPE, weight_decay=0.0)
     fit(method, 2)
     expected = by_hand(2, "step", 3 * RECIPE.lr, RECIPE.momentum)
     np.testing.assert_allclose(method.proxies.detach().numpy(), expected, rtol=1e-4)
