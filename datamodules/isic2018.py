@@ -16,7 +16,7 @@ from .core.base import ImageDataModule
 from .core.errors import DataError, DataMissingError
 from .core.labels import Row, agree, by_id, class_indices, id_of, one_hot, read_rows
 from .core.layouts import ANYWHERE, Layouts, Part, Place
-from .core.splitting.splits import group_split
+from .core.splitting.splits import balanced_split, group_split
 from .core.subgroups import kept
 from .core.table import SPLITS, SampleTable
 
@@ -55,13 +55,20 @@ HELD_OUT = {
         ),
     ),
 }
-CHALLENGE = replace(
-    LAYOUTS,
-    labels=tuple(
-        Part((*part.names, *(name for name, _ in HELD_OUT.values())), part.whose)
-        for part in LAYOUTS.labels
-    ),
-)
+# Of the challenge's own images, which a variant has beside the training ones.
+BESIDE = {
+    "challenge": ("val", "test"),
+    "leaky_bpaco_balanced": ("val",),
+    "bmn_official_val": ("val",),
+}
+BALANCED = {"val": 20, "test": 40}  # images of each class
+
+
+def layouts_of(variant: str) -> Layouts:
+    """What must lie here for a variant: its label files beside those of the training images."""
+    more = tuple(HELD_OUT[split][0] for split in BESIDE.get(variant, ()))
+    labels = (Part((*part.names, *more), part.whose) for part in LAYOUTS.labels)
+    return replace(LAYOUTS, labels=tuple(labels))
 
 
 def read_classes(path: Path) -> dict[str, str]:
@@ -104,6 +111,10 @@ class ISIC2018(ImageDataModule):
     variants: ClassVar[dict[str, str]] = {
         "challenge": "trained on all, validated and tested on the challenge's own images, whose "
         "lesions are not published: each counts as one",
+        "leaky_bpaco_balanced": "BPaCo's: training and official validation images in one, of each "
+        "class 20 to validate and 40 to test, drawn by image (its own lists are not known)",
+        "bmn_official_val": "BMN's: tested on the challenge's 193 validation images (of DF one), "
+        "whose lesions are not published; a tenth of the training images, by lesion, validates",
         "leaky_image": "split by image, as DermaMNIST does; seeded, stratified by class",
         "leaky_ecl": "the lists of ECL (MICCAI 2023), by image: splits_ecl/ISIC2018_*.csv",
     }
@@ -129,8 +140,7 @@ class ISIC2018(ImageDataModule):
 
     def load_table(self) -> SampleTable:
         """Labels and lesions, sorted by image id, so that no split depends on the layout."""
-        if self.name.variant == "challenge":
-            self.layouts = CHALLENGE
+        self.layouts = layouts_of(self.name.variant)
         place = self.located()
         labels = read_labels(place.labels)
         lesions = read_lesions(place.labels, labels)
@@ -142,7 +152,10 @@ class ISIC2018(ImageDataModule):
             self.source = SOURCES.get(self.taken.whose, "JPEG")
         group = np.array([lesions[i] for i in ids])
         table = SampleTable(np.array(ids), target, group, split, paths)
-        return self._with_held_out(table, place) if self.name.variant == "challenge" else table
+        if self.name.variant not in BESIDE:
+            return table
+        table = self._with_held_out(table, place)
+        return replace(table, split=self._parted(table))
 
     def subgroups(self) -> dict[str, list[str]]:
         """As the metadata of Dataverse have them, where they lie here."""
@@ -163,7 +176,8 @@ class ISIC2018(ImageDataModule):
         group = [] if train.group is None else train.group.tolist()
         ids, target, split = [train.id], [train.target], ["train"] * len(train)
         paths = [train.path]
-        for name, (file, parts) in HELD_OUT.items():
+        for name in BESIDE[self.name.variant]:
+            file, parts = HELD_OUT[name]
             classes = read_classes(place.labels[file])
             known = sorted(classes)
             labels = [classes[i] for i in known]
@@ -179,6 +193,25 @@ class ISIC2018(ImageDataModule):
             np.array(split),
             None if None in paths else tuple(path for part in paths for path in part or ()),
         )
+
+    def _parted(self, table: SampleTable) -> NDArray[np.str_]:
+        """The splits of a variant that has some of the challenge's own images."""
+        assert table.split is not None
+        if self.name.variant == "leaky_bpaco_balanced":
+            return balanced_split(
+                self.name.source, table.target, CLASSES, BALANCED, self.split_seed
+            )
+        if self.name.variant == "bmn_official_val":
+            assert table.group is not None
+            ours = table.split == "train"
+            split = np.where(ours, "train", "test").astype("<U5")
+            names, shares = ("train", "val"), (0.9, 0.1)
+            drawn = group_split(
+                table.target[ours], table.group[ours], self.split_seed, shares, names
+            )
+            split[ours] = drawn
+            return split
+        return table.split
 
     def _published_split(
         self, folder: Path, labels: Mapping[str, str], target: NDArray[np.int64]

@@ -12,7 +12,6 @@ Deviations: a linear head in place of the paper's projection; the covariance is 
 Status: reconstruction.
 """
 
-import math
 from collections.abc import Iterable
 from typing import Unpack
 
@@ -24,49 +23,9 @@ from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec
 
 from .core.base import Common, Stage
 from .core.gathering import gathered
-from .core.middle_classes.drawing import Rng, places, sample, uniform
+from .core.middle_classes.perturbations import cut_patch, cut_scar
 from .core.one_class.base import OneClass
 from .core.one_class.density import Gaussian, given_features
-
-SIZE = 256
-
-
-def _pasted(image: Tensor, width: Tensor, height: Tensor, turn: Tensor, rng: Rng) -> Tensor:
-    """A rectangle [B, 1, 1] wide and high from anywhere, turned, and pasted anywhere else."""
-    batch, (rows, columns) = len(image), image.shape[-2:]
-    reach_x = (width * turn.cos() + height * turn.sin().abs()) / 2
-    reach_y = (height * turn.cos() + width * turn.sin().abs()) / 2
-    centre = []
-    for half_x, half_y in ((width / 2, height / 2), (reach_x, reach_y)):
-        for half, size in ((half_x, columns), (half_y, rows)):
-            free = (size - 2 * half).clamp(min=0)
-            centre.append(half - 0.5 + free * uniform(0, 1, (batch, 1, 1), image, rng))
-    from_x, from_y, to_x, to_y = centre
-    x, y = places(image)
-    dx, dy = x - to_x, y - to_y
-    u, v = dx * turn.cos() + dy * turn.sin(), dy * turn.cos() - dx * turn.sin()
-    inside = (u.abs() <= width / 2) & (v.abs() <= height / 2)
-    jitter = uniform(0.9, 1.1, (batch, image.shape[1], 1, 1), image, rng)
-    content = (jitter * sample(image, from_x + u, from_y + v)).clamp(0, 1)
-    return torch.where(inside[:, None], content, image)
-
-
-def cut_patch(image: Tensor, rng: Rng = None) -> Tensor:
-    """A rectangle of each image [B, C, H, W] in [0, 1], pasted elsewhere."""
-    shape, (rows, columns) = (len(image), 1, 1), image.shape[-2:]
-    area = uniform(0.02, 0.15, shape, image, rng) * rows * columns
-    aspect = torch.exp(uniform(math.log(0.3), math.log(3.3), shape, image, rng))
-    width = (area * aspect).sqrt().clamp(1, columns)
-    return _pasted(image, width, (area / width).clamp(1, rows), torch.zeros_like(width), rng)
-
-
-def cut_scar(image: Tensor, rng: Rng = None) -> Tensor:
-    """A thin rectangle of each image [B, C, H, W] in [0, 1], turned and pasted elsewhere."""
-    shape, scale = (len(image), 1, 1), min(image.shape[-2:]) / SIZE
-    width = (scale * uniform(2, 16, shape, image, rng)).clamp(min=1)
-    height = (scale * uniform(10, 25, shape, image, rng)).clamp(min=3)
-    turn = uniform(-math.pi / 4, math.pi / 4, shape, image, rng)
-    return _pasted(image, width, height, turn, rng)
 
 
 class CutPaste(OneClass):

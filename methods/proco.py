@@ -15,11 +15,13 @@ Equations: from the paper and its code: PaCo's inputs, prototypes P = rows w_c o
     + alpha |Pos| + eta ), D_i = sum exp(u) + sum exp(v) + sum exp(t).
 Deviations: how P and the queue make instances, the adversarial step, the recalibration's formula
     and the weights alpha and eta (PaCo's 0.05 for both) are a reconstruction. h has LayerNorm: the
-    statistics of a batch of K rows would be noise. Views and optimiser: see PaCo's card.
+    statistics of a batch of K rows would be noise. Views and optimiser: see PaCo's card. The
+    released model can norm the features before the linear classifier, and has a switch for its
+    bias: ``normalize`` (its default is off) and ``bias`` (on).
 Status: reconstruction.
 """
 
-from typing import Literal, Unpack, get_args
+from typing import Any, ClassVar, Literal, Unpack, get_args
 
 import torch
 from torch import Tensor, nn
@@ -29,11 +31,11 @@ from medtail.datamodules.core.contract import DataSpec
 from medtail.datamodules.core.errors import MedtailError
 
 from .core.base import Common
-from .core.checks import check_interval, slug
+from .core.checks import check_flags, check_interval, slug
 from .core.contrast.losses import parametric_contrastive_loss
 from .core.contrast.momentum import Projection
 from .core.precision import without_autocast
-from .paco import Contrast, PaCo
+from .paco import Contrast, PaCo, Recipes
 
 Recalibration = Literal["prior", "none", "prior_on_instances"]
 
@@ -104,11 +106,15 @@ class ProCo(PaCo):
         momentum: of the key encoder.
         dim: of the embedding.
         augment: of both views: true for the suite's, or the name of another augmentation.
+        recipe: see ``PaCo``.
+        normalize: whether features have a norm of 1 before the linear classifier.
+        bias: whether the linear classifier has one.
         common: see ``Method``.
     """
 
     status = "reconstruction"
     paper = "Yang et al. 2022"
+    before: ClassVar[dict[str, Any]] = {"recipe": "suite", "normalize": False, "bias": True}
 
     def __init__(
         self,
@@ -124,9 +130,13 @@ class ProCo(PaCo):
         momentum: float = 0.999,
         dim: int = 128,
         augment: bool | str = True,
+        recipe: Recipes = "suite",
+        normalize: bool = False,
+        bias: bool = True,
         **common: Unpack[Common],
     ) -> None:
         check_interval(self, "[0, inf)", eta=eta, eps=eps)
+        check_flags(self, normalize=normalize, bias=bias)
         check_interval(self, "[0, 1]", mix=mix)
         if recalibrate not in get_args(Recalibration):
             known = ", ".join(get_args(Recalibration))
@@ -139,11 +149,19 @@ class ProCo(PaCo):
             momentum=momentum,
             dim=dim,
             augment=augment,
+            recipe=recipe,
             **common,
         )
+        self.normalize = normalize
+        if not bias:
+            self.classifier.register_parameter("bias", None)
         self.eta, self.eps, self.mix, self.recalibrate = eta, eps, mix, recalibrate
         if eta:
             self.prototypes = Projection(self.num_features, dim, nn.LayerNorm)
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Features [B, D] -> logits [B, K]."""
+        return super().classify(F.normalize(features) if self.normalize else features)
 
     def instance_logits(self, contrast: Contrast) -> Tensor:
         """t, [B, K]: similarity of each query to its proto-instances."""

@@ -8,10 +8,12 @@ Equations: L = CE + a intra + b inter; intra = sum_c k / sum_{j <= k} 1 / d_cj, 
 Code: none of the authors is known; PyJulie/MONICA @9dc5c21, losses/RangeLoss.py (no licence), has
     a = b = 0.5, k 2, M 0.1. The paper's weights and margin were not read.
 Deviations: the sum with cross-entropy, the weights and M are a reconstruction: a is 0.001, as 0.05
-    already draws the features of a ResNet here to a point, whatever their class (seen on the test
-    images of one drawn data set, of no board); b, k and M are MONICA's. Cross-entropy is of natural
-    batches; they and the P x K ones go through the network as one. A class with fewer than k pairs
-    has the harmonic mean of those there are, one with a single image none.
+    already draws the features of a ResNet here to a point, whatever their class: on validation of
+    phantom@lt100, means of three seeds, the best balanced accuracy is 54.4 at 0.0001, 54.5 at
+    0.001, 41.5 at 0.01 and 24.8 at 0.05 (without the term 55.6, cross-entropy alone 55.2); b, k and
+    M are MONICA's. Cross-entropy is of natural batches; they and the P x K ones go through the
+    network as one. A class with fewer than k pairs has the harmonic mean of those there are, one
+    with a single image none.
 Status: reconstruction.
 """
 

@@ -108,7 +108,7 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
                     yield with_(keys=keys[:n] + keys[n + 1 :], values=values[:n] + values[n + 1 :])
         case ast.Call(func=func, keywords=keywords):
             for n, keyword in enumerate(keywords):
-                if keyword.arg:
+                if keyword.arg and not _strict(keyword):
                     yield with_(keywords=keywords[:n] + keywords[n + 1 :])
             if isinstance(func, ast.Name) and func.id in NAMES and not keywords:
                 yield with_(func=ast.Name(NAMES[func.id]))
@@ -116,9 +116,14 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Pass()
 
 
+def _strict(node: ast.AST) -> bool:
+    """Whether it asks ``zip`` for equal lengths, which no right call can tell."""
+    return isinstance(node, ast.keyword) and node.arg == "strict"
+
+
 def nodes(tree: ast.AST) -> Iterator[ast.AST]:
     """All that may be changed: neither annotations nor decorators, imports nor what errors say."""
-    if isinstance(tree, SKIPPED):
+    if isinstance(tree, SKIPPED) or _strict(tree):
         return
     yield tree
     for name, value in ast.iter_fields(tree):
@@ -152,22 +157,27 @@ def mutants_of(file: str, text: str) -> list[Mutant]:
     return found
 
 
-def tests_of(file: str) -> list[str]:
-    """Test files of a file's room, its own first, and others that name its module where few do."""
+def tests_of(file: str, root: Path) -> list[str]:
+    """Test files of a file's room, its own first, and others that name its module where few do.
+
+    Args:
+        file: relative to the checkout.
+        root: the checkout whose tests are looked through.
+    """
     path = Path(file)
     package, name = re.escape(".".join(("medtail", *path.parts[:-1]))), re.escape(path.stem)
     direct = rf"from {package}\.{name} import|import {package}\.{name}\b"
     named = rf"from {package} import (?:\(?[\w\s,]*\b{name}\b)"
     naming = [
         p
-        for p in sorted((ROOT / "tests").rglob("test_*.py"))
+        for p in sorted((root / "tests").rglob("test_*.py"))
         if re.search(f"{direct}|{named}", p.read_text())
     ]
-    room = ROOT / "tests" / path.parent
+    room = root / "tests" / path.parent
     mine = sorted(room.glob("test_*.py"), key=lambda p: (p.stem != f"test_{path.stem}", p))
     others = [p for p in naming if p not in mine]
     chosen = [*mine, *(others if len(others) <= FEW or not mine else [])]
-    return [str(p.relative_to(ROOT)) for p in chosen]
+    return [str(p.relative_to(root)) for p in chosen]
 
 
 def tested(tests: Sequence[str], folder: Path, environment: dict[str, str], seconds: float) -> str:
@@ -200,7 +210,7 @@ def work(mutants: "SimpleQueue[Mutant]", folder: Path) -> Iterator[tuple[Mutant,
             mutant = mutants.get_nowait()
         except Empty:
             return
-        path, tests = folder / mutant.file, tuple(tests_of(mutant.file))
+        path, tests = folder / mutant.file, tuple(tests_of(mutant.file, folder))
         if not tests:
             yield mutant, "survived"
             continue

@@ -68,7 +68,7 @@ def bare(terms: Terms, data: ImageDataModule) -> float:
     network = torch.nn.Sequential(method.backbone, method.classifier).train()
     optimizer = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=0.05)
     rows, size = data.rows("train"), terms.budget.batch_size
-    augment = compose(terms.augment, terms.image_size[0] == terms.image_size[1])
+    augment = compose(terms.augment, terms.image_size)
     pixels, order = data.store.images, np.random.default_rng(0).permutation(rows)
     mean = torch.tensor((0.485, 0.456, 0.406)).view(-1, 1, 1) * 255
     std = torch.tensor((0.229, 0.224, 0.225)).view(-1, 1, 1) * 255

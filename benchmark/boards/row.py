@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..evidence.outside import Submitted
 from ..evidence.record import Record
@@ -88,7 +89,14 @@ class Row:
 
     def stat(self, column: Column) -> Stat | None:
         """A column over seeds."""
-        return stat([_number(r, column) for r in self.done])
+        if column not in self._stats:
+            self._stats[column] = stat([_number(r, column) for r in self.done])
+        return self._stats[column]
+
+    @cached_property
+    def _stats(self) -> dict[Column, Stat | None]:
+        """By column: a page asks for each very often."""
+        return {}
 
     def values(self, column: Column) -> list[float]:
         """A column of each seed that has it."""
@@ -96,8 +104,16 @@ class Row:
 
     def of_class(self, name: str, index: int) -> Stat | None:
         """An entry of a per-class metric over seeds."""
-        lists = [r.metrics.get(name) for r in self.done]
-        return stat([v[index] if isinstance(v, list) else None for v in lists])
+        if (name, index) not in self._of_class:
+            lists = [r.metrics.get(name) for r in self.done]
+            values = [v[index] if isinstance(v, list) else None for v in lists]
+            self._of_class[name, index] = stat(values)
+        return self._of_class[name, index]
+
+    @cached_property
+    def _of_class(self) -> dict[tuple[str, int], Stat | None]:
+        """By metric and class."""
+        return {}
 
     def of_round(self, name: str, number: int) -> Stat | None:
         """Active: a metric of a round (from 0) over seeds."""

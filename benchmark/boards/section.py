@@ -80,14 +80,13 @@ class Section:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the classes that per-class metrics are about."""
-        record = self.example
-        return (record.scored_names or record.class_names) if record else ()
+        return (self.example.scored_names or self.example.class_names) if self.example else ()
 
     @cached_property
     def by_count(self) -> list[int]:
         """Indices of these, most training images first; where none is trained on, test images."""
-        record = self.example
-        counts = (record.support if record.scored_names else record.class_counts) if record else ()
+        one = self.example
+        counts = (one.support if one.scored_names else one.class_counts) if one else ()
         return sorted(range(len(counts)), key=lambda k: (-counts[k], k))
 
     @property
@@ -123,8 +122,15 @@ class Section:
 
     def best(self, column: Column) -> float | None:
         """The best mean among complete rows, None where there is nothing to compare."""
-        stats = [row.stat(column) for row in self.rows if row.complete]
-        return _best([s.mean for s in stats if s], column.best)
+        if column not in self._bests:
+            stats = [row.stat(column) for row in self.rows if row.complete]
+            self._bests[column] = _best([s.mean for s in stats if s], column.best)
+        return self._bests[column]
+
+    @cached_property
+    def _bests(self) -> dict[Column, float | None]:
+        """By column: every row of a page asks for each."""
+        return {}
 
     def best_of_class(self, name: str, index: int) -> float | None:
         """The same for an entry of a per-class metric."""

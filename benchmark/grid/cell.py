@@ -45,7 +45,7 @@ class Terms(Frozen):
         image_size: (height, width) in pixels.
         augment: of training images: ``symmetries`` of the square, ``standard`` (these, a small
             shift, scale and rotation, a little light), ``contrastive`` (these, a part enlarged,
-            much light), or ``none``.
+            much light), ``randcls_sim`` (PaCo's two, for a first and a second view), or ``none``.
         normalisation: ``imagenet`` (its constants; grey images take their mean), ``half`` (0.5 and
             0.5: pixels from -1 to 1), ``dataset`` (mean and standard deviation of the training
             images, measured), or ``{mean: [...], std: [...]}``.

@@ -27,6 +27,9 @@ AUGMENTED = {
     "scale and rotation, and a small change of brightness and contrast",
     "contrastive": "Training images were augmented by a random symmetry of the square, the "
     "enlargement of a part, and a large change of brightness and contrast",
+    "randcls_sim": "Training images were augmented as PaCo's two views are: a part of 0.08 to 1 of "
+    "the area enlarged, mirrored, brightness, contrast and saturation changed, then RandAugment "
+    "(first view), or a fifth of the images turned grey and half of them blurred (second view)",
 }
 NORMALISED = {
     "imagenet": "the channel means and deviations of ImageNet",

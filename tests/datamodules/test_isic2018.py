@@ -153,6 +153,32 @@ def test_the_parts_of_the_challenge(tmp_path, form):
         built(tmp_path, "isic2018+challenge")
 
 
+def test_the_splits_of_bmn_and_bpaco(tmp_path, monkeypatch):
+    """One is tested on the challenge's validation images; the other draws by image of both."""
+    isic2018_official(tmp_path)
+    plain = built(tmp_path)
+    (_, ids, _), (_, tested, _) = held_out(tmp_path / "isic2018", "csv")
+    bmn = built(tmp_path, "isic2018+bmn_official_val")
+    assert bmn.table.id[bmn.rows("test")].tolist() == ids
+    ours = [bmn.rows(s) for s in ("train", "val")]
+    assert set(bmn.table.id[np.concatenate(ours)]) == set(plain.table.id)
+    groups = [set(bmn.table.group[rows]) for rows in ours]
+    assert not groups[0] & groups[1]
+    assert len(ours[0]) > 4 * len(ours[1]) > 0
+    with pytest.raises(
+        DataError, match=r"isic2018\+leaky_bpaco_balanced: class \w+ has \d+ images"
+    ):
+        built(tmp_path, "isic2018+leaky_bpaco_balanced")
+    monkeypatch.setattr(isic2018, "BALANCED", {"val": 1, "test": 2})
+    bpaco = built(tmp_path, "isic2018+leaky_bpaco_balanced")
+    assert set(bpaco.table.id) == {*plain.table.id, *ids}
+    assert not set(bpaco.table.id) & set(tested)
+    for split, amount in (("val", 1), ("test", 2)):
+        assert np.bincount(bpaco.target[bpaco.rows(split)]).tolist() == [amount] * 7
+    assert "THIS SPLIT LEAKS" in card(bpaco)
+    assert "THIS SPLIT LEAKS" not in card(bmn)
+
+
 @pytest.mark.real
 def test_real_ground_truth_of_the_challenge(real_data):
     """Counts as the README of the data has them."""

@@ -6,14 +6,17 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from medtail.methods import cutpaste
+from medtail.methods.core.middle_classes.perturbations import cut_patch, cut_scar
 from tests.methods.test_one_class import SPEC, batch, build
 
 
 def test_pastes_come_from_the_image_and_have_their_size():
     x = torch.arange(64.0).expand(64, 64)
     image = torch.stack([x / 64, x.T / 64, 0.5 + 0 * x]).expand(64, -1, -1, -1)
-    for cut, low, high in ((cutpaste.cut_patch, 0.01, 0.16), (cutpaste.cut_scar, 2e-4, 0.01)):
+    for cut, low, high in (
+        (cut_patch, 0.01, 0.16),
+        (cut_scar, 2e-4, 0.01),
+    ):
         torch.manual_seed(0)
         made = cut(image)
         changed = ((made - image).abs() > 1e-4).any(1).float().mean((1, 2))
@@ -25,7 +28,7 @@ def test_pastes_come_from_the_image_and_have_their_size():
         assert (moved.amax(1) > 0.1).float().mean() > 0.8, "from another place"
         assert (made[:, 2] - 0.5).abs().max() > 0.03
     aspects = []
-    for one in ((cutpaste.cut_patch(image) - image).abs() > 1e-4).any(1):
+    for one in ((cut_patch(image) - image).abs() > 1e-4).any(1):
         rows, columns = one.any(1).sum(), one.any(0).sum()
         aspects.append(float(columns / rows))
         assert one.sum() == rows * columns, "a patch is a rectangle inside the image"

@@ -112,3 +112,68 @@ def test_identity_controls_are_scored_on_given_validation_images():
 def test_every_generator_makes_a_method():
     method = build("middle_class_occ", knowledge=sorted(GENERATORS))
     assert step(method, batch(SPEC, 0, size=18)).isfinite()
+
+
+def test_weights_of_the_middle_classes_are_those_given():
+    logits, target = torch.randn(11, 4), torch.tensor([0] * 6 + [1, 1, 1, 2, 3])
+    given = (0.2, 0.0, 2.5)
+    total = 0.0
+    for j, weight in enumerate((1, *given)):
+        each = [-math.log(F.softmax(z, 0)[j]) for z in logits[target == j]]
+        total += weight * sum(each) / len(each)
+    assert middle_class_loss(logits, target, given).item() == pytest.approx(total, rel=1e-5)
+    method, plain = (build("middle_class_occ", class_weights=w) for w in ([1, 1, 1], None))
+    image = batch(SPEC, 0, size=18).image
+    torch.manual_seed(1)
+    heavy = method.given_loss(image).item()
+    torch.manual_seed(1)
+    assert heavy > plain.given_loss(image).item()
+    for bad in ([1, 1], "x", [1, 1, -1], [1, 1, True]):
+        with pytest.raises(MedtailError, match="class_weights"):
+            build("middle_class_occ", class_weights=bad)
+
+
+def test_labelled_abnormal_images_are_a_class_and_the_middle_ones_do_not_score():
+    spec = replace(SPEC, class_counts=(90, 10))
+    method = build("middle_class_occ", spec=spec, auxiliary=True, identity=0.0)
+    assert method.classifier.out_features == 5
+    given, abnormal = batch(spec, 0, size=9), batch(spec, 3, size=4, target=1)
+    both = Batch(
+        torch.cat([given.image, abnormal.image]), torch.tensor([0] * 9 + [1] * 4), torch.arange(13)
+    )
+    method.eval()
+    torch.manual_seed(2)
+    found = method.loss(both).item()
+    torch.manual_seed(2)
+    made, target = method.generated(given.image)
+    log_p = method.score(method.features(torch.cat([made, abnormal.image]))).log_softmax(1)
+    labels = [*target.tolist(), *[4] * 4]
+    expected = 0.0
+    for j, weight in enumerate((1, 1 / 3, 1 / 3, 1 / 3, 1)):
+        each = [-log_p[n, j].item() for n, label in enumerate(labels) if label == j]
+        expected += weight * sum(each) / len(each)
+    assert found == pytest.approx(expected, rel=1e-4)
+    logits = method.score(method.features(abnormal.image))
+    torch.testing.assert_close(method.abnormality(abnormal.image), logits[:, 4] - logits[:, 0])
+    with pytest.raises(MedtailError, match="take binary<ratio>"):
+        build("middle_class_occ", auxiliary=True)
+
+
+def test_without_middle_classes_it_is_the_density_of_untrained_features():
+    method = build("middle_class_occ", knowledge="none", score="density")
+    assert method.stages == ()
+    assert build("middle_class_occ").stages != ()
+    given = [batch(SPEC, n, size=16) for n in range(3)]
+    method.conclude(given, [])
+    assert method.findings() == {"identity_auroc": 0.5}
+    far = method.abnormality(given[0].image * 9)
+    assert far.mean() > method.abnormality(given[0].image).mean()
+    with pytest.raises(MedtailError, match="write score: density"):
+        build("middle_class_occ", knowledge="none")
+
+
+@pytest.mark.parametrize("knowledge", ["cutpaste", "rotation", "noise"])
+def test_controls_of_the_claim_train_and_turns_are_not_augmented(knowledge):
+    method = build("middle_class_occ", knowledge=knowledge)
+    assert step(method, batch(SPEC, 0, size=12)).isfinite()
+    assert method.request(method.stages[0]).augment is (knowledge != "rotation")

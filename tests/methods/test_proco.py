@@ -4,12 +4,18 @@ import numpy as np
 import pytest
 import torch
 
+from medtail.benchmark.execution import worker
+from medtail.benchmark.execution.store import Store
+from medtail.benchmark.grid.cell import Budget, Cell, Terms
+from medtail.datamodules.core.errors import MedtailError
+from medtail.methods.core.base import Recipe, Stage
 from medtail.methods.core.contrast.losses import (
     parametric_contrastive_loss,
 )
 from medtail.methods.proco import proto_instances
 from tests.methods.contrastive import PRIOR, build, exact
 from tests.methods.core.contrast.loops import B, C, D, arrays, by_loops, instances_by_loops
+from tests.twins import TWINS
 
 
 @pytest.mark.parametrize("missing", [False, True])
@@ -81,3 +87,53 @@ def test_proco_without_instances_is_paco():
     for seed in range(3):
         assert paco.loss(exact(2, seed)).item() == proco.loss(exact(2, seed)).item()
     assert paco.loss(exact(2)).item() != build("proco", seed=3).loss(exact(2)).item()
+
+
+def test_features_of_norm_one_before_the_classifier():
+    plain, normed = build("proco", seed=3), build("proco", seed=3, normalize=True)
+    features = torch.randn(5, plain.num_features, dtype=torch.float64)
+    weight, bias = (plain.classifier.get_parameter(n).detach() for n in ("weight", "bias"))
+    unit = features / features.square().sum(1, keepdim=True).sqrt()
+    torch.testing.assert_close(normed.score(features), unit @ weight.T + bias)
+    torch.testing.assert_close(plain.score(features), features @ weight.T + bias)
+    torch.testing.assert_close(normed.score(3 * features), normed.score(features))
+
+
+def test_without_the_bias_of_the_classifier():
+    method = build("proco", bias=False)
+    assert "classifier.bias" not in method.state_dict()
+    zero = torch.zeros(1, method.num_features, dtype=torch.float64)
+    assert method.score(zero).tolist() == [[0.0] * 7]
+    method.loss(exact(2)).backward()
+    assert method.classifier.get_parameter("weight").grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", ["paco", "proco"])
+def test_pacos_own_optimiser(name):
+    (stage,) = build(name, recipe="paco").stages
+    assert stage.recipe == Recipe("momentum", 0.02, 5e-4, 0.9, warmup=10 / 400, schedule="cosine")
+    assert build(name).stages[0].recipe is None
+    with pytest.raises(MedtailError, match=f"unknown recipe of {name}"):
+        build(name, recipe="moco")
+
+
+def test_the_two_views_of_paco_by_name():
+    request = build("proco", augment="randcls_sim").request(Stage("train"))
+    assert (request.views, request.augment) == (2, "randcls_sim")
+
+
+def test_it_trains_on_aptos_as_it_unpacks(tmp_path):
+    """Its paper's second data set, on generated files."""
+    TWINS["aptos2019"](tmp_path)
+    budget = Budget(epochs=1, batch_size=16, optimizer="adamw", lr=0.003)
+    terms = Terms(
+        data="aptos2019@natural",
+        local={"root": tmp_path, "cache": tmp_path / "cache"},
+        image_size=(28, 28),
+        budget=budget,
+    )
+    params = {"normalize": True, "bias": False, "augment": "randcls_sim", "recipe": "paco"}
+    result = worker.run(Store(tmp_path).job(Cell(method="proco", params=params, terms=terms), 1))
+    assert result.record.status == "ok", result.traceback
+    assert len(result.record.metrics["recall"]) == 5
+    assert "momentum" in result.record.stages[0].own_optimizer

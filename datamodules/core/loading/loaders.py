@@ -150,7 +150,7 @@ class Loaders(L.LightningDataModule):
         """Rows of the table, augmented; of features any view stands for an augmented image."""
         if self.features is not None:
             return FeatureRows(self.features, rows, self.target, self.seed, augment, views)
-        augmenter = Augmenter(augment, self.seed, self.image_size[0] == self.image_size[1])
+        augmenter = Augmenter(augment, self.seed, self.image_size)
         return Rows(self.store, rows, self.target, augmenter, views)
 
     def _trained(self) -> NDArray[np.int64]:

@@ -118,7 +118,8 @@ def later(data: Dataset[Any]) -> Dataset[Any]:
     if not isinstance(data, Rows | Tasks) or not augments(data):
         return data
     rows = data.images if isinstance(data, Tasks) else data
-    return Later(data) if warps_alike() or not rows.augmenter.warps else data
+    same = rows.augmenter.drawable and (warps_alike() or not rows.augmenter.warps)
+    return Later(data) if same else data
 
 
 @cache

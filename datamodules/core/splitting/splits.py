@@ -1,7 +1,7 @@
 """Splits by group, stratified and seeded, with a digest."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 
 import numpy as np
@@ -54,6 +54,42 @@ def group_split(
         place[g] = int(lack.argmax())
         held[place[g]] += counts[g]
     return np.asarray(names)[place][group_of]
+
+
+def balanced_split(
+    owner: str,
+    target: NDArray[np.int64],
+    names: Sequence[str],
+    amounts: Mapping[str, int],
+    seed: int,
+) -> NDArray[np.str_]:
+    """So many images of each class in each split, drawn one by one; the others are ``train``.
+
+    Args:
+        owner: the data's name, for the message.
+        target: [N] class of each image.
+        names: of the K classes.
+        amounts: images of each class by split.
+        seed: of the draw.
+
+    Returns:
+        [N] name of the split of each image.
+
+    Raises:
+        DataError: a class would have no image left to train with.
+    """
+    split = np.full(len(target), "train", dtype="<U5")
+    rng, held = np.random.default_rng(seed), sum(amounts.values())
+    for k in range(len(names)):
+        rows = rng.permutation(np.flatnonzero(target == k))
+        if len(rows) <= held:
+            raise DataError(
+                f"{owner}: class {names[k]} has {len(rows)} images: {held} are held out of each "
+                "class, and none would be left to train with"
+            )
+        for split_name, amount in amounts.items():
+            split[rows[:amount]], rows = split_name, rows[amount:]
+    return split
 
 
 def few_groups_split(

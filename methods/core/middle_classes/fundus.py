@@ -87,6 +87,23 @@ def exudates(image: Tensor, bank: Tensor, rng: Rng, identity: bool = False) -> T
     return _spots(image, coloured(image, [YELLOW], first), shown, identity)
 
 
+def cup_enlarge(image: Tensor, bank: Tensor, rng: Rng, identity: bool = False) -> Tensor:
+    """The middle of the optic disc is magnified 1.4 to 2 times, its rim kept: a sign of glaucoma.
+
+    The disc is taken to be an eighth of the image wide. The control's is as much larger as smaller
+    in two directions: an oval of the same area.
+    """
+    (x, y), (dx, dy) = places(image), disc(image)
+    across, down = x - dx[:, :, None], y - dy[:, :, None]
+    reach = min(image.shape[-2:]) / 16
+    inside = (1 - (torch.hypot(across, down) / reach).square()).clamp(min=0).square()
+    larger = uniform(1.4, 2.0, (len(image), 1, 1), image, rng)
+    shrunk = 1 - (1 - 1 / larger) * inside
+    wide, high = (shrunk, 1 / shrunk) if identity else (shrunk, shrunk)
+    moved = sample(image, dx[:, :, None] + across * wide, dy[:, :, None] + down * high)
+    return torch.where((inside > 0)[:, None], moved, image).clamp(0, 1)
+
+
 def fellow_eye_composite(image: Tensor, bank: Tensor, rng: Rng, identity: bool = False) -> Tensor:
     """A feathered part is from another eye, mirrored where its disc lies on the other side.
 

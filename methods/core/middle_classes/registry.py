@@ -15,8 +15,16 @@ from medtail.datamodules.core.errors import MedtailError, unknown
 
 from .dermoscopy import asymmetry_splice, border_warp, colour_variegation
 from .drawing import Rng
-from .fundus import exudates, fellow_eye_composite, red_dots
+from .fundus import cup_enlarge, exudates, fellow_eye_composite, red_dots
 from .generic import bank_composite, lesion_prior, mirror_composite
+from .perturbations import (
+    half_turn,
+    noise,
+    pasted_patch,
+    pasted_scar,
+    quarter_turn,
+    three_quarter_turn,
+)
 
 
 class MiddleClassGenerator(Protocol):
@@ -34,14 +42,27 @@ GENERATORS: dict[str, MiddleClassGenerator] = {
     "red_dots": red_dots,
     "exudates": exudates,
     "fellow_eye_composite": fellow_eye_composite,
+    "cup_enlarge": cup_enlarge,
     "mirror_composite": mirror_composite,
     "bank_composite": bank_composite,
     "lesion_prior": lesion_prior,
+    "pasted_patch": pasted_patch,
+    "pasted_scar": pasted_scar,
+    "quarter_turn": quarter_turn,
+    "half_turn": half_turn,
+    "three_quarter_turn": three_quarter_turn,
+    "noise": noise,
 }
+TURNS = frozenset({"quarter_turn", "half_turn", "three_quarter_turn"})
 KNOWLEDGE: dict[str, tuple[str, ...]] = {
     "dermoscopy": ("asymmetry_splice", "border_warp", "colour_variegation"),
     "fundus": ("red_dots", "exudates", "fellow_eye_composite"),
     "generic": ("mirror_composite", "bank_composite", "lesion_prior"),
+    # Controls, which know nothing of medicine.
+    "cutpaste": ("pasted_patch", "pasted_scar"),
+    "rotation": ("quarter_turn", "half_turn", "three_quarter_turn"),
+    "noise": ("noise",),
+    "none": (),
 }
 
 
@@ -58,7 +79,8 @@ def chosen(knowledge: str | Sequence[str], modality: str) -> tuple[str, ...]:
     """
     if isinstance(knowledge, str):
         if knowledge == "auto":
-            return KNOWLEDGE.get(modality, KNOWLEDGE["generic"])
+            known = modality if modality in ("dermoscopy", "fundus") else "generic"
+            return KNOWLEDGE[known]
         if knowledge not in KNOWLEDGE:
             raise unknown("knowledge", knowledge, ["auto", *KNOWLEDGE])
         return KNOWLEDGE[knowledge]

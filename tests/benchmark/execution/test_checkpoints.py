@@ -98,6 +98,21 @@ def test_what_is_gone_on_with_is_what_would_have_been(name, after, store, monkey
     assert not list((store.root / "stages").rglob("under_way/*/*")), "nothing is left behind"
 
 
+def test_seconds_of_before_the_end_are_counted(store, monkeypatch, every_epoch):
+    """As if what was killed had trained for an hour."""
+    mine = cell("erm", selection="last", budget=USUAL | {"epochs": 2})
+    with monkeypatch.context() as patched:
+        killed_after(patched, 1)
+        kept = stages.Keeper.state_dict
+        patched.setattr(stages.Keeper, "state_dict", lambda k: kept(k) | {"before": 3600.0})
+        with pytest.raises(KeyboardInterrupt):
+            worker.run(store.job(mine, 1, keep=False))
+    seen = epochs_trained(monkeypatch)
+    record = worker.run(store.job(mine, 1, keep=False)).record
+    assert len(seen) == 1
+    assert 3600 < record.cost.train_seconds < 3700
+
+
 def place(tmp_path, every=0.0):
     return checkpoints.Place(tmp_path / "cell", "key", every)
 

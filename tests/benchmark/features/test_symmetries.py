@@ -14,7 +14,7 @@ def test_they_are_those_of_the_augmentation(shape, amount):
     square = shape[0] == shape[1]
     given = torch.from_numpy(image).permute(2, 0, 1)
     found = [s(given[None])[0].permute(1, 2, 0).numpy() for s in symmetries(square)]
-    augmenter = Augmenter("symmetries", 0, square)
+    augmenter = Augmenter("symmetries", 0, shape)
     drawn = {augmenter(image, (0, place, 0)).tobytes() for place in range(400)}
     assert {one.tobytes() for one in found} == drawn
     assert len(found) == len(drawn) == amount

@@ -20,7 +20,7 @@ KEYS = [(e, p, s) for e in (0, 7) for p in range(60) for s in range(3)]
 def both_ways(name, shape):
     """Images [N, H, W, C] as the CPU augments them, and as the device does."""
     image = np.random.default_rng(0).integers(0, 256, (len(KEYS), *shape), np.uint8)
-    there, here = (Augmenter(name, 3, shape[0] == shape[1]) for _ in range(2))
+    there, here = (Augmenter(name, 3, shape[:2]) for _ in range(2))
     wanted = np.stack([here(one, key) for one, key in zip(image, KEYS, strict=True)])
     draws = Draws.of([there.draw(shape, key) for key in KEYS])
     found = augmented(torch.from_numpy(image).permute(0, 3, 1, 2), draws)

@@ -1,18 +1,20 @@
 """Augmentation: random, but only in its key."""
 
+import random
+
 import numpy as np
 import pytest
 from scipy.stats import chisquare
 
 from medtail.datamodules.core.errors import MedtailError
-from medtail.datamodules.core.pixels.transforms import Augmenter, compose
+from medtail.datamodules.core.pixels.transforms import Augmenter, compose, randcls_sim, seeded
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (28, 28, 3), np.uint8)
 KEYS = [(e, p, s) for e in range(2) for p in range(4) for s in range(2)]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("name", ["standard", "symmetries", "contrastive"])
+@pytest.mark.parametrize("name", ["standard", "symmetries", "contrastive", "randcls_sim"])
 def test_depends_only_on_the_key(name, channels):
     image = IMAGE[:, :, :channels]
     there, back = Augmenter(name, 1), Augmenter(name, 1)
@@ -25,7 +27,8 @@ def test_depends_only_on_the_key(name, channels):
 
 def places(keys, seed=1, square=True):
     """Which of its symmetries each key gives, by number."""
-    augment, image = Augmenter("symmetries", seed, square), IMAGE if square else IMAGE[:20]
+    image = IMAGE if square else IMAGE[:20]
+    augment = Augmenter("symmetries", seed, image.shape[:2])
     flips = [image, image[:, ::-1], image[::-1], image[::-1, ::-1]]
     known = [*flips, *(f.swapaxes(0, 1) for f in flips)] if square else flips
     number = {symmetry.tobytes(): n for n, symmetry in enumerate(known)}
@@ -61,11 +64,14 @@ def test_unknown_name_is_refused():
             make("fancy")
 
 
-def test_global_random_state_is_left_alone():
+@pytest.mark.parametrize("name", ["standard", "randcls_sim"])
+def test_global_random_state_is_left_alone(name):
     np.random.seed(0)
-    before = np.random.get_state()[1].copy()
-    Augmenter("standard", 1)(IMAGE, (0, 0, 0))
-    assert (np.random.get_state()[1] == before).all()
+    before, python = np.random.get_state(), random.getstate()
+    Augmenter(name, 1)(IMAGE, (0, 0, 0))
+    assert (np.random.get_state()[1] == before[1]).all()
+    assert np.random.get_state()[2] == before[2]
+    assert random.getstate() == python
 
 
 def test_none_is_the_image_itself():
@@ -98,3 +104,39 @@ def test_views_show_parts_of_the_image():
     dark = [(view < (view.min() + view.max()) / 2).all(2).mean() for view in views]
     assert min(dark) > 0.08
     assert 0.13 < np.mean(dark) < 0.25
+
+
+def test_the_two_views_of_paco_are_augmented_otherwise():
+    """A fifth of the second views are grey; the first are sharp, and parts of both enlarged."""
+    rng = np.random.default_rng(0)
+    coloured = rng.integers(0, 256, (56, 56, 3), np.uint8) // (1, 2, 4)
+    augment = Augmenter("randcls_sim", 1, (56, 56))
+    first, second = (
+        np.stack([augment(coloured.astype(np.uint8), (0, p, view)) for p in range(300)])
+        for view in (0, 1)
+    )
+    assert first.shape == second.shape == (300, 56, 56, 3)
+    grey = [(np.ptp(views, axis=3) <= 1).all((1, 2)).mean() for views in (first, second)]
+    assert grey[0] < 0.02
+    assert 0.13 < grey[1] < 0.27
+    assert augment.drawable is False
+    again = Augmenter("randcls_sim", 1, (56, 56))(coloured.astype(np.uint8), (0, 7, 1))
+    assert (again == second[7]).all()
+
+
+def test_pacos_views_are_parts_of_the_image():
+    """Each pixel of a ramp tells where it was: the share of the width that a view shows."""
+    ramp = np.repeat(np.arange(0, 224, 4, np.uint8)[None, :, None], 56, 0).repeat(3, 2)
+    part = randcls_sim((56, 56))[1].transforms[0]
+    part.set_random_state(np.random.default_rng(0), random.Random(0))
+    shown = [part(image=ramp)["image"][:, :, 0].astype(int) for _ in range(400)]
+    widths = np.array([np.ptp(view) / 220 for view in shown])
+    assert 0.2 < widths.min() < 0.3, "0.08 of the area at 3 : 4 is 0.24 of the width"
+    assert widths.max() > 0.95
+
+
+def test_what_draws_from_global_states_leaves_them():
+    with seeded(3):
+        drawn = random.random(), np.random.rand()
+    with seeded(3):
+        assert (random.random(), np.random.rand()) == drawn

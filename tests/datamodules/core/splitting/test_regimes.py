@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 
 import numpy as np
 import pytest
@@ -87,6 +88,22 @@ def test_ham10000_long_tail_at_100():
     have = np.array([779, 4693, 359, 228, 769, 80, 98])
     wanted = regimes.wanted_counts("isic2018", "lt100", tuple("abcdefg"), have)
     assert wanted[1] // wanted[5] == 100 or wanted[1] / wanted[5] == pytest.approx(100, rel=0.06)
+
+
+EXAMPLES = {
+    "natural": "natural", "lt": "lt100", "step": "step50", "binary": "binary20",
+    "oneclass": "oneclass", "shot": "shot5", "shotall": "shot5all", "active": "active",
+    "activebinary": "activebinary", "monica": "monica100",
+}  # fmt: skip
+
+
+def test_every_kind_that_is_read_is_told_and_none_else():
+    """What `medtail list` and the report say of a regime."""
+    told = {re.sub(r"<\w+>", "", name): text for name, text in regimes.KINDS.items()}
+    assert told.keys() == EXAMPLES.keys()
+    assert all(told.values())
+    for kind, example in EXAMPLES.items():
+        assert regimes.parse("isic2019", example)[0] == kind
 
 
 def test_unknown_and_impossible_regimes():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from medtail.datamodules.core.errors import DataError
 from medtail.datamodules.core.splitting.splits import (
     FRACTIONS,
+    balanced_split,
     carve_validation,
     check_split,
     group_split,
@@ -100,3 +101,15 @@ def test_empty_split_and_class():
     split = np.array(["train", "val", "test"])
     with pytest.raises(DataError, match="no training image of class b"):
         check_split("x", table([0, 1, 1]), split, ("a", "b"))
+
+
+def test_a_balanced_split_holds_as_many_of_each_class():
+    target = np.repeat([0, 1, 2], [50, 9, 20])
+    amounts = {"val": 2, "test": 4}
+    split = balanced_split("fake", target, "abc", amounts, 0)
+    held = {name: np.bincount(target[split == name], minlength=3).tolist() for name in SPLITS}
+    assert held == {"train": [44, 3, 14], "val": [2, 2, 2], "test": [4, 4, 4]}
+    assert (balanced_split("fake", target, "abc", amounts, 0) == split).all()
+    assert (balanced_split("fake", target, "abc", amounts, 1) != split).any()
+    with pytest.raises(DataError, match="fake: class b has 9 images: 9 are held out"):
+        balanced_split("fake", target, "abc", {"val": 3, "test": 6}, 0)
