@@ -12,22 +12,38 @@ Deviations: the text leaves open what L_i is (here the query loss after adaptati
     ln N, lies in the clamp: ``normalise_loss`` divides it by ln N. The gradient's norm is clipped
     at 10, as the weight f'(L) jumps from 116 to 22 at L = 1 - eps. The mean over tasks, not the
     sum. The rate falls by the suite's cosine, not by 10 at half time. BatchNorms as in ``maml``.
+    ``weighting: focal`` is a control of ours: (1 - e^-L)^g L of a task's loss in place of eq. 3,
+    the focal loss (Lin et al. 2017) of tasks, whose weight has no cliff (below 1.3 at g = 2).
+    ``warmup: 1`` is no weighting: MAML, clipped. ``sampling: curriculum`` stands for the table's
+    row "task sampling" (Maicas et al., MICCAI 2018), with ``warmup: 1``. Known of it to us: MAML,
+    whose tasks a teacher picks by past improvement (teacher-student curriculum learning, Matiisen
+    et al. 2017). Guessed: a task is a set of classes; its score is its mean query loss in an epoch;
+    its reward the change since the last one, in absolute value and as a running mean (rate 0.5);
+    odds are proportional to that, a fifth of the tasks even, the first two epochs even. The teacher
+    speaks once an epoch (theirs: at each step).
 Status: reconstruction.
 """
 
 import math
-from typing import Literal, Unpack
+from dataclasses import replace
+from typing import Literal, Unpack, get_args
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from medtail.datamodules.core.contract import DataSpec
+from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec
+from medtail.datamodules.core.errors import unknown
 
-from .core.base import Common
-from .core.checks import check_interval
+from .core.base import Common, Stage
+from .core.checks import check_interval, slug
 from .core.few_shot.base import MetaLearner
+from .core.few_shot.curriculum import Curriculum
 from .core.few_shot.meta import Engine
+from .core.gathering import gathered
+
+Weighting = Literal["difficulty", "focal"]
+Sampling = Literal["uniform", "curriculum"]
 
 
 def difficulty_aware(loss: Tensor, eta: float, eps: float) -> Tensor:
@@ -42,6 +58,17 @@ def task_weight(loss: Tensor, eta: float, eps: float) -> Tensor:
     return slope + torch.where(rest > eps, loss**eta / torch.clamp(rest, min=eps), 0.0)
 
 
+def focal_task_loss(loss: Tensor, gamma: float) -> Tensor:
+    """(1 - e^-L)^g L, elementwise: the control."""
+    return (-torch.expm1(-loss)) ** gamma * loss
+
+
+def focal_task_weight(loss: Tensor, gamma: float) -> Tensor:
+    """The derivative of ``focal_task_loss`` by L."""
+    missed = -torch.expm1(-loss)
+    return missed**gamma + gamma * missed ** (gamma - 1) * torch.exp(-loss) * loss
+
+
 class DAML(MetaLearner):
     """MAML, then difficulty-aware.
 
@@ -52,6 +79,9 @@ class DAML(MetaLearner):
         warmup: share of the epochs that are plain MAML.
         normalise_loss: divide L by ln N.
         clip: largest norm of the meta-gradient.
+        weighting: after the warm-up: by ``difficulty``, or the ``focal`` control.
+        gamma: g of that control.
+        sampling: of a task's classes: ``uniform``, or the ``curriculum`` of the card.
         inner_lr: see ``MetaLearner``, as for all below.
         steps: while training.
         test_steps: at test and validation.
@@ -63,6 +93,7 @@ class DAML(MetaLearner):
 
     paper = "Li et al. 2020"
     status = "reconstruction"
+    before = {"weighting": "difficulty", "gamma": 2.0, "sampling": "uniform"}
 
     def __init__(
         self,
@@ -73,6 +104,9 @@ class DAML(MetaLearner):
         warmup: float = 0.5,
         normalise_loss: bool = False,
         clip: float = 10.0,
+        weighting: Weighting = "difficulty",
+        gamma: float = 2.0,
+        sampling: Sampling = "uniform",
         inner_lr: float = 0.01,
         steps: int = 5,
         test_steps: int = 10,
@@ -85,6 +119,11 @@ class DAML(MetaLearner):
         check_interval(self, "(0, 1)", eps=eps)
         check_interval(self, "[0, 1]", warmup=warmup)
         check_interval(self, "(0, inf)", clip=clip)
+        check_interval(self, "[1, inf)", gamma=gamma)
+        if weighting not in get_args(Weighting):
+            raise unknown(f"weighting of {slug(self)}", str(weighting), get_args(Weighting))
+        if sampling not in get_args(Sampling):
+            raise unknown(f"sampling of {slug(self)}", str(sampling), get_args(Sampling))
         super().__init__(
             spec,
             inner_lr=inner_lr,
@@ -96,21 +135,45 @@ class DAML(MetaLearner):
             **common,
         )
         self.eta, self.eps, self.warmup, self.clip = eta, eps, warmup, clip
+        self.weighting, self.gamma = weighting, gamma
         self.unit = math.log(self.ways) if normalise_loss else 1.0
         self.steepest: Tensor
         self.register_buffer("steepest", torch.zeros(()))
+        chosen = sampling == "curriculum"
+        self.curriculum = Curriculum(spec.num_classes, self.ways) if chosen else None
+
+    def request(self, stage: Stage) -> DataRequest:
+        """Meta-batches, by the curriculum's odds where there is one."""
+        asked = super().request(stage)
+        return replace(asked, odds=self.curriculum.odds) if self.curriculum else asked
 
     def objective(self, loss: Tensor) -> Tensor:
-        """The loss in the warm-up, then eq. 3."""
+        """The loss in the warm-up, then eq. 3 or its control."""
         if self.epoch_progress < self.warmup:
             return loss
+        if self.weighting == "focal":
+            return focal_task_loss(loss / self.unit, self.gamma)
         return difficulty_aware(loss / self.unit, self.eta, self.eps)
 
-    def observe(self, losses: Tensor) -> None:
-        """Note the largest weight of a task."""
+    def observe(self, losses: Tensor, batch: Batch) -> None:
+        """Note the largest weight of a task, and the losses of its classes."""
         if self.epoch_progress >= self.warmup:
-            weight = task_weight(losses / self.unit, self.eta, self.eps).max()
-            self.steepest.copy_(torch.maximum(self.steepest, weight))
+            scaled = losses / self.unit
+            weight = (
+                focal_task_weight(scaled, self.gamma)
+                if self.weighting == "focal"
+                else task_weight(scaled, self.eta, self.eps)
+            )
+            self.steepest.copy_(torch.maximum(self.steepest, weight.max()))
+        if self.curriculum:
+            assert batch.classes is not None, "episodes say their classes"
+            self.curriculum.see(gathered(batch.classes), gathered(losses))
+
+    def on_train_batch_end(self, *given: object) -> None:
+        """At the end of an epoch, before it is kept: the odds of the next one."""
+        super().on_train_batch_end(*given)
+        if self.curriculum and self.trainer.is_last_batch:
+            self.curriculum.learn()
 
     def configure_gradient_clipping(
         self,
@@ -122,5 +185,10 @@ class DAML(MetaLearner):
         self.clip_gradients(optimizer, self.clip, "norm")
 
     def findings(self) -> dict[str, float]:
-        """The largest weight f'(L) that a task had up to the epoch that was kept."""
-        return {"largest task weight": float(self.steepest)}
+        """The largest weight f'(L) that a task had up to the epoch that was kept, and how often
+        the curriculum would draw its favourite classes next.
+        """
+        found = {"largest task weight": float(self.steepest)}
+        if self.curriculum:
+            found["odds of the favoured classes"] = max(self.curriculum.odds().values())
+        return found

@@ -77,11 +77,19 @@ def _long_tail(section: Section, record: Record) -> list[str]:
 def _few_shot(section: Section, record: Record) -> list[str]:
     name = DataName.parse(section.terms.data)
     kind, shots = regimes.parse(name.dataset, name.regime)
-    ways = len(record.scored_names) if kind == "shotall" else 2
+    ways = 2 if kind == "shot" else len(record.scored_names)
     drawn = (
         f"all {ways} rare classes"
         if ways == len(record.scored_names)
         else f"{ways} of the {len(record.scored_names)} rare classes"
+    )
+    rest, chance = kind == "shotrest", f"{100 / ways:.0f} %"
+    queries = "all their other images" if rest else f"up to {plans.N_QUERY} of each"
+    uneven = (
+        f"{chance} class average, the mean of the classes' shares of right queries. In accuracy a "
+        "class counts by its images, so that naming the largest alone is above chance"
+        if rest
+        else f"{chance} accuracy. Episodes have as many images of each class"
     )
     return [
         f"Trained on {sum(record.class_counts):,} images of the {len(record.class_names)} common "
@@ -89,11 +97,10 @@ def _few_shot(section: Section, record: Record) -> list[str]:
         f"Tested on rare classes that no training saw: "
         f"{_amounts(record.scored_names, record.support)} images.",
         f"{section.terms.test_episodes:,} episodes, the same for all methods and seeds: {drawn}; "
-        f"{shots} labelled image{'s' if shots > 1 else ''} of each class to learn from, then up to "
-        f"{plans.N_QUERY} of each to classify. No patient or lesion stands on both sides where "
+        f"{shots} labelled image{'s' if shots > 1 else ''} of each class to learn from, then "
+        f"{queries} to classify. No patient or lesion stands on both sides where "
         "the dataset names them.",
-        f"Chance is 50 % AUC and {100 / ways:.0f} % accuracy. Episodes have as many images of each "
-        "class: no number here is comparable with a long-tail board.",
+        f"Chance is 50 % AUC and {uneven}: no number here is comparable with a long-tail board.",
         INTERVAL,
     ]
 

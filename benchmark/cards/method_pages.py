@@ -1,7 +1,6 @@
 """Model cards: the page of a method from its docstrings and the records, and the index of cards."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from medtail import methods
 from medtail.datamodules.core.contract import PK, DataRequest, DataSpec, Track
@@ -156,12 +155,16 @@ def _shared(by: str) -> str:
 
 def _asks(asked: DataRequest) -> str:
     """In words what differs from plain batches."""
-    second: Any = asked.second
-    if isinstance(second, PK):
-        second = f"batches of {second.classes} classes with {second.images} images each"
+    sampler, second = (
+        f"batches of {s.classes} classes with {s.images} images each" if isinstance(s, PK) else s
+        for s in (asked.sampler, asked.second)
+    )
+    drawn = (
+        str(sampler) if isinstance(asked.sampler, PK) else f"images drawn by {code(asked.sampler)}"
+    )
     augment = f"augmentation {code(str(asked.augment))}" if asked.augment else "no augmentation"
     told = {
-        f"images drawn by {code(asked.sampler)}": asked.sampler != "instance",
+        drawn: sampler != "instance",
         f"a second stream: {second}": second is not None,
         f"{asked.views} views of each image": asked.views > 1,
         augment: asked.augment is not True,

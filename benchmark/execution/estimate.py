@@ -62,7 +62,8 @@ def made_up(spec: DataSpec, request: DataRequest, size: int) -> Batch:
     pixels, shape = spec.shape, spec.episodes
     if request.tasks and shape:
         target = episode_labels(shape).repeat(request.tasks, 1)
-        return Batch(torch.randn(*target.shape, *pixels), target, target)
+        classes = torch.arange(shape.n_way).expand(request.tasks, -1)
+        return Batch(torch.randn(*target.shape, *pixels), target, target, classes=classes)
     present = torch.tensor([k for k, count in enumerate(spec.class_counts) if count])
 
     def stream(amount: int) -> Batch:
@@ -73,7 +74,7 @@ def made_up(spec: DataSpec, request: DataRequest, size: int) -> Batch:
         return Batch(image, target, torch.arange(amount))
 
     second = stream(stream_size(request.second, size, len(present))) if request.second else None
-    return stream(size)._replace(second=second)
+    return stream(stream_size(request.sampler, size, len(present)))._replace(second=second)
 
 
 def episode_labels(shape: EpisodeShape) -> torch.Tensor:

@@ -108,7 +108,8 @@ def of_predictions(cell: Cell, data: ImageDataModule) -> int:
     """Bytes of a cell's predictions of test and validation, without what compression saves."""
     rows = sum(len(data.rows(split)) for split in ("val", "test"))
     if shape := data.spec.episodes:
-        rows = cell.terms.test_episodes * shape.n_way * shape.n_query
+        each = len(data.rows("test")) if data.plan.rest else shape.n_way * shape.n_query
+        rows = cell.terms.test_episodes * each
     return rows * (2 * max(2, len(data.spec.class_names)) + OF_A_ROW)
 
 

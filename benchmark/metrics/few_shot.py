@@ -30,9 +30,10 @@ def score_episodes(test: Predictions, names: Sequence[str]) -> Metrics:
 
     Returns:
         ``episode_auc`` and ``episode_accuracy`` with their half-widths ``_ci95``,
-        ``episode_auc_30`` of the first 30 episodes, ``episodes``; for each class ``class_auc``, the
-        mean AUC of the episodes it takes part in, and ``recall``, the share of its queries that are
-        right.
+        ``episode_class_average``, the mean of an episode's classes, where they do not have as many
+        queries each, ``episode_auc_30`` of the first 30 episodes, ``episodes``; for each class
+        ``class_auc``, the mean AUC of the episodes it takes part in, and ``recall``, the share of
+        its queries that are right.
 
     Raises:
         MedtailError: no episodes, or an episode without a query of each class.
@@ -44,6 +45,7 @@ def score_episodes(test: Predictions, names: Sequence[str]) -> Metrics:
     numbers, place = np.unique(test.episode, return_inverse=True)
     right = (test.probabilities.argmax(1) == test.target).astype(np.float64)
     accuracy = np.bincount(place, right) / np.bincount(place)
+    average = _class_average(place, test.target, right)
     takes_part = np.zeros((len(numbers), len(names)), bool)
     takes_part[place, test.source_class] = True
     classes = range(len(names))
@@ -54,6 +56,7 @@ def score_episodes(test: Predictions, names: Sequence[str]) -> Metrics:
         "episode_auc_30_ci95": half_width(auc[:FIRST]),
         "episode_accuracy": float(accuracy.mean()),
         "episode_accuracy_ci95": half_width(accuracy),
+        **({} if average is None else {"episode_class_average": float(average.mean())}),
         "episodes": len(numbers),
         "class_auc": [_mean(auc[takes_part[:, c]]) for c in classes],
         "recall": [_mean(right[test.source_class == c]) for c in classes],
@@ -75,6 +78,17 @@ def episode_aucs(test: Predictions) -> Floats:
         odd = int(numbers[~np.isfinite(auc)][0])
         raise MedtailError(f"metrics: episode {odd} does not have queries of every class")
     return auc
+
+
+def _class_average(place: Ints, target: Ints, right: Floats) -> Floats | None:
+    """[E] mean over an episode's classes of the share that is right; None where it is accuracy."""
+    shape = int(place.max()) + 1, int(target.max()) + 1
+    cell = np.ravel_multi_index((place, target), shape)
+    amount = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
+    if (amount == amount[:, :1]).all():
+        return None
+    each = np.bincount(cell, right, amount.size).reshape(shape) / amount
+    return np.asarray(each.mean(1), np.float64)
 
 
 def half_width(values: Floats) -> float | None:

@@ -111,7 +111,8 @@ def _few_shot(table: Table, record: Record) -> list[str]:
     name = DataName.parse(table.slug)
     kind, shots = regimes.parse(name.dataset, name.regime)
     rare = len(record.scored_names)
-    ways = rare if kind == "shotall" else 2
+    ways = 2 if kind == "shot" else rare
+    queries = "all their other images" if kind == "shotrest" else f"up to {plans.N_QUERY} of each"
     trained = [n for n in record.class_counts if n]
     return [
         f"Networks were trained on {sum(trained):,} images of the {len(record.class_names)} common "
@@ -120,8 +121,8 @@ def _few_shot(table: Table, record: Record) -> list[str]:
         f"They were tested on {rare} rare classes that no training saw "
         f"({_amounts(record.scored_names, record.support)} images) in "
         f"{table.section.terms.test_episodes:,} episodes, the same for all rows and seeds: {ways} "
-        f"of these classes, {shots} labelled image{'s' * (shots > 1)} of each to learn from and up "
-        f"to {plans.N_QUERY} of each to classify.",
+        f"of these classes, {shots} labelled image{'s' * (shots > 1)} of each to learn from and "
+        f"{queries} to classify.",
     ]
 
 

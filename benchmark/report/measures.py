@@ -27,6 +27,7 @@ DEFINED = {
     "classes, the mean of one against the rest)",
     "episode_auc_ci95": "half of a normal 95 % interval of that mean over the episodes of a seed",
     "episode_accuracy": "the mean over episodes of the share of queries that are right",
+    "episode_class_average": "the mean over episodes of the mean over their classes of that share",
     "episode_auc_30": "the AUC over the first 30 episodes",
     "auroc": "the area under the ROC curve of the abnormality score, abnormal against given images",
     "auprc": "its average precision, for which chance is the prevalence of abnormal images",

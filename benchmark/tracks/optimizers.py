@@ -9,6 +9,7 @@ def own_optimizers(stage: Stage) -> str:
     for one in stage.apart:
         recipe = one.recipe or stage.recipe
         how = _words(recipe) if recipe else "the suite's optimiser"
+        how += f" at {one.rate:g} times its rate" if one.rate != 1 else ""
         rhythm = ", a step an epoch" if one.every == "epoch" else ""
         found.append(f"{' and '.join(one.names)} by {how}{rhythm}")
     return "; ".join(found)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:  # names and facts of data need no torch
+    from collections.abc import Callable, Mapping
+
     from torch import Tensor
 
 SamplerName = Literal["instance", "class_balanced", "square_root", "progressive", "reversed"]
@@ -33,12 +35,14 @@ class Batch(NamedTuple):
         index: [B] (of episodes [T, M]) int64 rows of the dataset's table, so that predictions can
             be joined with sample ids.
         second: the batch of the second stream, where one was requested.
+        classes: of episodes [T, N] int64: the class that each label 0..N - 1 stands for.
     """
 
     image: Tensor
     target: Tensor
     index: Tensor  # type: ignore[assignment]  # not the method of tuples
     second: Batch | None = None
+    classes: Tensor | None = None
 
 
 class EpisodeShape(NamedTuple):
@@ -143,7 +147,8 @@ class DataRequest:
 
     Attributes:
         sampler: how the training images are drawn, see
-            ``medtail.datamodules.core.loading.samplers``.
+            ``medtail.datamodules.core.loading.samplers``. P x K batches have a size of their own,
+            and an epoch has as many of them as of the suite's batches.
         second: sampler of a second, independent stream, or None for one stream. A named one has
             the batch size of the first.
         views: number of independently augmented copies of each image.
@@ -151,16 +156,19 @@ class DataRequest:
         tasks: where above 0, a step is a meta-batch of so many episodes of ``DataSpec.episodes``'
             shape, drawn from the common classes (few-shot only); an epoch has as many steps as
             show about as many images as the training split has.
+        odds: of episodes: asked at the beginning of each epoch for the odds of every set of
+            classes (its indices, rising); all alike where it is None.
         made: images that the method itself makes of each it is given and trains on beside it;
             nothing to the loader, but the row says how many images it had.
         withheld: train on the labels that a one-class regime withholds, too; for controls. The
             row of such a method says so.
     """
 
-    sampler: SamplerName = "instance"
+    sampler: SamplerName | PK = "instance"
     second: SamplerName | PK | None = None
     views: int = 1
     augment: bool | str = True
     tasks: int = 0
+    odds: Callable[[], Mapping[tuple[int, ...], float]] | None = None
     made: float = 0
     withheld: bool = False

@@ -1,5 +1,6 @@
 """Parameters with an optimiser of their own beside the stage's: another kind, rate or rhythm."""
 
+from dataclasses import replace
 from typing import Any
 
 import lightning as L
@@ -68,7 +69,8 @@ class Others:
     """
 
     def __init__(self, method: nn.Module, apart: tuple[Apart, ...], recipe: Recipe) -> None:
-        self.apart, self.recipes = apart, [one.recipe or recipe for one in apart]
+        self.apart, own = apart, [one.recipe or recipe for one in apart]
+        self.recipes = [replace(r, lr=one.rate * r.lr) for one, r in zip(apart, own, strict=True)]
         self.parameters = [named(method, one.names) for one in apart]
         self.optimizers = [optimizer_of(method, one) for one in self.recipes]
         for optimizer, parameters in zip(self.optimizers, self.parameters, strict=True):

@@ -77,7 +77,8 @@ def prepare(method: "Method", stage: str) -> None:
 def words(request: DataRequest) -> str:
     """What is special about a request, such as ``sampler=class_balanced, views=2``."""
     plain = vars(DataRequest())
-    special = {k: v for k, v in vars(request).items() if v != plain[k] and k != "made"}
+    silent = ("made", "odds")
+    special = {k: v for k, v in vars(request).items() if v != plain[k] and k not in silent}
     return ", ".join(f"{name}={value}" for name, value in special.items())
 
 

@@ -44,12 +44,14 @@ class Apart:
     Attributes:
         names: of parameters, or of submodules.
         recipe: their optimiser; None for the stage's, taken anew.
+        rate: what its rate is multiplied by.
         every: they are stepped; at the end of an ``epoch`` by the sum of its steps' gradients.
     """
 
     names: tuple[str, ...]
     recipe: Recipe | None = None
     every: Rhythm = "step"
+    rate: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from medtail import methods
 from medtail.datamodules.core.contract import EpisodeShape
+from medtail.datamodules.core.errors import MedtailError
 from medtail.methods import daml
 from tests.methods.test_few_shot import build, episodes, fit, spec
 
@@ -91,3 +93,84 @@ def test_daml_prefers_difficult_tasks_and_the_cliff_is_where_the_paper_has_it():
     assert share[5] == pytest.approx([0.02, 0.6, 5.5, 94], abs=0.5)
     edge = daml.task_weight(torch.tensor([0.98999, 0.99001]).double(), 5, 0.01)
     assert edge.tolist() == pytest.approx([116, 22], rel=0.02)
+
+
+def at_epoch(method, epoch, epochs=4):
+    method.trainer = L.Trainer(max_epochs=epochs, logger=False, accelerator="cpu", barebones=True)
+    method.trainer.fit_loop.epoch_progress.current.processed = epoch
+    method.trainer.fit_loop.epoch_progress.current.completed = epoch
+    return method
+
+
+@pytest.mark.parametrize("gamma", [1, 2, 5])
+def test_the_focal_control_is_its_formula(gamma):
+    at = torch.tensor([0.01, 0.3, math.log(2), 1.1, 3.0]).double().requires_grad_()
+    loss = daml.focal_task_loss(at, gamma)
+    expected = [(1 - math.exp(-x)) ** gamma * x for x in at.tolist()]
+    np.testing.assert_allclose(loss.detach(), expected, rtol=1e-12)
+    (slope,) = torch.autograd.grad(loss.sum(), at)
+    torch.testing.assert_close(daml.focal_task_weight(at.detach(), gamma), slope)
+
+
+def test_the_focal_control_prefers_difficult_tasks_without_a_cliff():
+    losses = torch.tensor([0.0, 0.2, 0.4, 0.6, 0.9, 0.98999, 0.99001, 2.0]).double()
+    weight = daml.focal_task_weight(losses, 2)
+    assert weight.tolist() == sorted(weight.tolist())
+    assert weight[0] == 0
+    assert weight[6] - weight[5] < 1e-4, "daml's jumps from 116 to 22 there"
+    assert daml.focal_task_weight(torch.linspace(0, 30, 3000), 2).max() < 1.3
+    plain = daml.focal_task_loss(losses, 0)
+    torch.testing.assert_close(plain, losses)  # without a power it is the loss
+
+
+def test_the_control_stands_in_place_of_eq_3_after_the_warm_up():
+    method = build("daml", weighting="focal", gamma=3.0, warmup=0.5)
+    at = torch.tensor([0.5, 0.9])
+    assert torch.equal(at_epoch(method, 1).objective(at), at)
+    torch.testing.assert_close(at_epoch(method, 2).objective(at), daml.focal_task_loss(at, 3.0))
+    batch = episodes()
+    first, second = (at_epoch(build("daml", weighting=w), 2) for w in ("difficulty", "focal"))
+    losses = [float(m.loss(batch).detach()) for m in (first, second)]
+    assert losses[0] != losses[1]
+    steepest = [m.findings()["largest task weight"] for m in (first, second)]
+    assert steepest[1] < 1.3
+    three = build("daml", weighting="focal", given=spec(EpisodeShape(3, 1, 2)), normalise_loss=True)
+    unit = at_epoch(three, 3).objective(torch.tensor(math.log(3)))
+    assert unit.item() == pytest.approx((1 - math.exp(-1)) ** 2)
+
+
+def test_a_curriculum_is_taught_by_the_training_and_leaves_the_rest_alone():
+    batch = episodes()._replace(classes=torch.tensor([[1, 0], [3, 2], [0, 1], [2, 1]]))
+    plain, taught = (at_epoch(build("daml", sampling=s), 0) for s in ("uniform", "curriculum"))
+    losses = [m.loss(batch) for m in (plain, taught)]
+    assert losses[0] == losses[1]
+    assert plain.request(plain.stage).odds is None
+    assert taught.request(taught.stage).odds == taught.curriculum.odds
+    assert taught.request(taught.stage).tasks == 4
+    assert taught.curriculum.tasks.tolist() == [2, 0, 0, 1, 0, 1]
+    assert "odds of the favoured classes" not in plain.findings()
+    assert taught.findings()["odds of the favoured classes"] == pytest.approx(1 / 6)
+    assert set(taught.state_dict()) - set(plain.state_dict()) == {
+        f"curriculum.{n}" for n in ("loss", "known", "gain", "total", "tasks")
+    }
+
+
+def test_what_is_new_stands_in_no_old_identity():
+    new = {"weighting": "difficulty", "gamma": 2.0, "sampling": "uniform"}
+    assert methods.told("daml", {"eta": 3.0, **new}) == {"eta": 3.0}
+    assert methods.told("daml", {"weighting": "focal"}) == {"weighting": "focal"}
+    assert {k: methods.defaults("daml")[k] for k in new} == new
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"weighting": "vocal"}, "unknown weighting of daml 'vocal'.*focal"),
+        ({"sampling": "even"}, "unknown sampling of daml 'even'.*curriculum"),
+        ({"gamma": 0.5}, "daml: gamma must be in"),
+    ],
+)
+def test_bad_arguments_are_one_clear_line(arguments, message):
+    with pytest.raises(MedtailError, match=message) as caught:
+        build("daml", **arguments)
+    assert "\n" not in str(caught.value)

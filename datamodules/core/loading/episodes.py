@@ -6,7 +6,7 @@ sides, nor has a drawn image twice.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from .rows import Rows
 from .samplers import Draw
 
 Ints = NDArray[np.int64]
+Odds = Mapping[tuple[int, ...], float]
 TRIES = 100  # support sets drawn anew, where lesions of several classes leave too few queries
 VALIDATION_EPISODES = 40
 TEST, VALIDATION, TRAINING = range(3)  # streams of random numbers that never meet
@@ -52,12 +53,15 @@ class Urn:
         rows: class -> rows of the table.
         group: [N] group of every row of the table, as numbers.
         shape: of an episode, with no more queries than the images allow.
+        rest: whether all images of an episode's classes that share no group with its support set
+            are its queries, ``n_query`` of each class at least.
     """
 
     name: str
     rows: Mapping[int, Ints]
     group: Ints
     shape: EpisodeShape
+    rest: bool = False
 
     def draw(self, classes: Sequence[int], rng: np.random.Generator) -> Episode:
         """An episode of the given classes, labelled in random order."""
@@ -68,19 +72,24 @@ class Urn:
             seen = self.group[support]
             left = [self.rows[c][~np.isin(self.group[self.rows[c]], seen)] for c in order]
             if min(map(len, left)) >= q:
-                query = np.concatenate([rng.choice(rows, q, replace=False) for rows in left])
+                if not self.rest:
+                    left = [rng.choice(rows, q, replace=False) for rows in left]
                 labels = np.arange(len(order))
-                target = np.concatenate([labels.repeat(k), labels.repeat(q)])
-                return Episode(np.concatenate([support, query]), target)
+                target = np.concatenate([labels.repeat(k), labels.repeat([*map(len, left)])])
+                return Episode(np.concatenate([support, *left]), target)
         raise DataError(
             f"{self.name}: groups hold so many images that {k} + {q} images of each class cannot "
             "be drawn without a group on both sides: take fewer shots"
         )
 
-    def random(self, rng: np.random.Generator) -> Episode:
-        """An episode of random classes."""
-        chosen = rng.choice(sorted(self.rows), self.shape.n_way, replace=False)
-        return self.draw(chosen.tolist(), rng)
+    def random(self, rng: np.random.Generator, odds: Odds | None = None) -> Episode:
+        """An episode of random classes, by the odds of their sets where there are any."""
+        if odds is None:
+            chosen = rng.choice(sorted(self.rows), self.shape.n_way, replace=False)
+            return self.draw(chosen.tolist(), rng)
+        sets = list(combinations(sorted(self.rows), self.shape.n_way))
+        share = np.array([odds[one] for one in sets])
+        return self.draw(sets[rng.choice(len(sets), p=share / share.sum())], rng)
 
     def fixed(self, amount: int, seed: int, stream: int) -> list[Episode]:
         """The first episodes of a frozen list: it depends on the seed and the images alone.
@@ -147,15 +156,23 @@ def list_digest(episodes: Sequence[Episode], ids: NDArray[np.str_]) -> str:
 class TaskSampler(DistributedSampler[list[Episode]]):
     """Meta-batches of one epoch, seeded by (seed, epoch, task): rank r takes every k-th task.
 
-    An epoch has about as many images as the training split.
+    An epoch has about as many images as the training split. ``odds``: see ``DataRequest``.
     """
 
     def __init__(
-        self, urn: Urn, images: int, tasks: int, seed: int, rank: int = 0, world: int = 1
+        self,
+        urn: Urn,
+        images: int,
+        tasks: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+        odds: Callable[[], Odds] | None = None,
     ) -> None:
         if tasks % world:
             raise MedtailError(f"{tasks} tasks a step are not divisible by {world} devices")
         self.urn, self.tasks, self.seed, self.rank, self.world = urn, tasks, seed, rank, world
+        self.odds = odds
         self.steps, self.epoch = max(1, images // (tasks * urn.shape.images)), 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -165,15 +182,16 @@ class TaskSampler(DistributedSampler[list[Episode]]):
     def __len__(self) -> int:
         return self.steps
 
-    def _task(self, number: int) -> Episode:
+    def _task(self, number: int, odds: Odds | None) -> Episode:
         rng = np.random.default_rng((self.seed, TRAINING, self.epoch, number))
         place = number * self.urn.shape.images
-        return self.urn.random(rng)._replace(epoch=self.epoch, position=place)
+        return self.urn.random(rng, odds)._replace(epoch=self.epoch, position=place)
 
     def __iter__(self) -> Iterator[list[Episode]]:
+        odds = self.odds() if self.odds else None
         for step in range(self.steps):
             numbers = range(step * self.tasks + self.rank, (step + 1) * self.tasks, self.world)
-            yield [self._task(number) for number in numbers]
+            yield [self._task(number, odds) for number in numbers]
 
 
 class FixedTasks(DistributedSampler[list[Episode]]):
@@ -209,8 +227,10 @@ class Tasks(Dataset[Batch]):
         return len(self.images)
 
     def __getitem__(self, episodes: list[Episode]) -> Batch:
-        """The step of some episodes: uint8 image [T, M, C, H, W], target and index [T, M]."""
+        """The step of some episodes: uint8 image [T, M, C, H, W], target, index and classes."""
         flat, shape = self.images[places(episodes)], (len(episodes), len(episodes[0].rows))
         target = torch.from_numpy(np.stack([e.target for e in episodes]))
         image = flat.image.view(*shape, *flat.image.shape[1:])
-        return Batch(image, target, flat.index.view(shape))
+        _, first = np.unique(episodes[0].target, return_index=True)  # the support stands first
+        classes = flat.target.view(shape)[:, torch.from_numpy(first)]
+        return Batch(image, target, flat.index.view(shape), classes=classes)

@@ -1,6 +1,7 @@
 """The batches that a dataset gives: Lightning's loaders, for training as a method asks."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import lightning as L
@@ -166,7 +167,8 @@ class Loaders(L.LightningDataModule):
         steps: StepSampler | TaskSampler
         if request.tasks:
             images = len(self.rows("train"))
-            steps = TaskSampler(self._urn("train"), images, request.tasks, self.seed, rank, world)
+            drawn, tasks = self._urn("train"), request.tasks
+            steps = TaskSampler(drawn, images, tasks, self.seed, rank, world, request.odds)
         else:
             target = self.target[self._trained()]
             streams = (request.sampler, request.second) if request.second else (request.sampler,)
@@ -186,7 +188,8 @@ class Loaders(L.LightningDataModule):
 
     def test_episodes(self, amount: int) -> list[Episode]:
         """The first episodes of the frozen test list: the same for all methods and seeds."""
-        return self._urn("test").fixed(amount, self.split_seed, lists.TEST)
+        drawn = replace(self._urn("test"), rest=self.plan.rest)
+        return drawn.fixed(amount, self.split_seed, lists.TEST)
 
     def fixed_loader(self, episodes: list[Episode], tasks: int = 1) -> DataLoader[Batch]:
         """Episodes in order, not augmented, so many a step."""

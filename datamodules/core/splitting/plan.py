@@ -73,7 +73,9 @@ class Plan:
         ordinal: whether the classes are ordered.
         sought: few-shot: names of the rare classes, which are tested.
         rare: active: indices of the classes that are sought.
-        episodes: few-shot: shape of the test's episodes.
+        episodes: few-shot: shape of an episode.
+        rest: few-shot: whether all images that a test episode leaves are its queries, whatever
+            ``episodes`` says of their number.
         withheld: rows of the training split whose labels the regime keeps from methods.
         query: active: labelled rows of the rare classes that show what is sought.
         pool: active: rows that may be labelled.
@@ -90,6 +92,7 @@ class Plan:
     sought: tuple[str, ...] = ()
     rare: tuple[int, ...] = ()
     episodes: EpisodeShape | None = None
+    rest: bool = False
     withheld: Rows = field(default_factory=lambda: np.empty(0, np.int64))
     query: Rows = field(default_factory=lambda: np.empty(0, np.int64))
     pool: Rows = field(default_factory=lambda: np.empty(0, np.int64))

@@ -40,6 +40,7 @@ def plan(facts: Facts) -> Plan:
         "binary": one_class,
         "shot": few_shot,
         "shotall": few_shot,
+        "shotrest": few_shot,
         "active": active,
         "activebinary": active_binary,
     }
@@ -110,6 +111,9 @@ def few_shot(facts: Facts) -> Plan:
 
     The rare images of all splits make the test's episodes, as those of the paper do (Li et al.
     2020, section 2.1): none of them is trained or validated on. Copies that were excluded stay out.
+    ``shot<k>rest`` is the test of Sun et al. (Medical Image Analysis 93, 2024, 103102): episodes of
+    all rare classes, whose other images are all classified. Training and validation are those of
+    ``shot<k>all``.
     """
     kind, shots = regimes.parse(facts.name.dataset, facts.name.regime)
     rare = facts.rare
@@ -132,7 +136,8 @@ def few_shot(facts: Facts) -> Plan:
         np.flatnonzero((target >= len(common)) & np.isin(facts.split, SPLITS)),
         np.bincount(target[train], minlength=len(common)),
         sought=tuple(facts.class_names[k] for k in rare),
-        episodes=EpisodeShape(len(rare) if kind == "shotall" else 2, shots, N_QUERY),
+        episodes=EpisodeShape(2 if kind == "shot" else len(rare), shots, N_QUERY),
+        rest=kind == "shotrest",
     )
 
 

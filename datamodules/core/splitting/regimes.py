@@ -23,6 +23,8 @@ KINDS = {
     "shot<k>": "few-shot track: train on the common classes, test on 2-way k-shot episodes of the "
     "rare ones",
     "shot<k>all": "the same with episodes of all rare classes",
+    "shot<k>rest": "the same with all remaining images of the rare classes to classify (Sun et al. "
+    "2024)",
     "active": "active track: a fifth of train is labelled, the rest is the pool",
     "activebinary": "active track: rare classes with an eighth of the images of the others, in the "
     "labelled set and the pool",
@@ -137,7 +139,7 @@ def parse(dataset: str, regime: str) -> tuple[str, int]:
     """The kind of a regime and its number: a ratio, or shots.
 
     Kinds are ``natural``, ``lt``, ``step``, ``binary``, ``monica``, ``oneclass``, ``shot``,
-    ``shotall``, ``active`` and ``activebinary``.
+    ``shotall``, ``shotrest``, ``active`` and ``activebinary``.
 
     Raises:
         MedtailError: unknown regime, or a number below 1.
@@ -149,7 +151,7 @@ def parse(dataset: str, regime: str) -> tuple[str, int]:
             known = [r for d, r in _monica() if d == dataset] or [f"{d}@{r}" for d, r in _monica()]
             raise unknown(f"MONICA regime of {dataset}", regime, known)
         return "monica", 1
-    match = re.fullmatch(r"(lt|step|binary|shot)(\d+)((?<=\d)all)?", regime)
+    match = re.fullmatch(r"(lt|step|binary|shot)(\d+)((?<=\d)(?:all|rest))?", regime)
     if not match or (match[3] and match[1] != "shot"):
         raise unknown("regime", regime, [*KINDS, "lt100", "step50", "binary20", "shot5"])
     if int(match[2]) < 1:

@@ -110,11 +110,11 @@ class MetaLearner(EpisodicMethod):
         losses, gradients = meta_gradient(
             parts, batch.image, batch.target, self.inner, self.objective, self.engine
         )
-        self.observe(losses)
+        self.observe(losses, batch)
         return attached(self.objective(losses).mean(), parts.parameters, gradients)
 
-    def observe(self, losses: Tensor) -> None:
-        """See the query losses [T] of a step."""
+    def observe(self, losses: Tensor, batch: Batch) -> None:
+        """See the query losses [T] of a step, and its meta-batch."""
 
     def adapt(self, support: Batch) -> Callable[[Tensor], Tensor]:
         """Gradient descent on the support set; the method itself is left as it was."""

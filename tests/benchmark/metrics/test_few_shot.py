@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
 from medtail.benchmark.evidence.predictions import Predictions
 from medtail.benchmark.metrics.few_shot import score_episodes
@@ -65,6 +65,25 @@ def test_classes():
         assert scored["recall"][c] == pytest.approx(right.mean())
     assert scored["class_auc"][3] is None
     assert scored["recall"][3] is None
+
+
+def test_uneven_queries_have_a_class_average():
+    """Sun et al. 2024 give both: the share of all queries, and the mean of the classes' shares."""
+    even = predictions(3, episodes=9)
+    assert "episode_class_average" not in score_episodes(even, NAMES)
+    kept = (even.target > 0) | (np.arange(len(even.id)) % 3 == 0)
+    columns = ("id", "group", "target", "logits", "episode", "source_class")
+    test = Predictions(*(getattr(even, c)[kept] for c in columns))
+    accuracies, averages = [], []
+    for e in range(9):
+        y, p = (part[test.episode == e] for part in (test.target, test.probabilities.argmax(1)))
+        assert list(np.bincount(y)) == [2, 6, 6]
+        accuracies.append(accuracy_score(y, p))
+        averages.append(balanced_accuracy_score(y, p))
+    scored = score_episodes(test, NAMES)
+    assert scored["episode_class_average"] == pytest.approx(np.mean(averages))
+    assert scored["episode_accuracy"] == pytest.approx(np.mean(accuracies))
+    assert abs(np.mean(averages) - np.mean(accuracies)) > 0.005
 
 
 def test_skill_shows_and_a_mirror_is_its_opposite():

@@ -1,19 +1,20 @@
 """The loop of the few-shot track, on phantom."""
 
 import numpy as np
+import pytest
 
 from medtail import datamodules
 from medtail.benchmark.grid.cell import Budget, Cell, Terms
 from medtail.benchmark.tracks import episodic
 
 
-def run(name, tmp_path, cache, **params):
+def run(name, tmp_path, cache, regime="shot1", **params):
     budget = Budget(epochs=1, batch_size=64, optimizer="adam", lr=1e-3, precision="32-true")
     terms = Terms(
-        data="phantom@shot1", data_params={"count": 400}, image_size=(16, 16), backbone="conv4",
-        budget=budget, test_episodes=40,
+        data=f"phantom@{regime}", data_params={"count": 400}, image_size=(16, 16),
+        backbone="conv4", budget=budget, test_episodes=40 if regime == "shot1" else 3,
     )  # fmt: skip
-    data = datamodules.build("phantom@shot1", 16, cache=cache, count=400)
+    data = datamodules.build(f"phantom@{regime}", 16, cache=cache, count=400)
     data.prepare()
     cell = Cell(method=name, params=params, terms=terms)
     return data, episodic.run(cell, data, tmp_path, 1, lambda line: None)
@@ -54,3 +55,20 @@ def test_an_episode_does_not_depend_on_those_before_it(tmp_path, cache_folder):
     assert not np.array_equal(
         episodic.judge(method, data, listed[:10], 1, lines.append), whole[:300]
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "params"), [("protonet", {}), ("erm", {}), ("maml", {"steps": 1, "first_order": True})]
+)
+def test_all_other_rare_images_are_classified(tmp_path, cache_folder, name, params):
+    data, scored = run(name, tmp_path, cache_folder, "shot1rest", **params)
+    rows, group = data.rows("test"), data.table.group
+    for number, episode in enumerate(data.test_episodes(3)):
+        known = set(group[episode.rows[:3]])
+        expected = {data.table.id[r] for r in rows if group[r] not in known}
+        mine = scored.test.episode == number
+        assert set(scored.test.id[mine]) == expected
+        assert mine.sum() == len(expected)
+        assert (np.bincount(scored.test.target[mine]) > 0).sum() == 3
+    assert scored.metrics["episodes"] == 3
+    assert 0 <= scored.metrics["episode_class_average"] <= 1

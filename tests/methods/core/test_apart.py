@@ -106,6 +106,18 @@ def test_steps_are_those_by_hand(every, cut):
     assert not np.allclose(expected, by_hand(3, every, 0.1, 0.9, cut), rtol=0.01)
 
 
+def test_a_rate_may_be_a_multiple_of_the_stages():
+    method = made()
+    method.stages = (Stage("train", apart=(Apart(("proxies",), every="step", rate=3.0),)),)
+    method.recipe = replace(RECIPE, weight_decay=0.0)
+    fit(method, 2)
+    expected = by_hand(2, "step", 3 * RECIPE.lr, RECIPE.momentum)
+    np.testing.assert_allclose(method.proxies.detach().numpy(), expected, rtol=1e-4)
+    assert (
+        own_optimizers(method.stages[0]) == "proxies by the suite's optimiser at 3 times its rate"
+    )
+
+
 def test_within_an_epoch_they_stay_and_at_its_end_they_step_before_the_validation():
     method = made()
     seen = []

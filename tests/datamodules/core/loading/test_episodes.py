@@ -94,6 +94,41 @@ def test_the_frozen_list_takes_class_pairs_in_turn(phantom):
     assert triple == set(range(common, common + 3))
 
 
+def test_the_rest_of_the_rare_images_are_the_queries(phantom):
+    """Sun et al. 2024: three ways, all remaining images; none of a supporting lesion's here."""
+    data, every = phantom("shot5rest"), phantom("shot5all")
+    group, test = groups_of(data), data.rows("test")
+    assert np.array_equal(test, every.rows("test"))
+    episodes = data.test_episodes(3)
+    sizes = set()
+    for episode in episodes:
+        support, query = episode.rows[:15], episode.rows[15:]
+        expected = {r for r in test.tolist() if group[r] not in set(group[support])}
+        assert len(query) == len(set(query.tolist()))
+        assert set(query.tolist()) == expected
+        assert episode.target[:15].tolist() == [0] * 5 + [1] * 5 + [2] * 5
+        for label in range(3):
+            (one,) = set(data.target[episode.rows[episode.target == label]])
+            wanted = [r for r in expected if data.target[r] == one]
+            assert (episode.target[15:] == label).sum() == len(wanted) > 15
+        sizes.add(len(query))
+    assert len({tuple(e.rows[:15]) for e in episodes}) == 3
+    firsts = [e.rows[:15].tolist() for e in every.test_episodes(3)]
+    assert firsts == [e.rows[:15].tolist() for e in episodes], "the same support sets"
+    for number, batch in enumerate(data.fixed_loader(episodes)):
+        assert batch.index[0].tolist() == episodes[number].rows.tolist()
+
+
+def test_the_rest_is_no_matter_of_training(phantom):
+    data, every = phantom("shot5rest"), phantom("shot5all")
+    for one in (data, every):
+        one.connect(DataRequest(tasks=4), 128, seed=0, epochs=1)
+    for loader in ("train_dataloader", "val_dataloader"):
+        pairs = zip(getattr(data, loader)(), getattr(every, loader)(), strict=True)
+        assert all(torch.equal(a.index, b.index) for a, b in pairs)
+    assert next(iter(data.train_dataloader())).index.shape == (4, 60)
+
+
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_training_and_validation_see_common_classes_only(phantom, split):
     data = phantom()

@@ -41,6 +41,7 @@ def shared(given: Facts, *parts: np.ndarray) -> set[str]:
         ("monica100", "long_tail"),
         ("shot5", "few_shot"),
         ("shot1all", "few_shot"),
+        ("shot1rest", "few_shot"),
         ("oneclass", "one_class"),
         ("binary20", "one_class"),
         ("active", "active"),
@@ -53,7 +54,9 @@ def test_the_regime_decides_the_track(regime, expected):
         assert plan(facts(regime)).track == expected
 
 
-@pytest.mark.parametrize("regime", ["shot", "shot0", "oneclass5", "binary", "lt5all", "active3"])
+@pytest.mark.parametrize(
+    "regime", ["shot", "shot0", "oneclass5", "binary", "lt5all", "lt5rest", "active3"]
+)
 def test_malformed_regimes_are_refused(regime):
     with pytest.raises(MedtailError, match=regime):
         regimes.parse("isic2018", regime)
@@ -87,6 +90,14 @@ def test_few_shot_leaves_out_what_is_excluded():
 
 def test_few_shot_of_all_rare_classes():
     assert plan(facts("shot1all")).episodes == EpisodeShape(3, 1, 15)
+
+
+def test_the_rest_is_a_test_of_its_own_on_the_same_training():
+    given, every = plan(facts("shot1rest")), plan(facts("shot1all"))
+    assert (given.rest, every.rest, plan(facts("shot1")).rest) == (True, False, False)
+    assert given.episodes == every.episodes == EpisodeShape(3, 1, 15)
+    for part in ("train", "val", "test"):
+        assert np.array_equal(getattr(given, part), getattr(every, part))
 
 
 def test_a_protocol_may_name_its_rare_classes():
