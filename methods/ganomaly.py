@@ -13,8 +13,9 @@ Deviations: E, E' and f are each the suite's backbone, drawn apart, E and E' wit
     (Adam, rate 0.0002, first decay rate 0.5) for both sides, which one Adam over all parameters is,
     too: L_G and L_D are summed, D held constant in the one and x' in the other. So both sides step
     at once; in the code G meets the D of after its step. D is not drawn anew where its loss
-    vanishes. Scores are not scaled by the test set's.
-Status: reconstruction. The losses and the score are the paper's, the networks are not.
+    vanishes. Scores are not scaled by the test set's. So losses and score are the paper's, the
+    networks are not.
+Status: reconstruction.
 """
 
 from typing import Literal, Unpack, get_args

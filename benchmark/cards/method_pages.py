@@ -88,10 +88,7 @@ def page(
     text += [f"**{part}**: {escaped(told)}" for part, told in card.parts.items()]
     text += ["## Training", "\n".join(training(name)), "## Parameters", _parameters(name, family)]
     if picture:
-        told = (
-            "Test images above, maps below, all on one scale; made by "
-            "`python -m medtail.benchmark.cards.anomaly_maps`."
-        )
+        told = "Test images above, maps below, all on one scale; made by `tools/anomaly_maps.py`."
         text += ["## Anomaly maps", told, f"![Images and their anomaly maps]({picture})"]
     text += ["## Cost", _cost(plain_method, costs), "## Results", _results(results, boards)]
     return "\n\n".join(text) + "\n"

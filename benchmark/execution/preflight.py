@@ -59,13 +59,10 @@ def _without_seed(cell: Cell) -> str:
 def _on_drawn_weights(cell: Cell) -> str:
     """Why a row cannot run where networks start from drawn weights; empty where it can."""
     terms = cell.terms
-    if not methods.get(cell.method).needs_weights or terms.weights or terms.features:
+    given = terms.weights or terms.features or terms.pretrained
+    if given or not methods.get(cell.method).needs_weights:
         return ""
-    return (
-        ""
-        if terms.pretrained
-        else "it looks at a pretrained network: write weights, see docs/suites.md"
-    )
+    return "it looks at a pretrained network: write weights, see docs/suites.md"
 
 
 def _on_features(cell: Cell) -> str:

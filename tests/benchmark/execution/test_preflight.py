@@ -114,7 +114,7 @@ def test_loader_workers_that_do_not_fit_into_shared_memory_are_left_out(monkeypa
 
 def test_a_method_of_pretrained_networks_is_na_on_drawn_weights():
     drawn = cell("phantom@oneclass", "patchcore", selection="last")
-    told = "it looks at a pretrained network: name its weights (docs/suites.md)"
+    told = "it looks at a pretrained network: write weights, see docs/suites.md"
     assert preflight.refusals([drawn]) == {drawn: told}
     plain = cell("phantom@oneclass", "padim", selection="last")
     assert preflight.refusals([plain]) == {plain: ""}

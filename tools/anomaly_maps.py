@@ -1,6 +1,6 @@
 """Anomaly maps of test images as a picture, for the page of a method that has maps.
 
-``python -m medtail.benchmark.cards.anomaly_maps docs/cards/methods 'padim on phantom@oneclass'``
+``python tools/anomaly_maps.py docs/cards/methods 'padim on phantom@oneclass'``
 draws them with a network that ``medtail bench`` has kept below ``runs/`` and writes ``padim.png``;
 ``medtail cards`` shows what is there. More networks, more pictures.
 """
@@ -15,16 +15,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from medtail import datamodules
+from medtail.benchmark.boards.formatting import shortened
+from medtail.benchmark.boards.picture import STYLE, png
+from medtail.benchmark.cards.pictures import DPI, GAP, free
+from medtail.benchmark.networks.finding import find
+from medtail.benchmark.networks.network import Network, load
 from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.pixels.cache import Pixels
 from medtail.methods.core.one_class.base import OneClass
-
-from ..boards.formatting import shortened
-from ..boards.picture import STYLE, png
-from ..networks.finding import find
-from ..networks.network import Network, load
-from .pictures import DPI, GAP, free
 
 GIVEN, ABNORMAL, SIDE = 2, 3, 128  # images of each kind; pixels of an image in the picture
 TITLE, NAME = 24, 20  # pixels: heights of the title and of the names

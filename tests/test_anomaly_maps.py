@@ -9,10 +9,11 @@ import torch
 from PIL import Image
 
 from medtail import datamodules, methods
-from medtail.benchmark.cards import anomaly_maps, method_pages
+from medtail.benchmark.cards import method_pages
 from medtail.benchmark.cards.docstrings import parse
 from medtail.datamodules.core.errors import MedtailError
 from tests.methods.one_class import SPEC, batch, build
+from tools import anomaly_maps
 
 WITH_MAPS = ("ae_u", "padim", "patchcore", "rd4ad")
 
