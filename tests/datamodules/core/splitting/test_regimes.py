@@ -93,7 +93,7 @@ def test_ham10000_long_tail_at_100():
 EXAMPLES = {
     "natural": "natural", "lt": "lt100", "step": "step50", "binary": "binary20",
     "oneclass": "oneclass", "shot": "shot5", "shotall": "shot5all", "active": "active",
-    "activebinary": "activebinary", "monica": "monica100",
+    "activebinary": "activebinary", "monica": "monica100", "shotrest": "shot1rest",
 }  # fmt: skip
 
 
