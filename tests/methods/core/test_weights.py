@@ -139,7 +139,7 @@ def test_every_method_that_defers_its_weights_has_none_before(name):
             batch = Batch(image, target, target)
             seed_everything(0, verbose=False)  # of what mixes images
             losses[progress, c] = method.loss(batch._replace(second=batch)).item()
-    assert losses[0.0, 1] == losses[0.79, 1]
-    assert losses[0.0, 5] == losses[0.79, 5]
+    for c in (1, 5):  # to rounding, which is another with other places in memory
+        assert losses[0.0, c] == pytest.approx(losses[0.79, c], rel=1e-6)
     assert losses[0.8, 5] > losses[0.79, 5]
     assert losses[0.8, 1] < losses[0.79, 1]
