@@ -1,9 +1,9 @@
 """Boards of very many rows: how long they take to render, and their page to open.
 
-``tools/load_boards.py [METHODS SOURCES SEEDS]`` (100, 10 and 5) makes up as many records of the
-long tail, each with predictions of 1,000 test and 400 validation images of seven classes, renders
-all boards as ``medtail leaderboards`` does, from nothing and once more, and opens the page in a
-headless Chromium, where there is one.
+``tools/load_boards.py [METHODS SOURCES SEEDS IMAGES]`` (100, 10, 5 and 1,000) makes up as many
+records of the long tail, each with predictions of as many test and 400 validation images of seven
+classes, renders all boards as ``medtail leaderboards`` does, from nothing and once more, and opens
+the page in a headless Chromium, where there is one.
 """
 
 import sys
@@ -24,7 +24,7 @@ from tests.chromium import Chromium, find
 
 NAMES = ("mel", "nv", "bcc", "akiec", "bkl", "df", "vasc")
 COUNTS = (778, 4693, 359, 228, 769, 80, 98)
-TEST, VALIDATION = 1000, 400
+VALIDATION = 400
 Pair = tuple[Record, Predictions]
 
 
@@ -39,11 +39,11 @@ def drawn(rng: np.random.Generator, images: int, skill: float) -> Predictions:
     return Predictions.of(names, groups, target, logits)
 
 
-def made(slug: str, number: int, seed: int) -> tuple[Pair, Predictions]:
+def made(slug: str, number: int, seed: int, images: int) -> tuple[Pair, Predictions]:
     """A finished cell, and its predictions of validation."""
     cell = Cell(method="mixup", params={"alpha": number}, seed=seed, terms=Terms(data=slug))
     shared = np.random.default_rng(abs(hash(slug)) % 2**32)  # all rows see the same images
-    test, val = (drawn(shared, n, 1 + number / 100) for n in (TEST, VALIDATION))
+    test, val = (drawn(shared, n, 1 + number / 100) for n in (images, VALIDATION))
     noise = np.random.default_rng([number, seed])
     test, val = (
         Predictions.of(p.id, p.group, p.target, p.logits + noise.normal(size=p.logits.shape))
@@ -74,12 +74,12 @@ def say(line: str) -> None:
 
 def main() -> None:
     """Make, render, open, and print the seconds."""
-    methods, sources, seeds = map(int, sys.argv[1:4] or (100, 10, 5))
+    methods, sources, seeds, images = map(int, sys.argv[1:5] or (100, 10, 5, 1000))
     with tempfile.TemporaryDirectory(prefix="medtail-boards-") as place:
         root = Path(place)
         for source in range(sources):
             slug = f"source{source}@natural"
-            rows = [made(slug, n, s) for n in range(methods) for s in range(seeds)]
+            rows = [made(slug, n, s, images) for n in range(methods) for s in range(seeds)]
             held = {record.cell_id: val for (record, _), val in rows}
             leaderboard.publish(root, [pair for pair, _ in rows], held)
             say(f"made {source + 1} of {sources}")
