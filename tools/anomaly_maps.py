@@ -25,7 +25,7 @@ from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.pixels.cache import Pixels
 from medtail.methods.core.one_class.base import OneClass
 
-GIVEN, ABNORMAL, SIDE = 2, 3, 100  # images of each kind; pixels of an image in the picture
+GIVEN, ABNORMAL, SIDE = 2, 3, 92  # images of each kind; pixels of an image in the picture
 TITLE, NAME = 24, 20  # pixels: heights of the title and of the names
 
 
