@@ -14,7 +14,7 @@ from tests import ROOT
 TOPS = ("medtail", "benchmark", "methods", "datamodules")
 FILES = [path for top in TOPS for path in sorted((ROOT / top).rglob("*.py"))]
 ALL = [path for top in (*TOPS, "tests", "tools") for path in sorted((ROOT / top).rglob("*.py"))]
-NAMES = [str(path.relative_to(ROOT)) for path in FILES]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 # The rooms of a folder from top to bottom. A room may import those below it, never one beside it.
@@ -65,12 +65,17 @@ MODULES = {module_of(path): path for path in FILES}
 
 
 @cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def imported(path: Path) -> frozenset[str]:
     """Absolute names of the modules that a file imports, those within functions, too."""
     inside = module_of(path).split(".")
     package = inside if path.name == "__init__.py" else inside[:-1]
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -122,29 +127,28 @@ def test_the_rooms_of_the_runner_are_few_arrows_apart():
     assert len(arrows("benchmark")) <= 72  # 226 between its files before there were rooms
 
 
-@pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_imports_go_one_way(path):
+def test_imports_go_one_way():
     shared = r"contract|errors|plugins"
-    allowed = {
+    patterns = {
         "medtail": r"medtail",
         "benchmark": r"medtail(\.(benchmark|methods|datamodules)(\.|$)|$)",
         "methods": rf"medtail\.(methods(\.|$)|datamodules\.core\.({shared})$)",
         "datamodules": r"medtail\.datamodules(\.|$)",
-    }[path.relative_to(ROOT).parts[0]]
-    for name in imported(path):
-        if name.split(".")[0] in (*TOPS, "tests", "tools"):
-            assert re.match(allowed, name), f"{path.name} imports {name}"
-
-
-@pytest.mark.parametrize("path", ALL, ids=lambda p: str(p.relative_to(ROOT)))
-def test_nothing_is_imported_without_its_prefix(path):
-    """In the checkout ``import benchmark`` works, and makes a second copy of every module."""
-    tree = ast.parse(path.read_text())
-    names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
-    names |= {
-        n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) if not n.level
     }
-    assert not {name for name in names if name.split(".")[0] in TOPS[1:]}
+    for path in FILES:
+        allowed = patterns[path.relative_to(ROOT).parts[0]]
+        for name in imported(path):
+            if name.split(".")[0] in (*TOPS, "tests", "tools"):
+                assert re.match(allowed, name), f"{path} imports {name}"
+
+
+def test_nothing_is_imported_without_its_prefix():
+    """In the checkout ``import benchmark`` works, and makes a second copy of every module."""
+    for path in ALL:
+        nodes = list(ast.walk(tree_of(path)))
+        names = {a.name for n in nodes if isinstance(n, ast.Import) for a in n.names}
+        names |= {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom) if not n.level}
+        assert not {name for name in names if name.split(".")[0] in TOPS[1:]}, path
 
 
 def test_the_list_of_packages_is_what_the_folders_hold():
@@ -169,16 +173,9 @@ def test_every_file_that_is_no_code_is_package_data():
                 assert any(path.match(glob) for glob in globs.get(package, ())), path
 
 
-@pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_files_are_short(path):
-    assert len(path.read_text().splitlines()) <= 250
-
-
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "tests").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT))
-)
-def test_test_files_are_short(path):
-    assert len(path.read_text().splitlines()) <= 300
+@pytest.mark.parametrize(("paths", "lines"), [(FILES, 250), (TESTS, 300)], ids=["house", "tests"])
+def test_files_are_short(paths, lines):
+    assert not [path for path in paths if len(path.read_text().splitlines()) > lines]
 
 
 def test_tests_mirror_the_house():
@@ -193,10 +190,9 @@ def test_tests_mirror_the_house():
 def test_the_runner_names_no_paper_and_no_dataset():
     names = set(methods.names()) | set(datamodules.registry())
     for path in (ROOT / "benchmark").rglob("*.py"):
-        tree = ast.parse(path.read_text())
         words = {
             node.value
-            for node in ast.walk(tree)
+            for node in ast.walk(tree_of(path))
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
         assert not words & names, path
@@ -217,7 +213,7 @@ def test_only_one_module_makes_a_trainer():
     users = [
         path.name
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Trainer"
     ]
     assert users == ["stages.py"]
@@ -243,9 +239,9 @@ def test_torch_and_torchvision_are_pinned_as_a_pair():
         assert re.search(rf"^{name}==[\d.]+$", lock, re.M)
 
 
-@pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_functions_are_short(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef):
-            # A signature may list many.
-            assert node.end_lineno - node.body[0].lineno < 60, node.name
+def test_functions_are_short():
+    for path in FILES:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.FunctionDef):
+                # A signature may list many.
+                assert node.end_lineno - node.body[0].lineno < 60, f"{path}: {node.name}"

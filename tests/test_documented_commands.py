@@ -24,6 +24,7 @@ from PIL import Image
 
 from tests import ROOT
 from tests.checkout import copied
+from tests.commands import programs as faster_medtail
 
 PAGES = (
     "README.md",
@@ -261,8 +262,12 @@ def test_every_rule_has_its_command():
 def folder(tmp_path):
     """A copy of the checkout, and the environment in which it is medtail."""
     environment = copied(tmp_path)
-    (tmp_path / ".venv").symlink_to(sys.prefix)
-    programs = f"{Path(sys.prefix, 'bin')}{os.pathsep}{environment['PATH']}"
+    place = tmp_path / ".venv/bin"
+    programs = f"{place}{os.pathsep}{environment['PATH']}"
+    shutil.copytree(Path(sys.prefix, "bin"), place, symlinks=True)
+    (tmp_path / ".venv/lib").symlink_to(Path(sys.prefix, "lib"))
+    shutil.copy(Path(sys.prefix, "pyvenv.cfg"), tmp_path / ".venv")
+    faster_medtail(place)
     return tmp_path, {**environment, "PATH": programs, "COLUMNS": "200"}
 
 

@@ -15,7 +15,7 @@ from medtail.benchmark.execution import overview
 from medtail.benchmark.tracks import code
 from medtail.datamodules.core.contract import DataSpec
 from medtail.datamodules.core.errors import MedtailError
-from tests import ROOT
+from tests import ROOT, commands
 
 SPEC = DataSpec("fake", ("a", "b"), (90, 9), (16, 16))
 METHOD = '''"""Sharpened: cross-entropy on logits times two.
@@ -197,13 +197,7 @@ def test_the_contract_tests_and_the_command_line_of_another_process_see_it(packa
     environment = {**os.environ, "PYTHONPATH": str(packages)}
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", *words],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
+        return commands.run("-m", *words, cwd=ROOT, env=environment)
 
     tests = ("tests/methods/test_contract.py", "tests/methods/test_registry.py")
     passed = run("pytest", "-vv", "-k", "sharp", *tests)

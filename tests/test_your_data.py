@@ -4,7 +4,6 @@ import csv
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ import yaml
 from PIL import Image
 
 from medtail.datamodules.core.own.description import Description, described
-from tests import ROOT
+from tests import ROOT, commands
 from tests.twins import write_image
 
 PAGE = (ROOT / "docs/your-data.md").read_text()
@@ -104,7 +103,7 @@ def scans(folder):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_commands_run(place):
-    programs = f"{Path(sys.prefix, 'bin')}{os.pathsep}{os.environ['PATH']}"
+    programs = f"{commands.programs(place / 'bin')}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": programs, "WANDB_MODE": "disabled", "COLUMNS": "200"}
     environment["MEDTAIL_CACHE"] = str(place / "cache")
     done = subprocess.run(
@@ -135,14 +134,9 @@ def test_the_commands_run(place):
 
 @pytest.mark.slow
 def test_what_the_page_shows_is_what_is_said(place):
-    done = subprocess.run(
-        [sys.executable, "-m", "medtail", "data", "add", "clinic/cases.csv", "--name", "skin"],
-        cwd=place,
-        env={**os.environ, "MEDTAIL_CACHE": str(place / "cache")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = ("data", "add", "clinic/cases.csv", "--name", "skin")
+    environment = {**os.environ, "MEDTAIL_CACHE": str(place / "cache")}
+    done = commands.run(*words, cwd=place, env=environment)
     assert done.returncode == 2
     shown = " ".join(re.findall(r"^```\n(medtail: .*?)^```$", PAGE, re.M | re.S)[0].split())
     assert done.stderr.strip().replace(f"{place}/", "") == shown

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from medtail.datamodules.core.errors import MedtailError, first_line
@@ -78,8 +78,20 @@ def read_predictions(root: Path, slug: str, part: str = TEST) -> dict[str, Predi
 def _read_cells(path: Path) -> dict[str, Predictions]:
     try:
         stored = pq.read_table(path)
-        cells = pc.unique(stored["cell_id"]).to_pylist()
-        parts = {cell: stored.filter(pc.equal(stored["cell_id"], cell)) for cell in cells}
+        if stored["cell_id"].null_count:
+            raise ValueError("rows of no cell")
+        cells = stored["cell_id"].combine_chunks().dictionary_encode()
+        number = cells.indices.to_numpy(zero_copy_only=False)
+        stored = stored.take(
+            np.argsort(number, kind="stable")
+        )  # each cell's rows together, in order
+        ends = np.cumsum(np.bincount(number, minlength=len(cells.dictionary)))
+        parts = {
+            cell: stored.slice(start, end - start)
+            for cell, start, end in zip(
+                cells.dictionary.to_pylist(), [0, *ends], ends, strict=False
+            )
+        }
         return {
             cell: Predictions.from_table(
                 part.select([name for name in part.column_names if not part[name].null_count])

@@ -1,24 +1,20 @@
 """A cell -> a Record and predictions: what a worker does. Writes no record."""
 
-import platform
-import subprocess
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
-from medtail import __version__, datamodules
+from medtail import datamodules
 from medtail.datamodules.core.base import ImageDataModule, cache_root, data_root
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.loading.machine import SIDE_BY_SIDE
 from medtail.datamodules.core.nesting import nest
 
 from .. import tracks
-from ..evidence.record import Cost, Provenance, Record
+from ..evidence.record import Cost, Record
 from ..features.standing_in import stand_in
 from ..grid.cell import Cell, Terms
 from ..networks import keeping
@@ -29,9 +25,7 @@ from . import contents, thrift
 from .failure import failed
 from .job import Job, Outcome, noting
 from .limit import TimeLimitError, limited
-
-HOUSE = ("medtail", "benchmark", "methods", "datamodules")
-VERSIONS = ("torch", "lightning", "timm", "torchmetrics", "albumentations", "numpy")
+from .provenance import provenance
 
 
 @lru_cache(maxsize=2)
@@ -51,55 +45,6 @@ def prepared(terms: Terms) -> ImageDataModule:
     if terms.budget.precision == "64-true":
         data.dtype = torch.float64
     return data
-
-
-@lru_cache(maxsize=1)
-def commit() -> str:
-    """The commit of medtail that runs, ``+changes`` where its files are not those of the commit.
-
-    Empty where this file is in no checkout, whatever repository an installed medtail lies in.
-    """
-    here = Path(__file__).resolve()
-    top = here.parents[2]
-
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=top, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    try:
-        if Path(git("rev-parse", "--show-toplevel")).resolve() != top:
-            return ""
-        git("ls-files", "--error-unmatch", str(here.relative_to(top)))
-        changed = git("status", "--porcelain", "--", *HOUSE)
-        return git("rev-parse", "HEAD")[:12] + ("+changes" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
-def versions() -> dict[str, str]:
-    """Of medtail, of the packages that decide numbers and of Python."""
-    others = {name: version(name) for name in VERSIONS}
-    return {"medtail": __version__, **others, "python": platform.python_version()}
-
-
-def processor() -> str:
-    """The processor's name."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor())
-
-
-def provenance(data: ImageDataModule) -> Provenance:
-    """Where a result of now and here comes from."""
-    return Provenance(
-        commit=commit(),
-        versions=versions(),
-        platform=f"{platform.system()} {platform.machine()} {processor()}",
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        split_digest=data.digest,
-        source=str(getattr(data, "source", "")),
-    )
 
 
 @dataclass(frozen=True)

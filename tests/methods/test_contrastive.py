@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.multiprocessing import start_processes
 
 from medtail import methods
 from medtail.benchmark.execution import worker as run
@@ -36,13 +37,15 @@ def test_bad_arguments_are_one_clear_line(name, argument, value):
         methods.build(name, SPEC, **{argument: value})
 
 
+VIEWS = {"paco": 2, "proco": 2, "bcl": 3, "supcon": 2}
+
+
 def worker(rank, folder):
     """Three steps of a method on this process's half of the batches, and what came out."""
     torch.set_num_threads(1)
     store = f"file://{folder}/store"
     torch.distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
-    found = {name: steps(name, views, rank, 2) for name, views in (("paco", 2), ("proco", 2))}
-    found |= {name: steps(name, views, rank, 2) for name, views in (("bcl", 3), ("supcon", 2))}
+    found = {name: steps(name, views, rank, 2) for name, views in VIEWS.items()}
     torch.save(found, f"{folder}/{rank}.pt")
     torch.distributed.destroy_process_group()
 
@@ -68,27 +71,23 @@ def steps(name, views, rank=0, world=1):
     return losses, {k: v for k, v in method.state_dict().items() if "tracked" not in k}
 
 
-@pytest.fixture(scope="module")
-def two(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("two")
-    torch.multiprocessing.spawn(worker, (str(folder),), nprocs=2)
-    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
-
-
-@pytest.mark.parametrize(("name", "views"), [("paco", 2), ("proco", 2), ("bcl", 3), ("supcon", 2)])
-def test_two_processes_do_what_one_does(name, views, two):
+def test_two_processes_do_what_one_does(tmp_path):
     """Equal queues, keys and weights on both, and those of one process with the whole batch."""
-    losses, state = steps(name, views)
-    (first, mine), (second, theirs) = two[0][name], two[1][name]
-    for key, value in state.items():
-        assert torch.equal(mine[key], theirs[key]), key
-        torch.testing.assert_close(mine[key], value, rtol=1e-9, atol=1e-12, msg=key)
-    # Of SupCon and BCL the cross-entropies are those of the halves.
-    assert (np.add(first, second) / 2).tolist() == pytest.approx(losses, rel=1e-9)
-    if name in ("paco", "proco"):
-        assert first == second
-        order = [i % 7 for i in range(16)] * 3
-        assert mine["queue.target"].tolist() == order[40:] + order[8:40]
+    start_processes(worker, (str(tmp_path),), nprocs=2, start_method="fork")
+    two = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
+    for name, views in VIEWS.items():
+        losses, state = steps(name, views)
+        (first, mine), (second, theirs) = two[0][name], two[1][name]
+        for key, value in state.items():
+            assert torch.equal(mine[key], theirs[key]), (name, key)
+            said = f"{name}, {key}"
+            torch.testing.assert_close(mine[key], value, rtol=1e-9, atol=1e-12, msg=said)
+        # Of SupCon and BCL the cross-entropies are those of the halves.
+        assert (np.add(first, second) / 2).tolist() == pytest.approx(losses, rel=1e-9), name
+        if name in ("paco", "proco"):
+            assert first == second
+            order = [i % 7 for i in range(16)] * 3
+            assert mine["queue.target"].tolist() == order[40:] + order[8:40]
 
 
 @pytest.mark.slow

@@ -1,9 +1,11 @@
 """One-class losses on two processes that have unequal numbers of given images, or none."""
 
+import itertools
 from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.multiprocessing import start_processes
 
 from medtail.benchmark.tracks.batchnorm import GlooBatchNorm
 from medtail.datamodules.core.contract import Batch, DataSpec
@@ -89,27 +91,28 @@ def worker(rank, folder):
     torch.distributed.destroy_process_group()
 
 
-@pytest.fixture(scope="module")
-def two(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("two")
-    torch.multiprocessing.spawn(worker, (str(folder),), nprocs=2)
-    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
-
-
-@pytest.mark.parametrize("mask", MASKS)
-@pytest.mark.parametrize("case", CASES)
-def test_two_processes_do_what_one_does(case, mask, two, monkeypatch):
+def test_two_processes_do_what_one_does(tmp_path, monkeypatch):
+    """All cases in one test: its processes take longer to meet than to compute."""
+    start_processes(worker, (str(tmp_path),), nprocs=2, start_method="fork")
+    two = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
     monkeypatch.setattr(doc, "drawn_textures", doc.drawn_textures)  # is put back afterwards
-    loss, expected, state = gradients(case, mask)
-    (first, mine, ours), (second, theirs, _) = (found[case, mask] for found in two)
-    assert (first + second) / 2 == pytest.approx(loss.item(), rel=1e-9, abs=1e-12)
-    for key, value in expected.items():
-        assert torch.equal(mine[key], theirs[key]), key
-        torch.testing.assert_close(mine[key], value, rtol=1e-7, atol=1e-10, msg=key)
-    for key in {k for k in state if "running" in k} | {"centre", "radius2"} & state.keys():
-        torch.testing.assert_close(ours[key], state[key], rtol=1e-9, atol=1e-12)
-    assert (loss == 0) == (mask == "none at all")
-    assert any(value.abs().max() > 1e-6 for value in expected.values()) == bool(loss)
+    for case, mask in itertools.product(CASES, MASKS):
+        loss, expected, state = gradients(case, mask)
+        where = f"{case}, {mask}"
+        (first, mine, ours), (second, theirs, _) = (found[case, mask] for found in two)
+        assert (first + second) / 2 == pytest.approx(loss.item(), rel=1e-9, abs=1e-12), where
+        for key, value in expected.items():
+            assert torch.equal(mine[key], theirs[key]), (where, key)
+            torch.testing.assert_close(
+                mine[key], value, rtol=1e-7, atol=1e-10, msg=f"{where}, {key}"
+            )
+        for key in {k for k in state if "running" in k} | {"centre", "radius2"} & state.keys():
+            torch.testing.assert_close(
+                ours[key], state[key], rtol=1e-9, atol=1e-12, msg=f"{where}, {key}"
+            )
+        assert (loss == 0) == (mask == "none at all"), where
+        moved = any(value.abs().max() > 1e-6 for value in expected.values())
+        assert moved == bool(loss), where
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in CASES.values()}))

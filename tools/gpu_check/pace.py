@@ -17,7 +17,7 @@ from run import driver
 from sides import DEVICE, measure, terms_of
 
 from medtail import __version__ as ours
-from medtail.benchmark.execution import worker
+from medtail.benchmark.execution import provenance, worker
 from medtail.benchmark.grid.cell import Terms
 from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.loading.machine import FEW
@@ -49,7 +49,7 @@ def facts() -> dict[str, object]:
         "driver": driver(),
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version() if on_gpu else None,
-        "processor": worker.processor(),
+        "processor": provenance.processor(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(memory, 1),
         "system": f"{platform.system()} {platform.release()}",

@@ -2,8 +2,6 @@
 
 import csv
 import re
-import subprocess
-import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -11,6 +9,7 @@ from typer.testing import CliRunner
 from medtail.benchmark.cli.main import app
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.own.description import read
+from tests import commands
 from tests.datamodules.core.own.files import many, table
 from tests.twins import write_image
 
@@ -137,12 +136,7 @@ def test_names_with_commas_stand_in_quotes(root):
 
 
 def medtail(*words, code=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "medtail", *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = commands.run(*words)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 

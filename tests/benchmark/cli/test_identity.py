@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,6 +12,7 @@ from medtail.benchmark.cli.data_prepare import prepare
 from medtail.benchmark.evidence.published import publish
 from medtail.benchmark.evidence.record import Content, read_lines
 from medtail.benchmark.grid.cell import Terms
+from tests import commands
 from tests.boards import done
 from tests.twins import ham_ids, isic2018_official
 
@@ -38,14 +37,8 @@ def table(folder, classes="ab", name="t.csv"):
 
 
 def medtail(folder, *words):
-    done = subprocess.run(
-        [sys.executable, "-m", "medtail", *words],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "300", "MEDTAIL_CACHE": str(folder / "cache")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {**os.environ, "COLUMNS": "300", "MEDTAIL_CACHE": str(folder / "cache")}
+    done = commands.run(*words, cwd=folder, env=environment)
     return done.stdout + done.stderr, done.returncode
 
 

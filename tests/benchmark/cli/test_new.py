@@ -1,7 +1,6 @@
 """`medtail new method`: the file works at once, and nothing is overwritten."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from medtail.benchmark.cli.new import LONGEST, render
 from medtail.benchmark.grid.files import load
 from medtail.datamodules.core.errors import MedtailError
 from medtail.methods.core.base import Method
-from tests import ROOT
+from tests import ROOT, commands
 from tests.checkout import copied
 
 
@@ -35,9 +34,7 @@ def new(name: str):
 
 
 def run(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *words], cwd=checkout, capture_output=True, text=True, check=False
-    )
+    return commands.run("-m", *words, cwd=checkout)
 
 
 @pytest.mark.slow

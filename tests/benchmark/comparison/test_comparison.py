@@ -1,7 +1,7 @@
 """Comparisons of two rows of a board: means, signs, words, mistakes."""
 
-import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,13 @@ from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from medtail.benchmark.boards import section
-from medtail.benchmark.boards.leaderboard import read_predictions
 from medtail.benchmark.boards.precision import Precision
 from medtail.benchmark.boards.replicates import replicates
 from medtail.benchmark.boards.section import sections
 from medtail.benchmark.cli.main import app
 from medtail.benchmark.comparison import differences, pages
 from medtail.benchmark.evidence.predictions import Predictions
+from medtail.benchmark.evidence.published import TEST, VALIDATION, publish, read_predictions
 from medtail.benchmark.evidence.record import Record, read_lines, write_lines
 from medtail.benchmark.grid.cell import Cell, Terms
 from medtail.benchmark.grid.files import load
@@ -27,28 +27,29 @@ from medtail.benchmark.statistics import intervals
 from medtail.datamodules.core.errors import MedtailError
 from tests import ROOT
 
+FEW = ("erm", "balanced_softmax", "crt", "tau_norm", "focal", "weighted_ce", "proco", "deep_svdd")
 
-def scratch_boards():
-    """The committed boards with their tables of networks from scratch alone."""
-    folder = Path(tempfile.mkdtemp())
-    for kind in ("predictions", "validation", "statistics"):
-        shutil.copytree(ROOT / "leaderboards" / kind, folder / kind)
-    for path in (ROOT / "leaderboards" / "records").glob("*.jsonl"):
-        kept = [r for r in read_lines(path) if r.cell.terms.weights is None]
-        write_lines(folder / "records" / path.name, kept)
+
+@cache
+def boards(scratch: bool = True) -> Path:
+    """Committed boards with few rows, for speed: tables of networks from scratch alone, or all."""
+    given, folder = ROOT / "leaderboards", Path(tempfile.mkdtemp())
+    for slug in ("isic2018@natural", "isic2018@lt100", "isic2018@oneclass"):
+        scores, held = (read_predictions(given, slug, part) for part in (TEST, VALIDATION))
+        kept = [r for r in read_lines(given / f"records/{slug}.jsonl") if r.cell.method in FEW]
+        kept = [r for r in kept if r.cell.terms.weights is None or not scratch]
+        publish(folder, [(r, scores.get(r.cell_id)) for r in kept], held)
     return folder
 
 
-BOARDS = scratch_boards()
-
-
+@cache
 def natural(new, *bases):
-    return differences.compare(BOARDS, ["isic2018@natural"], new, bases)
+    return differences.compare(boards(), ["isic2018@natural"], new, bases)
 
 
 def test_means_are_those_of_the_records():
     (found,) = natural("balanced_softmax", "erm")
-    records = read_lines(BOARDS / "records" / "isic2018@natural.jsonl")
+    records = read_lines(boards() / "records" / "isic2018@natural.jsonl")
     names = [line.metric for line in found.metrics]
     assert names[:3] == ["balanced_accuracy", "fitted_balanced_accuracy", "macro_auc"]
     assert [line.label for line in found.classes][:2] == ["NV", "MEL"]
@@ -65,9 +66,8 @@ def test_means_are_those_of_the_records():
 
 def test_the_difference_is_that_of_the_board():
     """One pair, one number: the ranks of a page and ``compare`` cannot disagree."""
-    records = read_lines(BOARDS / "records" / "isic2018@natural.jsonl")
-    (table,) = sections(records)
-    drawn = replicates(table, read_predictions(BOARDS, "isic2018@natural"))
+    (table,) = sections(read_lines(boards() / "records" / "isic2018@natural.jsonl"))
+    drawn = replicates(table, read_predictions(boards(), "isic2018@natural"))
     estimate = Precision(table, drawn).pair("balanced_softmax", "erm", "balanced_accuracy")
     (found,) = natural("balanced_softmax", "erm")
     assert found.metrics[0].difference == estimate.interval
@@ -77,8 +77,8 @@ def test_the_difference_is_that_of_the_board():
 def test_its_error_adds_two_variances():
     """Of the samples by a bootstrap of its own; of the seeds at least a share of what is seen."""
     (found,) = natural("balanced_softmax", "erm")
-    stored = read_predictions(BOARDS, "isic2018@natural")
-    records = read_lines(BOARDS / "records" / "isic2018@natural.jsonl")
+    stored = read_predictions(boards(), "isic2018@natural")
+    records = read_lines(boards() / "records" / "isic2018@natural.jsonl")
     one, other = (
         {r.cell.seed: stored[r.cell_id] for r in records if r.cell.row == name}
         for name in ("balanced_softmax", "erm")
@@ -142,20 +142,19 @@ def test_what_is_shown_says_it(tmp_path):
 )
 def test_unknown_names_are_one_line(data, new, words):
     with pytest.raises(MedtailError, match=words) as caught:
-        differences.compare(BOARDS, differences.boards(BOARDS, data), new, ["balanced_softmax"])
+        differences.compare(boards(), differences.boards(boards(), data), new, ["balanced_softmax"])
     assert "\n" not in str(caught.value)
 
 
 def test_rows_that_never_meet_are_one_line():
     with pytest.raises(MedtailError, match="no board together"):
-        differences.compare(BOARDS, differences.boards(BOARDS), "deep_svdd", ["proco"])
+        differences.compare(boards(), differences.boards(boards()), "deep_svdd", ["proco"])
 
 
 @pytest.mark.parametrize(("suite", "seeds"), [("isic2018", 3), ("isic2018-frozen", 5)])
 def test_a_suite_is_its_tables(suite, seeds):
     words = ["compare", "erm", "weighted_ce", "--suite", suite]
-    every = str(ROOT / "leaderboards")
-    result = CliRunner().invoke(app, [*words, "--leaderboards", every])
+    result = CliRunner().invoke(app, [*words, "--leaderboards", str(boards(scratch=False))])
     assert "2 tables of 1 dataset" in " ".join(result.output.split())
     assert result.output.count(f"{seeds} seeds: ") == 2
     assert "binary20" not in result.output
@@ -163,12 +162,12 @@ def test_a_suite_is_its_tables(suite, seeds):
 
 def test_a_suite_that_is_on_no_board_is_one_line():
     words = ["compare", "erm", "weighted_ce", "--suite", "isic2018", "--data", "isic2018@natural"]
-    found = CliRunner().invoke(app, [*words, "--leaderboards", str(BOARDS)])
+    found = CliRunner().invoke(app, [*words, "--leaderboards", str(boards())])
     assert "1 table of 1 dataset" in " ".join(found.output.split())
     other = load("isic2018", ("budget.epochs=3",)).cells()
     tables = {section.key(cell.terms) for cell in other}
     with pytest.raises(MedtailError, match="no such table"):
-        differences.compare(BOARDS, ["isic2018@natural"], "erm", ["focal"], tables=tables)
+        differences.compare(boards(), ["isic2018@natural"], "erm", ["focal"], tables=tables)
 
 
 def episodes(seed: int, ways: int = 2) -> Predictions:

@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 
 import pytest
 from matplotlib.image import imread
@@ -15,6 +13,7 @@ from medtail.benchmark.evidence import samples
 from medtail.benchmark.evidence.record import Content
 from medtail.benchmark.evidence.samples import Samples
 from medtail.datamodules.core.errors import MedtailError
+from tests import commands
 from tests.benchmark.decisions.made import board
 from tests.boards import TERMS, active, done, few_shot, one_class, rows
 
@@ -183,15 +182,14 @@ def test_a_table_of_draws_has_no_test_to_decide_on(tmp_path):
 
 def test_the_command(made):
     words = ["decisions", "fake@natural", "--leaderboards", str(made), "--costs", "no.csv"]
-    medtail = [sys.executable, "-m", "medtail"]
     environment = {**os.environ, "COLUMNS": "80"}
-    done = subprocess.run([*medtail, *words], capture_output=True, text=True, env=environment)
+    done = commands.run(*words, env=environment)
     assert done.returncode == 2
     assert done.stderr.startswith("medtail: --costs no.csv")
     assert done.stderr.count("\n") == 1
     words[-1] = str(made / "costs.csv")
     words += ["--out", str(made / "told"), "--method", "erm"]
-    done = subprocess.run([*medtail, *words], capture_output=True, text=True, env=environment)
+    done = commands.run(*words, env=environment)
     assert done.returncode == 0, done.stderr
     assert "Specificity at a sensitivity" in done.stdout
     assert "ldam" not in done.stdout

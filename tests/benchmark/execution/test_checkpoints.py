@@ -2,8 +2,6 @@
 
 import random
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ import torch
 from medtail.benchmark.execution import worker
 from medtail.benchmark.tracks import checkpoints, stages
 from medtail.datamodules.core import derived
+from tests import commands
 from tests.benchmark.cells import cell
 
 USUAL = {"epochs": 4, "batch_size": 64, "lr": 0.01}
@@ -203,10 +202,7 @@ def test_a_killed_process_goes_on_where_it_was(tmp_path):
     words = ["bench", str(suite), "--launcher", "inline", "--wandb", "disabled", "--out"]
 
     def run(out, how):
-        return subprocess.run(
-            [sys.executable, "-c", program, *words, str(tmp_path / out), how],
-            capture_output=True, text=True, check=False, cwd=tmp_path,
-        )  # fmt: skip
+        return commands.run("-c", program, *words, tmp_path / out, how, cwd=tmp_path)
 
     assert run("whole", "live").returncode == 0
     assert run("cut", "die").returncode == -9

@@ -1,23 +1,16 @@
 """The command line in a process of its own, from a suite to a leaderboard; its mistakes."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from medtail.benchmark.boards import leaderboard
+from tests import commands
 
 
 def medtail(*words, folder: Path):
-    done = subprocess.run(
-        [sys.executable, "-m", "medtail", *words],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        check=False,
-    )
+    done = commands.run(*words, cwd=folder)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -5,14 +5,14 @@ import subprocess
 import sys
 
 from medtail import __version__
-from medtail.benchmark.execution import worker
+from medtail.benchmark.execution import provenance
 from tests import ROOT
 
 ASK = """
 import sys
 sys.meta_path[:] = [f for f in sys.meta_path if "editable" not in getattr(f, "__module__", "")]
 sys.path.insert(0, {root!r})
-from medtail.benchmark.execution.worker import commit
+from medtail.benchmark.execution.provenance import commit
 print(commit())
 """
 
@@ -36,7 +36,7 @@ def asked(folder, root):
 
 def installed(folder):
     """What a wheel leaves in a folder of packages."""
-    for name in worker.HOUSE:
+    for name in provenance.HOUSE:
         ignore = shutil.ignore_patterns("__pycache__")
         inside = folder / "medtail" / ("" if name == "medtail" else name)
         shutil.copytree(ROOT / name, inside, ignore=ignore, dirs_exist_ok=True)
@@ -60,14 +60,14 @@ def test_no_repository_is_no_commit(tmp_path):
 
 
 def test_a_checkout_says_its_commit_and_whether_files_changed(tmp_path):
-    for name in worker.HOUSE:
+    for name in provenance.HOUSE:
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=ignore)
     links = tmp_path / "links" / "medtail"
     links.mkdir(parents=True)
     for name in ("__init__.py", "__main__.py"):
         (links / name).symlink_to(tmp_path / "medtail" / name)
-    for name in worker.HOUSE[1:]:
+    for name in provenance.HOUSE[1:]:
         (links / name).symlink_to(tmp_path / name)
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", "medtail", "benchmark", "methods", "datamodules")
@@ -81,6 +81,6 @@ def test_a_checkout_says_its_commit_and_whether_files_changed(tmp_path):
 
 
 def test_versions_are_stated_with_ours():
-    found = worker.versions()
+    found = provenance.versions()
     assert found["medtail"] == __version__
     assert {"torch", "lightning", "timm", "numpy", "python"} <= found.keys()

@@ -1,14 +1,13 @@
 """Train, end the process, load in a fresh one: the record's predictions, to the last bit."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 from medtail import methods
 from medtail.benchmark.execution import worker
 from medtail.benchmark.execution.store import Store
+from tests import commands
 from tests.benchmark.cells import QUICK, cell
 
 FEW = ("erm", "tau_norm", "crt", "knn", "ncm", "mahalanobis", "deep_svdd", "middle_class_occ",
@@ -54,9 +53,7 @@ def differing(cells, folder):
         store.write(outcome)
         assert outcome.record.network
         expected[str(store.folder(one))] = outcome.record.predictions
-    done = subprocess.run(
-        [sys.executable, "-c", AGAIN, *expected], capture_output=True, text=True, check=False
-    )
+    done = commands.run("-c", AGAIN, *expected)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     return [name for name in expected if found[name] != expected[name]]

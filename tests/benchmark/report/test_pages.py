@@ -2,6 +2,7 @@
 
 import csv
 import re
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -24,16 +25,17 @@ BOARDS = ROOT / "leaderboards"
 SLUGS = sorted(path.stem for path in (BOARDS / "records").glob("*.jsonl"))
 
 
+@cache
 def plain_table(slug):
     """The table of a committed board whose networks began with nothing."""
     (table,) = (t for t in sources.tables(BOARDS, [slug]) if t.section.terms.weights is None)
     return table
 
 
-@pytest.fixture(scope="module")
-def made():
-    """The files of a table of every committed board."""
-    return {slug: pages.files(slug, [plain_table(slug)]) for slug in SLUGS}
+@cache
+def made(slug):
+    """The files of that table."""
+    return pages.files(slug, [plain_table(slug)])
 
 
 def table_of(slug):
@@ -56,7 +58,7 @@ def named(cell: str) -> str:
 
 def columns_of(slug, heads):
     """The key in the CSV of each head of the ranking, by titles of the registry."""
-    view = VIEWS[sources.tables(BOARDS, [slug])[0].section.track]
+    view = VIEWS[plain_table(slug).section.track]
     from medtail.benchmark.boards.columns import column
 
     titles = {f"{column(k).title} (%)": k for k in view.page}
@@ -65,9 +67,9 @@ def columns_of(slug, heads):
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_every_number_is_the_boards(made, slug):
+def test_every_number_is_the_boards(slug):
     """Of Markdown and of LaTeX, against the CSV, which other code writes."""
-    lines, files = table_of(slug), made[slug]
+    lines, files = table_of(slug), made(slug)
     whole = rows(files["tables.md"], "**Results")
     merged = {}
     for head, *body in tabulars(files["tables.tex"]):
@@ -111,10 +113,10 @@ RANKING = {view.primary for view in VIEWS.values()}
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_every_number_of_a_class_is_the_boards(made, slug):
-    view = VIEWS[sources.tables(BOARDS, [slug])[0].section.track]
+def test_every_number_of_a_class_is_the_boards(slug):
+    view = VIEWS[plain_table(slug).section.track]
     lines = table_of(slug)
-    whole = rows(made[slug]["tables.md"], " of each class on ")
+    whole = rows(made(slug)["tables.md"], " of each class on ")
     titles = {title: name for name, title in view.classes.items()}
     for row in whole[1:]:
         line = lines[named(row[0])]
@@ -123,14 +125,14 @@ def test_every_number_of_a_class_is_the_boards(made, slug):
             key = f"{metric}[{head.split()[0]}]"
             wanted = [100 * float(line[f"{key}_{part}"]) for part in ("mean", "sd")]
             assert numbers(plain(cell)) == pytest.approx(wanted, abs=0.05001)
-    (shown,) = [t for t in tabulars(made[slug]["tables.tex"]) if "test" in t[0][-1]]
+    (shown,) = [t for t in tabulars(made(slug)["tables.tex"]) if "test" in t[0][-1]]
     for mine, theirs in zip(shown[1:], whole[1:], strict=True):
         assert list(map(plain, mine[1:])) == [plain(c) for c in theirs[1:]]
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_every_citation_has_its_entry_and_every_entry_is_cited(made, slug):
-    files = made[slug]
+def test_every_citation_has_its_entry_and_every_entry_is_cited(slug):
+    files = made(slug)
     keys = set(entries(files["references.bib"]))
     given = re.findall(r"\\cite\{([^}]+)\}", files["methods.tex"])
     cited = {key for several in given for key in several.split(",")}
@@ -141,8 +143,8 @@ def test_every_citation_has_its_entry_and_every_entry_is_cited(made, slug):
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_the_text_has_the_facts_of_the_records(made, slug):
-    text = made[slug]["methods.md"]
+def test_the_text_has_the_facts_of_the_records(slug):
+    text = made(slug)["methods.md"]
     table = plain_table(slug)
     record = table.section.example
     for name, count in zip(record.class_names, record.class_counts, strict=True):
