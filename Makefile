@@ -6,7 +6,7 @@ export MEDTAIL_DATA ?= $(if $(wildcard ../shared/data),../shared/data,data)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench leaderboards regress test test-fast test-faults mutants lint perf docs wheel data clean
+.PHONY: help setup bench leaderboards regress test test-fast test-slow test-faults mutants lint perf docs wheel data clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,11 +25,14 @@ regress: setup ## run the micro-suite (minutes) and hold it against tests/golden
 	@$(MEDTAIL) bench regress --out runs/regress --leaderboards runs/regress/leaderboards --wandb disabled
 	@$(MEDTAIL) regress tests/golden runs/regress/leaderboards --exact $(ARGS)
 
-test: setup ## run the tests, on two processes of one thread each; of the faults a few
-	@.venv/bin/python -m pytest -n 2 --dist worksteal -m "not faults or quick" $(ARGS)
+test: setup ## run the tests, on two processes of one thread each: of the slow ones a case of each kind, of the faults a few
+	@.venv/bin/python -m pytest -n 2 --dist worksteal -m "(not faults or quick) and not thorough" $(ARGS)
 
 test-fast: setup ## run the tests without the slow ones
 	@.venv/bin/python -m pytest -n 2 --dist worksteal -m "not slow and not faults" $(ARGS)
+
+test-slow: setup ## run all slow tests, in all their cases (an hour)
+	@.venv/bin/python -m pytest -n 2 --dist worksteal -m "slow or thorough" $(ARGS)
 
 test-faults: setup ## inflict each fault of docs/testing.md: boards must be those of an undisturbed run
 	@.venv/bin/python -m pytest -n 2 --dist worksteal -m faults $(ARGS)

@@ -12,7 +12,7 @@ import pytest
 
 import medtail
 from medtail.benchmark.evidence.shipped import SHIPPED
-from tests import ROOT
+from tests import ROOT, few
 
 
 def python(*words, folder, **environment):
@@ -111,7 +111,7 @@ def test_folders_of_the_same_name_do_not_disturb_the_command(crowded):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["inline", "processes", "ray"])
+@pytest.mark.parametrize("launcher", few(["inline", "processes", "ray"], "processes"))
 def test_folders_of_the_same_name_do_not_disturb_workers(crowded, launcher):
     (crowded / "tiny.yaml").write_text(
         "methods: [erm, focal]\nimage_size: 16\nbudget: {epochs: 1}\n"

@@ -12,6 +12,7 @@ from medtail.datamodules.core.contract import EpisodeShape
 from medtail.datamodules.core.errors import MedtailError
 from medtail.methods.core.few_shot.base import EpisodicMethod
 from medtail.methods.core.own_trainer import halves
+from tests import few
 from tests.methods.few_shot import build, episodes, fit, spec, support_of
 
 ALL = sorted(n for n, m in methods.registry().items() if not m.refuses(spec()))
@@ -80,7 +81,8 @@ def test_the_loss_has_gradients_for_all_and_low_precision_does_not_touch_it(name
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "epochs"), [(n, 60 if n == "relationnet" else 6) for n in EPISODIC]
+    ("name", "epochs"),
+    few([(n, 60 if n == "relationnet" else 6) for n in EPISODIC], ("daml", 6), ("protonet", 6)),
 )
 def test_learning_shows(name, epochs):
     """Tasks of two colours are learnt: fresh ones are solved better than at the start."""

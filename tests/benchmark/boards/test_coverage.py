@@ -3,17 +3,21 @@
 import pytest
 
 from medtail.benchmark.boards import replicates
+from tests import few
 from tools.coverage.measure import measure
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("track", "boards", "kinds"),
-    [
+    few(
+        [
+            ("active", 25, {"rare_accuracy_area", "rare_accuracy_area, paired", "rank"}),
+            ("few_shot", 25, {"episode_auc", "episode_auc, paired", "rank"}),
+            ("one_class", 15, {"auroc", "auroc, paired", "rank"}),
+        ],
         ("active", 25, {"rare_accuracy_area", "rare_accuracy_area, paired", "rank"}),
-        ("few_shot", 25, {"episode_auc", "episode_auc, paired", "rank"}),
-        ("one_class", 15, {"auroc", "auroc, paired", "rank"}),
-    ],
+    ),
 )
 def test_intervals_hold(track, boards, kinds, monkeypatch):
     """Over all worlds together, whose shares err by a point or two at so few boards."""

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from medtail.benchmark.execution import worker
-from tests import signals
+from tests import few, signals
 from tests.benchmark.cells import bench, cell
 
 
@@ -53,11 +53,15 @@ def test_after_an_end_by_a_signal_no_further_one_is_heard(ends):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("launcher", "number", "status"),
-    [
-        *((launcher, signal.SIGINT, 130) for launcher in ("inline", "processes", "ray")),
-        *((launcher, signal.SIGTERM, 143) for launcher in ("inline", "processes")),
-        ("processes", signal.SIGHUP, 129),
-    ],
+    few(
+        [
+            *((launcher, signal.SIGINT, 130) for launcher in ("inline", "processes", "ray")),
+            *((launcher, signal.SIGTERM, 143) for launcher in ("inline", "processes")),
+            ("processes", signal.SIGHUP, 129),
+        ],
+        ("inline", signal.SIGTERM, 143),
+        ("processes", signal.SIGINT, 130),
+    ),
 )
 def test_an_end_keeps_what_is_done_writes_its_boards_and_has_its_status(
     tmp_path, launcher, number, status

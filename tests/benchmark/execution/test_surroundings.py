@@ -13,6 +13,7 @@ import pytest
 from medtail.benchmark.execution import surroundings, tracking
 from medtail.benchmark.execution.launch import ray
 from medtail.datamodules.core.errors import MedtailError
+from tests import few
 
 SMALL = [
     "--set", "data=[{name: phantom@natural, params: {count: 300}}]", "--set", "methods=[erm]",
@@ -109,7 +110,7 @@ def test_a_cluster_that_never_answers_is_given_up(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["ray", "processes", "inline"])
+@pytest.mark.parametrize("launcher", few(["ray", "processes", "inline"], "processes"))
 def test_a_bench_in_odd_surroundings(launcher, tmp_path):
     """ASCII, 40 columns, no home, a long TMPDIR, a sweep's variables: lines, and a result."""
     long = tmp_path / ("y" * 110)

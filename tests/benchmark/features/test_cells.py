@@ -122,6 +122,7 @@ def test_a_method_that_cannot_do_without_images_says_so(tmp_path, track):
             assert (wanted in told) if wanted else not told, (method, head, told)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("head", ["linear", "mlp", "cosine"])
 @pytest.mark.parametrize("track", REGIME)

@@ -7,7 +7,7 @@ import pytest
 from medtail import methods
 from medtail.benchmark.execution import worker
 from medtail.benchmark.execution.store import Store
-from tests import commands
+from tests import commands, few
 from tests.benchmark.cells import QUICK, cell
 
 FEW = ("erm", "tau_norm", "crt", "knn", "ncm", "mahalanobis", "deep_svdd", "middle_class_occ",
@@ -65,6 +65,7 @@ def test_a_network_gives_its_records_predictions_in_a_fresh_process(tmp_path):
     assert not differing([*cells, *(small(method) for method in FEW)], tmp_path)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("track", DATA)
 def test_so_does_that_of_every_method_in_every_track(track, tmp_path):
@@ -76,7 +77,7 @@ def test_so_does_that_of_every_method_in_every_track(track, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rebalance", ["lws", "tau_norm", "balanced_softmax", "ncm"])
+@pytest.mark.parametrize("rebalance", few(["lws", "tau_norm", "balanced_softmax", "ncm"], "lws"))
 def test_so_does_every_second_stage(rebalance, tmp_path):
     params = methods.defaults("metric_two_stage") | {"rebalance": rebalance}
     assert not differing([small("metric_two_stage", "lt20", params=params)], tmp_path)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from medtail.benchmark.boards import leaderboard
 from medtail.benchmark.cli.main import app
 from medtail.datamodules.core.errors import MedtailError
-from tests import ROOT
+from tests import ROOT, few
 from tests.boards import done, few_shot, files
 
 BOARDS = ROOT / "leaderboards"
@@ -110,7 +110,11 @@ def compiled(folder):
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="no pdflatex here")
 @pytest.mark.parametrize(
     "name",
-    ["isic2018@lt100", "isic2018@natural", "isic2018@binary20", "isic2018-few-shot", "odd"],
+    few(
+        ["isic2018@lt100", "isic2018@natural", "isic2018@binary20", "isic2018-few-shot", "odd"],
+        "isic2018-few-shot",
+        "odd",
+    ),
 )
 def test_tex_takes_it(name, tmp_path):
     out, root = tmp_path / "out", BOARDS

@@ -13,6 +13,7 @@ from medtail.benchmark.evidence.record import read_lines
 from medtail.benchmark.execution.worker import prepared
 from medtail.benchmark.grid.cell import Budget
 from medtail.benchmark.tracks import supervised
+from tests import few
 from tests.benchmark.cells import cell
 
 EXACT = {"epochs": 2, "batch_size": 64, "precision": "64-true", "optimizer": "sgd", "lr": 0.1}
@@ -35,7 +36,7 @@ def difference(one, other):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TERMS)
+@pytest.mark.parametrize("name", few(TERMS, "all but the head"))
 def test_what_is_trained_and_how_is_that_of_one_process(tmp_path, name):
     # Batch statistics are those of a part, and two processes have other parts than one.
     more = {"backbone": "test_vit", "image_size": (32, 32)} if "accumulate" in TERMS[name] else {}
@@ -112,7 +113,7 @@ def bench(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["mixup", "ldam"])
+@pytest.mark.parametrize("method", few(["mixup", "ldam"], "mixup"))
 def test_two_processes_that_were_killed_go_on_where_they_were(tmp_path, bench, method):
     """Both of them and their parent, by SIGKILL; each has drawn its own numbers."""
     (tmp_path / "mine.yaml").write_text(SUITE.format(method=method))

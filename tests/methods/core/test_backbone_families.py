@@ -7,6 +7,7 @@ import torch
 from medtail.datamodules.core.contract import DataSpec
 from medtail.datamodules.core.errors import MedtailError
 from medtail.methods.core.backbones import build_backbone
+from tests import few
 
 # The smallest of each family by its parameters.
 # fmt: off
@@ -52,7 +53,7 @@ def test_every_family_has_its_model():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", few(SMALL, "swin_tiny_patch4_window7_224", "vgg11", "test_vit"))
 def test_it_runs_at_28_or_64_px_or_its_own_size_or_says_why_not(name):
     """Grey images, too, but for those that take colours only."""
     for size in ((28, 28), (64, 64), own_size(name)):

@@ -9,6 +9,7 @@ import pytest
 
 from medtail.benchmark.execution.launch import check, processes
 from medtail.datamodules.core.errors import MedtailError
+from tests import few
 from tests.benchmark.cells import cell
 from tests.benchmark.execution.launch.cases import reason_of_a_dead_one
 
@@ -16,12 +17,15 @@ from tests.benchmark.execution.launch.cases import reason_of_a_dead_one
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "said"),
-    [
-        (signal.SIGKILL, "its process died (signal SIGKILL): the system may be out of memory"),
-        (signal.SIGSEGV, "its process died (signal SIGSEGV)"),
-        ("exit", "SystemExit: 3"),
+    few(
+        [
+            (signal.SIGKILL, "its process died (signal SIGKILL): the system may be out of memory"),
+            (signal.SIGSEGV, "its process died (signal SIGSEGV)"),
+            ("exit", "SystemExit: 3"),
+            ("exit at once", "its process died (exit status 0)"),
+        ],
         ("exit at once", "its process died (exit status 0)"),
-    ],
+    ),
 )
 def test_a_dead_worker_is_a_failed_cell_and_the_others_go_on(store, how, said):
     assert reason_of_a_dead_one(store, partial(processes.launch, workers=1), how) == said

@@ -25,6 +25,7 @@ def test_ray_gives_the_numbers_of_inline(store, tmp_path):
     cases.gives_the_numbers_of_inline(ray.launcher(2), store, tmp_path)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_dead_worker_is_a_failed_cell_and_the_others_go_on(store, by_value):
     reason = cases.reason_of_a_dead_one(store, partial(ray.launch, workers=1), signal.SIGKILL)
@@ -50,6 +51,7 @@ def test_a_cell_of_several_devices_needs_a_node_that_has_them():
         ray.check_devices(2, [node(CPU=1.0), node(alive=False, CPU=4.0)])
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_cells_of_a_lost_node_run_elsewhere_with_the_same_numbers(store, tmp_path, by_value):
     from ray.cluster_utils import Cluster
