@@ -55,7 +55,7 @@ docs: setup ## build docs/, cards, boards and the API into site/; a warning is a
 	@.venv/bin/python -m sphinx -q -W --keep-going -E -c docs -d .cache/docs . site
 	@echo "docs: site/index.html"
 
-wheel: setup ## build dist/medtail-*.whl, install it in a fresh environment and try it there (minutes)
+wheel: setup ## build dist/medtail-*.whl, install it beside what it requires and try it there; FRESH=1: with all of it anew
 	@PYTHON=$(PYTHON) tools/wheel_check.sh
 
 data: setup ## say of every dataset whether its files are there and how to get them

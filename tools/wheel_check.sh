@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds the wheel into dist/, installs it with everything it requires in a fresh environment, and runs medtail away from any
-# checkout, inside a repository that is not ours. PYTHON names the interpreter; KEEP=FOLDER keeps the environment.
+# Builds the wheel into dist/, installs it beside the packages that it requires and no others, and runs medtail away from any
+# checkout, inside a repository that is not ours. FRESH=1, before a release, has pip install them all anew, and resolve them for
+# the other versions of Python: some ten minutes more. PYTHON names the interpreter; KEEP=FOLDER keeps the environment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
@@ -18,20 +19,32 @@ rm -rf build
 wheel=$(echo "$root"/dist/medtail-*.whl)
 ls -l "$wheel" | awk '{printf "wheel: %.1f MB\n", $5 / 1e6}'
 
-say "2/4 its requirements resolve for the other versions of Python, too"
-platforms=$(for glibc in $(seq 5 36); do printf -- '--platform manylinux_2_%s_x86_64 ' "$glibc"; done
-    printf -- '--platform manylinux%s_x86_64 ' 1 2010 2014)
-here=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-for version in 3.11 3.12 3.13; do
-    [ "$version" != "$here" ] || continue
-    # shellcheck disable=SC2086
-    .venv/bin/python -m pip install -q --dry-run --ignore-installed --only-binary=:all: --target "$work/nowhere" \
-        --python-version "$version" --implementation cp $platforms "$wheel" || fail "not for Python $version"
-done
+install() {  # the wheel with an extra, or with none
+    if [ -n "${FRESH:-}" ]; then
+        "$work/venv/bin/python" -m pip install -q "$wheel${1:+[$1]}"
+    else
+        .venv/bin/python tools/linked_environment.py "$work/venv" "$wheel" "$@"
+    fi
+}
 
-say "3/4 a fresh environment ($("$PYTHON" --version)), PyTorch from pip's cache where it is there"
-"$PYTHON" -m venv --clear "$work/venv"
-"$work/venv/bin/python" -m pip install -q "$wheel"
+if [ -n "${FRESH:-}" ]; then
+    say "2/4 its requirements resolve for the other versions of Python, too"
+    platforms=$(for glibc in $(seq 5 36); do printf -- '--platform manylinux_2_%s_x86_64 ' "$glibc"; done
+        printf -- '--platform manylinux%s_x86_64 ' 1 2010 2014)
+    here=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    for version in 3.11 3.12 3.13; do
+        [ "$version" != "$here" ] || continue
+        # shellcheck disable=SC2086
+        .venv/bin/python -m pip install -q --dry-run --ignore-installed --only-binary=:all: --target "$work/nowhere" \
+            --python-version "$version" --implementation cp $platforms "$wheel" || fail "not for Python $version"
+    done
+    say "3/4 a fresh environment ($("$PYTHON" --version)), PyTorch from pip's cache where it is there"
+    "$PYTHON" -m venv --clear "$work/venv"
+else
+    say "2/4 not asked (FRESH=1 does): whether its requirements resolve for other versions of Python"
+    say "3/4 an environment of what it requires, linked from .venv"
+fi
+install
 
 say "4/4 commands, in a folder of a repository that is not ours, beside folders called methods and datamodules"
 medtail=$work/venv/bin/medtail
@@ -58,7 +71,7 @@ small=(--set budget.epochs=1 --set 'seeds=[0]' --set 'data=[{name: phantom@lt20,
 run bench quick --method erm "${small[@]}" --launcher inline; said "balanced accuracy"
 "$medtail" bench quick --method erm,ldam "${small[@]}" --launcher ray > out.txt 2>&1 && fail "Ray without Ray: no error"; said "pip install 'medtail\[ray\]'"
 run bench quick --method erm,ldam "${small[@]}" --workers 2; said "2 cells, 1 done, 1 to run"
-"$work/venv/bin/python" -m pip install -q "$wheel[ray]"
+(cd "$root" && install ray)
 run bench quick --method erm,ldam "${small[@]}" --set 'seeds=[0,1]' --launcher ray --workers 2; said "4 cells, 2 done, 2 to run"
 "$work/venv/bin/python" - <<'EOF' || fail "the records do not say what they should"
 import json, pathlib
