@@ -6,10 +6,12 @@ interpreter's first line on (what a start loads, hash seeds, odd signals) is not
 """
 
 import atexit
+import contextlib
 import gc
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -19,7 +21,7 @@ import threading
 import traceback
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 LIBRARIES = ("torch", "torchvision", "lightning.pytorch", "torchmetrics", "timm", "scipy.stats",
              "pandas", "pyarrow.parquet", "pydantic", "typer", "rich.console")  # fmt: skip
@@ -31,31 +33,36 @@ sys.exit(ask({place!r}, sys.argv[1:]))
 """
 
 
-def ask(place: str, words: list[str], **given: object) -> int:
+def ask(place: str, words: list[str], **given: Any) -> int:
     """Have a command run by the server at ``place``; returns its exit status.
+
+    The command and what it started are killed when this is left before it ends.
 
     Args:
         place: of the server's socket.
         words: behind ``medtail``, or ``-m`` and a module, or ``-c`` and a program, with theirs.
-        given: ``cwd``, ``env`` and ``streams``, those of this process unless said.
+        given: ``cwd``, ``env`` and ``streams``, those of this process unless said; ``timeout``.
+
+    Raises:
+        TimeoutError: it took longer.
     """
     streams = given.get("streams", (0, 1, 2))
     cwd, env = str(given.get("cwd") or Path.cwd()), dict(given.get("env") or os.environ)
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(place)
         socket.send_fds(line, [b"!"], streams)
-        line.sendall(json.dumps([words, cwd, env]).encode())
-        line.shutdown(socket.SHUT_WR)
-        return int(line.makefile().read() or 1)
+        line.sendall(json.dumps([words, cwd, env]).encode() + b"\n")
+        line.settimeout(given.get("timeout"))
+        return int(line.recv(16) or 1)
 
 
-def run(*words: object, cwd=None, env=None) -> subprocess.CompletedProcess[str]:
+def run(*words: object, cwd=None, env=None, timeout=None) -> subprocess.CompletedProcess[str]:
     """A command, its output and status as ``subprocess.run`` gives them; words as of ``ask``."""
     said = [str(word) for word in words]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         with Path(os.devnull).open() as nothing:
             streams = [nothing.fileno(), out.fileno(), err.fileno()]
-            status = ask(server(), said, cwd=cwd, env=env, streams=streams)
+            status = ask(server(), said, cwd=cwd, env=env, streams=streams, timeout=timeout)
         texts = []
         for stream in (out, err):
             stream.seek(0)
@@ -111,15 +118,20 @@ def _attend(line: socket.socket) -> None:
     """Run one command in a process of its own and tell its status."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _, streams, *_ = socket.recv_fds(line, 1, 3)
-    asked = json.loads(b"".join(iter(lambda: line.recv(1 << 16), b"")))
+    asked = json.loads(line.makefile().readline())
     if not (child := os.fork()):
         line.close()
+        os.setsid()
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
         _become(*asked)
+    ended = os.pidfd_open(child)
+    if line in select.select([line, ended], [], [])[0]:  # the one that asked is gone
+        os.killpg(child, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    line.sendall(str(status).encode())
+    with contextlib.suppress(OSError):
+        line.sendall(str(status).encode())
     os._exit(0)
 
 
@@ -133,6 +145,7 @@ def _become(words: list[str], cwd: str, env: dict[str, str]) -> NoReturn:
     os.environ.clear()
     os.environ.update(env)
     tempfile.tempdir = None
+    sys.dont_write_bytecode = bool(env.get("PYTHONDONTWRITEBYTECODE"))
     random.seed()
     np.random.seed()
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):

@@ -1,6 +1,6 @@
 """A virtual environment with a wheel and what it requires, in seconds instead of minutes.
 
-    .venv/bin/python tools/linked_environment.py FOLDER dist/medtail-0.2.0-py3-none-any.whl [EXTRA ...]
+    .venv/bin/python tools/linked_environment.py FOLDER WHEEL [EXTRA ...]
 
 The packages are links to those of the environment that runs this, and only such that the wheel's
 metadata ask for, as pip would find them: one that is used and not required is missing there.

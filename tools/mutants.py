@@ -11,11 +11,8 @@ tests of its room and those that name its module. The sample is random with a fi
 import argparse
 import ast
 import copy
-import os
 import random
 import re
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +24,7 @@ from queue import Empty, SimpleQueue
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+from tests import commands  # noqa: E402
 from tests.checkout import copied  # noqa: E402
 
 TARGETS = (
@@ -182,28 +180,17 @@ def tests_of(file: str, root: Path) -> list[str]:
 
 def tested(tests: Sequence[str], folder: Path, environment: dict[str, str], seconds: float) -> str:
     """What tests say in a copy of the checkout: killed, survived, or ``killed (time)``."""
-    words = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-m", "not slow and not faults"]
-    process = subprocess.Popen(
-        [*words, *tests],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    words = ("-m", "pytest", "-x", "-q", "-m", "not slow and not faults", *tests)
     try:
-        return "killed" if process.wait(seconds) else "survived"
-    except subprocess.TimeoutExpired:
+        done = commands.run(*words, cwd=folder, env=environment, timeout=seconds)
+        return "killed" if done.returncode else "survived"
+    except TimeoutError:
         return "killed (time)"
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def work(mutants: "SimpleQueue[Mutant]", folder: Path) -> Iterator[tuple[Mutant, str]]:
     """Test mutants in a copy of the checkout of one's own until there is none left."""
-    environment = copied(folder) | {"OMP_NUM_THREADS": "1"}
+    environment = copied(folder) | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     times: dict[tuple[str, ...], float] = {}
     while True:
         try:
