@@ -10,7 +10,7 @@ import torch
 from medtail.benchmark.execution import worker
 from medtail.benchmark.tracks import checkpoints, stages
 from medtail.datamodules.core import derived
-from tests import commands
+from tests import commands, few
 from tests.benchmark.cells import cell
 
 USUAL = {"epochs": 4, "batch_size": 64, "lr": 0.01}
@@ -69,7 +69,9 @@ def epochs_trained(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "after"), AFTER)
+@pytest.mark.parametrize(
+    ("name", "after"), few(AFTER, *((name, 3) for name in CELLS), ("two stages", 7))
+)
 def test_what_is_gone_on_with_is_what_would_have_been(name, after, store, monkeypatch, every_epoch):
     mine = CELLS[name]
     whole = worker.run(store.job(mine, 1, keep=False))

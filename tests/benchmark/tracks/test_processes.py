@@ -137,6 +137,7 @@ def test_two_processes_that_were_killed_go_on_where_they_were(tmp_path, bench, m
     assert first.stages[0].history == second.stages[0].history
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_memory_that_another_process_lacks_is_noticed(tmp_path, bench):
     (tmp_path / "mine.yaml").write_text(SUITE.format(method="ldam"))

@@ -73,6 +73,7 @@ def test_jobs_give_the_numbers_of_inline(store, tmp_path, local):
     cases.gives_the_numbers_of_inline(launcher, store, tmp_path)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_dead_worker_is_a_failed_cell_and_the_others_go_on(store, local):
     launcher = partial(slurm.launch, resources=read([]), queue=local)
