@@ -76,7 +76,6 @@ def test_what_is_derived_is_made_anew_and_said(ran, equal, name, harm):
     equal(ran)
 
 
-@pytest.mark.quick
 def test_a_stage_of_another_training_is_not_taken(ran, equal):
     path, other = sorted(ran.glob(DERIVED["stage"]))  # of three epochs, and of crt's two
     forget_results(ran)

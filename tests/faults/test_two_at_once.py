@@ -9,7 +9,6 @@ from tests.faults import kit
 pytestmark = pytest.mark.faults
 
 
-@pytest.mark.quick
 def test_a_later_publishers_rows_are_on_the_pages(tmp_path):
     boards = tmp_path / "boards"
     words = ["bench", "tiny.yaml", "--launcher", "inline", "--leaderboards", str(boards)]

@@ -30,6 +30,7 @@ CELLS = {
     "active": cell("entropy_sampling", selection="last", budget=USUAL, **POOL),
 }
 AFTER = [*((name, after) for name in CELLS for after in (1, 3)), ("two stages", 7), ("active", 6)]
+LATE = (*((name, 3) for name in CELLS), ("two stages", 7))
 
 
 class Killed(KeyboardInterrupt):
@@ -69,9 +70,7 @@ def epochs_trained(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "after"), few(AFTER, *((name, 3) for name in CELLS), ("two stages", 7))
-)
+@pytest.mark.parametrize(("name", "after"), few(AFTER, *LATE))
 def test_what_is_gone_on_with_is_what_would_have_been(name, after, store, monkeypatch, every_epoch):
     mine = CELLS[name]
     whole = worker.run(store.job(mine, 1, keep=False))
