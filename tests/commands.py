@@ -12,6 +12,7 @@ import json
 import os
 import runpy
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -70,13 +71,13 @@ def run(*words: object, cwd=None, env=None, timeout=None) -> subprocess.Complete
     return subprocess.CompletedProcess(said, status, *texts)
 
 
-def programs(folder: Path) -> str:
-    """Put a ``medtail`` that asks the server into a folder, which is to stand first on a PATH."""
+def programs_in(folder: Path) -> str:
+    """Fill a ``bin`` with the environment's programs, of which ``medtail`` asks the server."""
+    shutil.copytree(Path(sys.prefix, "bin"), folder, symlinks=True)
+    (folder.parent / "lib").symlink_to(Path(sys.prefix, "lib"))
+    shutil.copy(Path(sys.prefix, "pyvenv.cfg"), folder.parent)
     path = folder / "medtail"
-    folder.mkdir(exist_ok=True)
-    path.unlink(missing_ok=True)
     path.write_text(CLIENT.format(python=sys.executable, here=__file__, place=server()))
-    path.chmod(0o755)
     return str(folder)
 
 

@@ -11,7 +11,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,9 @@ import pytest
 from PIL import Image
 
 from tests import ROOT
+from tests.boards import few_rows
 from tests.checkout import copied
-from tests.commands import programs as faster_medtail
+from tests.commands import programs_in
 
 PAGES = (
     "README.md",
@@ -39,6 +39,8 @@ SMALL = (
     """ --set budget.epochs=1 --set 'data=[phantom@lt100]'"""
     " --launcher inline --wandb disabled"
 )
+BOARDS = ("isic2018@natural", "isic2018@lt100")
+ROWS = ("erm", "proco", "balanced_softmax", "effective_number", "crt")
 TWO = "medtail bench two.yaml --launcher inline --wandb disabled"
 
 
@@ -130,11 +132,6 @@ def make_images(folder: Path) -> None:
     )
 
 
-def write_costs(folder: Path) -> None:
-    """The table of docs/decisions.md."""
-    (folder / "costs.csv").write_text(block("docs/decisions.md", "text"))
-
-
 RULES = (
     Rule(r"make [a-z]+", ci=True),
     Rule(r"export MEDTAIL_DATA=/path/to/data", why_not="it stands for a folder of the reader"),
@@ -199,7 +196,7 @@ RULES = (
     Rule(r"medtail decisions isic2018@natural --method \S+", told="isic2018@natural.md: written"),
     Rule(
         r"medtail decisions isic2018@natural --costs costs\.csv --out runs/decisions",
-        before=write_costs,
+        before=lambda at: (at / "costs.csv").write_text(block("docs/decisions.md", "text")),
         told="Expected cost",
     ),
     Rule(
@@ -262,13 +259,9 @@ def test_every_rule_has_its_command():
 def folder(tmp_path):
     """A copy of the checkout, and the environment in which it is medtail."""
     environment = copied(tmp_path)
-    place = tmp_path / ".venv/bin"
-    programs = f"{place}{os.pathsep}{environment['PATH']}"
-    shutil.copytree(Path(sys.prefix, "bin"), place, symlinks=True)
-    (tmp_path / ".venv/lib").symlink_to(Path(sys.prefix, "lib"))
-    shutil.copy(Path(sys.prefix, "pyvenv.cfg"), tmp_path / ".venv")
-    faster_medtail(place)
-    return tmp_path, {**environment, "PATH": programs, "COLUMNS": "200"}
+    few_rows(tmp_path / "leaderboards", BOARDS, lambda r: r.cell.method in ROWS)
+    path = f"{programs_in(tmp_path / '.venv/bin')}{os.pathsep}{environment['PATH']}"
+    return tmp_path, {**environment, "PATH": path, "COLUMNS": "200"}
 
 
 def run(folder: Path, environment: dict[str, str], script: str) -> str:

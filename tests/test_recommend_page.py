@@ -11,7 +11,7 @@ from PIL import Image
 
 from medtail.benchmark.grid.files import load
 from tests import ROOT
-from tests.commands import programs as programs_in
+from tests.commands import programs_in
 
 PAGE = (ROOT / "docs/recommend.md").read_text()
 QUICKLY = "--folds 3 --seeds 1 --backbone test_resnet --weights none --image-size 16"
@@ -71,7 +71,7 @@ def place(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_commands_run(place):
-    programs = f"{programs_in(place / 'bin')}{os.pathsep}{os.environ['PATH']}"
+    programs = f"{programs_in(place / '.venv/bin')}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": programs, "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
     environment["MEDTAIL_CACHE"] = str(place / "cache")
     script = "\n".join(f"{c} {rule_of(c)}" for c in commands() if rule_of(c) is not None)

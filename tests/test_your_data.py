@@ -103,7 +103,7 @@ def scans(folder):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_commands_run(place):
-    programs = f"{commands.programs(place / 'bin')}{os.pathsep}{os.environ['PATH']}"
+    programs = f"{commands.programs_in(place / '.venv/bin')}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": programs, "WANDB_MODE": "disabled", "COLUMNS": "200"}
     environment["MEDTAIL_CACHE"] = str(place / "cache")
     done = subprocess.run(

@@ -18,14 +18,14 @@ from medtail.benchmark.boards.section import sections
 from medtail.benchmark.cli.main import app
 from medtail.benchmark.comparison import differences, pages
 from medtail.benchmark.evidence.predictions import Predictions
-from medtail.benchmark.evidence.published import TEST, VALIDATION, publish, read_predictions
+from medtail.benchmark.evidence.published import read_predictions
 from medtail.benchmark.evidence.record import Record, read_lines, write_lines
 from medtail.benchmark.grid.cell import Cell, Terms
 from medtail.benchmark.grid.files import load
 from medtail.benchmark.metrics.few_shot import episode_aucs
 from medtail.benchmark.statistics import intervals
 from medtail.datamodules.core.errors import MedtailError
-from tests import ROOT
+from tests.boards import few_rows
 
 FEW = ("erm", "balanced_softmax", "crt", "tau_norm", "focal", "weighted_ce", "proco", "deep_svdd")
 
@@ -33,12 +33,12 @@ FEW = ("erm", "balanced_softmax", "crt", "tau_norm", "focal", "weighted_ce", "pr
 @cache
 def boards(scratch: bool = True) -> Path:
     """Committed boards with few rows, for speed: tables of networks from scratch alone, or all."""
-    given, folder = ROOT / "leaderboards", Path(tempfile.mkdtemp())
-    for slug in ("isic2018@natural", "isic2018@lt100", "isic2018@oneclass"):
-        scores, held = (read_predictions(given, slug, part) for part in (TEST, VALIDATION))
-        kept = [r for r in read_lines(given / f"records/{slug}.jsonl") if r.cell.method in FEW]
-        kept = [r for r in kept if r.cell.terms.weights is None or not scratch]
-        publish(folder, [(r, scores.get(r.cell_id)) for r in kept], held)
+    folder = Path(tempfile.mkdtemp())
+    few_rows(
+        folder,
+        ("isic2018@natural", "isic2018@lt100", "isic2018@oneclass"),
+        lambda r: r.cell.method in FEW and not (scratch and r.cell.terms.weights),
+    )
     return folder
 
 
