@@ -39,8 +39,6 @@ SMALL = (
     """ --set budget.epochs=1 --set 'data=[phantom@lt100]'"""
     " --launcher inline --wandb disabled"
 )
-BOARDS = ("isic2018@natural", "isic2018@lt100")
-ROWS = ("erm", "proco", "balanced_softmax", "effective_number", "crt")
 TWO = "medtail bench two.yaml --launcher inline --wandb disabled"
 
 
@@ -259,15 +257,19 @@ def test_every_rule_has_its_command():
 def folder(tmp_path):
     """A copy of the checkout, and the environment in which it is medtail."""
     environment = copied(tmp_path)
-    few_rows(tmp_path / "leaderboards", BOARDS, lambda r: r.cell.method in ROWS)
+    rows = ("erm", "proco", "balanced_softmax", "effective_number", "crt")
+    few_rows(
+        tmp_path / "leaderboards",
+        ("isic2018@natural", "isic2018@lt100"),
+        lambda r: r.cell.method in rows and not r.cell.terms.weights,
+    )
     path = f"{programs_in(tmp_path / '.venv/bin')}{os.pathsep}{environment['PATH']}"
     return tmp_path, {**environment, "PATH": path, "COLUMNS": "200"}
 
 
 def run(folder: Path, environment: dict[str, str], script: str) -> str:
-    told = subprocess.run(
-        ["bash", "-euc", script], cwd=folder, env=environment, capture_output=True, text=True
-    )
+    words = ["bash", "-euc", script]
+    told = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
     assert told.returncode == 0, f"{script}\n{told.stdout[-4000:]}\n{told.stderr[-4000:]}"
     return told.stdout + told.stderr
 
