@@ -1,10 +1,11 @@
 """Model cards: the page of a method from its docstrings and the records, and the index of cards."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from medtail import methods
 from medtail.datamodules.core.contract import PK, DataRequest, DataSpec, Track
-from medtail.methods.core.base import Method, Stage
+from medtail.methods.core.base import Method, Recipe, Stage
 
 from ..boards.columns import VIEWS
 from ..boards.formatting import code, plain
@@ -143,7 +144,26 @@ def table(lines: list[list[str]]) -> str:
 
 def _share(stage: Stage) -> str:
     told = "all epochs" if stage.share == 1 else f"{100 * stage.share:g} % of the epochs"
-    return told + (", with an optimiser of its own" if stage.recipe or stage.apart else "")
+    if stage.recipe:
+        told += f", with an optimiser of its own ({_recipe(stage.recipe)})"
+    for apart in stage.apart:
+        how = _recipe(apart.recipe) if apart.recipe else "the stage's, anew"
+        rate = f", {apart.rate:g} times its rate" if apart.rate != 1 else ""
+        each = f", a step an {apart.every}" if apart.every != "step" else ""
+        told += f", {', '.join(map(code, apart.names))} with another ({how}{rate}{each})"
+    return told
+
+
+def _recipe(recipe: Recipe) -> str:
+    """In words, so that a card changes with any part of it."""
+    given = asdict(recipe)
+    words = [f"{code(given.pop('optimizer'))}, rate {given.pop('lr'):g}", given.pop("schedule")]
+    usual = {"momentum": 0.9, "milestones": (), "gamma": 0.1, "layer_decay": 1.0, "beta1": None}
+    told = {k: v for k, v in given.items() if k not in usual or v != usual[k]}
+    words += [
+        f"{k.replace('_', ' ')} {v if isinstance(v, tuple) else f'{v:g}'}" for k, v in told.items()
+    ]
+    return ", ".join(words)
 
 
 def _shared(by: str) -> str:
