@@ -5,10 +5,13 @@ from dataclasses import replace
 import pytest
 
 from medtail import methods
+from medtail.benchmark.evidence.record import read_lines
 from medtail.benchmark.grid.cell import Cell
+from medtail.benchmark.grid.files import load
 from medtail.benchmark.grid.suite import Suite
 from medtail.benchmark.tracks.sharing import is_shared
 from medtail.methods.core.index import of_class, of_source
+from tests import ROOT
 
 
 def cell(name: str, **params: object) -> Cell:
@@ -47,3 +50,12 @@ def test_a_training_that_others_share_is_still_theirs(monkeypatch):
     as_if(monkeypatch, "mixup", alpha=methods.defaults("mixup")["alpha"])
     assert is_shared(cell("mixup"))
     assert not is_shared(cell("mixup", alpha=0.25))
+
+
+def test_committed_results_are_found_by_the_suites_that_asked_for_them():
+    """No identity moved: neither by an argument that came later nor by a term."""
+    suites = sorted(p.stem for p in (ROOT / "benchmark/suites").glob("isic2018*.yaml"))
+    asked = {cell.id for name in suites for cell in load(name).cells()}
+    records = [r for p in (ROOT / "leaderboards/records").glob("*.jsonl") for r in read_lines(p)]
+    assert len(records) > 800
+    assert not {f"{r.cell}" for r in records if r.cell_id not in asked}
