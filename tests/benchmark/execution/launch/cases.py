@@ -26,9 +26,9 @@ def gives_the_numbers_of_inline(launcher, store, tmp_path):
         assert mine.network == digest_of(store.folder(one) / WEIGHTS), "and handed its network over"
 
 
-def reason_of_a_dead_one(store, launcher, how):
-    """One cell whose process dies, and others, which go on; why it failed."""
-    doomed = replace(store.job(cell("focal"), 1), progress=Deadly(how))
+def reason_of_a_dead_one(store, launcher, how, **changes):
+    """One cell whose process dies or hangs, and others, which go on; why it failed."""
+    doomed = replace(store.job(cell("focal"), 1), progress=Deadly(how), **changes)
     jobs = [doomed, store.job(cell("ncm"), 1), store.job(cell("erm"), 1)]
     records = {o.record.cell.method: o.record for o in launcher(jobs)}
     assert records["focal"].status == "failed"
@@ -37,7 +37,7 @@ def reason_of_a_dead_one(store, launcher, how):
 
 
 class Deadly:
-    """A progress note that ends the process that writes it."""
+    """A progress note that ends the process that writes it, or hangs there."""
 
     def __init__(self, how):
         self.how = how
@@ -48,6 +48,8 @@ class Deadly:
             sys.exit(3)
         if self.how == "exit at once":
             os._exit(0)
+        if self.how == "hang":
+            time.sleep(1000)
         os.kill(os.getpid(), self.how)
 
     def unlink(self, missing_ok):

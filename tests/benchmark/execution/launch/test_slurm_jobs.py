@@ -19,6 +19,7 @@ from submitit import LocalExecutor
 from medtail.benchmark.execution.launch import slurm
 from medtail.benchmark.execution.launch.array import Exchange
 from medtail.benchmark.execution.launch.resources import read
+from medtail.benchmark.execution.limit import reason
 from tests.benchmark.cells import QUICK, cell
 from tests.benchmark.execution.launch import cases
 
@@ -79,6 +80,13 @@ def test_a_dead_worker_is_a_failed_cell_and_the_others_go_on(store, local):
     launcher = partial(slurm.launch, resources=read([]), queue=local)
     reason = cases.reason_of_a_dead_one(store, launcher, signal.SIGKILL)
     assert reason == "its process died (signal SIGKILL): the system may be out of memory"
+
+
+@pytest.mark.slow
+def test_a_cell_that_hangs_has_an_end_and_the_others_go_on(store, local):
+    launcher = partial(slurm.launch, resources=read(["cells=3"]), queue=local)
+    found = cases.reason_of_a_dead_one(store, launcher, "hang", limit=8.0)
+    assert found == reason(8)
 
 
 def when(ready, act):
