@@ -45,3 +45,14 @@ def test_three_ways_are_told_apart():
     each = [-math.log(F.softmax(z, 0)[n // 5]) for n, z in enumerate(logits.detach())]
     torch.manual_seed(0)
     assert method.given_loss(image).item() == pytest.approx(sum(each) / 15, rel=1e-4)
+
+
+@pytest.mark.parametrize("cut", [cut_patch, cut_scar])
+def test_a_paste_may_lie_anywhere(cut):
+    """To the last row and column; the light of a paste tells it apart even where it was."""
+    image = torch.full((4000, 3, 20, 20), 0.5)
+    moved = (cut(image, torch.Generator().manual_seed(0)) != image).any(1).double().mean(0)
+    for found in (moved, moved.T):
+        assert found[0].sum() > 0
+        assert found[-1].sum() > 0
+        assert float(found[:10].sum()) == pytest.approx(float(found[10:].sum()), rel=0.05)

@@ -74,6 +74,7 @@ def test_what_changes_is_preferred_whichever_way(change):
     first = [((0, 1), 0.7), ((0, 2), 0.7), ((1, 2), 0.7)]
     then = [((0, 1), 0.7 + change), ((0, 2), 0.7 + change / 3), ((1, 2), 0.7)]
     shown(curriculum, [first, then])
+    assert curriculum.gain.tolist() == pytest.approx([-RATE * change, -RATE * change / 3, 0])
     odds = list(curriculum.odds().values())
     assert odds == pytest.approx([0.6 + EXPLORED / 3, 0.2 + EXPLORED / 3, EXPLORED / 3])
 
