@@ -142,6 +142,7 @@ def medtail(*words, code=0):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_from_a_table_with_patients_to_a_board(root, tmp_path):
     place = tmp_path / "clinic"
     names = [f"img/{n:03d}.png" for n in range(60)]
