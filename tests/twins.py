@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from medtail import datamodules
 from medtail.datamodules import (
     aptos2019,
     dermofit,
@@ -173,6 +174,29 @@ def dermofit_twin(root: Path) -> None:
     shutil.rmtree(packed)
 
 
+def listed_twin(slug: str) -> Callable[[Path], None]:
+    """Writer of ``labels.csv`` and ``images/``, two images a group where there are groups."""
+
+    def write(root: Path) -> None:
+        family = datamodules.get(slug)
+        rows = [
+            (f"{label}.{n:04d}.jpg", label, f"g{n // 2}")
+            for n, label in enumerate(labelled(family.class_names))
+        ]
+        write_listed(root / slug, ("image", "label", *family.columns), rows)
+
+    return write
+
+
+def write_listed(folder: Path, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table whose rows begin with image and label, and its images."""
+    classes = list(dict.fromkeys(row[1] for row in rows))
+    write_csv(folder / "labels.csv", head, [row[: len(head)] for row in rows])
+    for n, row in enumerate(rows):
+        write_image(folder / "images" / row[0], n, classes.index(row[1]))
+
+
+LISTED = ("pbc",)
 MEDMNIST = [s for s in medmnist.MedMNIST.slugs if s not in ("chestmnist", "dermamnist")]
 TWINS: dict[str, Callable[[Path], None]] = {
     "isic2018": isic2018_official,
@@ -183,6 +207,7 @@ TWINS: dict[str, Callable[[Path], None]] = {
     "dermamnist+leaky_official": medmnist_twin("dermamnist"),
     "dermofit": dermofit_twin,
     "image_table": image_table_twin,
+    **{slug: listed_twin(slug) for slug in LISTED},
     **{flag: medmnist_twin(flag) for flag in MEDMNIST},
 }
 # The label files of a twin, by pattern below its root.
@@ -193,6 +218,7 @@ LISTS: dict[str, Sequence[str]] = {
     "hyperkvasir": (hyperkvasir.SPLIT_FILE,),
     "kvasir_capsule": kvasir_capsule.FOLDS,
     "image_table": ("images.csv",),
+    **{slug: ("labels.csv",) for slug in LISTED},
 }
 # Arguments of ``datamodules.build`` for a twin, given its root.
 ARGUMENTS: dict[str, Callable[[Path], dict[str, Path]]] = {
