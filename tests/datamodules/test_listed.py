@@ -17,8 +17,13 @@ PUBLISHED = {
         "basophil": 1212, "eosinophil": 3110, "erythroblast": 1551, "ig": 2892, "lymphocyte": 1214,
         "monocyte": 1419, "neutrophil": 3328, "platelet": 2348,
     },
+    "chula_rbc12": {
+        "normal": 6259, "spherocyte": 3435, "target_cell": 2687, "ovalocyte": 2123,
+        "stomatocyte": 1926, "hypochromia": 1052, "schistocyte": 893, "burr_cell": 785,
+        "macrocyte": 599, "microcyte": 461, "teardrop": 307, "uncategorised": 184,
+    },
 }  # fmt: skip
-GROUPS = {}
+GROUPS = {"chula_rbc12": 568}
 
 
 def built(name, root):
