@@ -22,8 +22,9 @@ PUBLISHED = {
         "stomatocyte": 1926, "hypochromia": 1052, "schistocyte": 893, "burr_cell": 785,
         "macrocyte": 599, "microcyte": 461, "teardrop": 307, "uncategorised": 184,
     },
+    "oct_mx": {"no_dme": 938, "dme": 163},
 }  # fmt: skip
-GROUPS = {"chula_rbc12": 568}
+GROUPS = {"chula_rbc12": 568, "oct_mx": 820}
 
 
 def built(name, root):
@@ -108,6 +109,13 @@ def test_a_copy_in_the_download_is_in_one_split(tmp_path):
     again = read("pbc", tmp_path)
     assert "excluded" in again.split[again.table.id == trained.stem]
     assert "Excluded, as copies of images in val or test: 1." in card(again)
+
+
+def test_an_image_without_a_patient_is_its_own(tmp_path):
+    TWINS["oct_mx"](tmp_path)
+    names = [cell(tmp_path, "oct_mx", line, "group", " ") for line in (0, 1)]
+    groups = built("oct_mx", tmp_path).load_table().group.tolist()
+    assert all(groups.count(f"image {name.removesuffix('.jpg')}") == 1 for name in names)
 
 
 @pytest.mark.parametrize("slug", LISTED)
