@@ -196,7 +196,7 @@ def write_listed(folder: Path, head: Sequence[str], rows: Sequence[Sequence[str]
         write_image(folder / "images" / row[0], n, classes.index(row[1]))
 
 
-LISTED = ("pbc", "chula_rbc12", "oct_mx")
+LISTED = ("pbc", "chula_rbc12", "oct_mx", "pocus_lung")
 MEDMNIST = [s for s in medmnist.MedMNIST.slugs if s not in ("chestmnist", "dermamnist")]
 TWINS: dict[str, Callable[[Path], None]] = {
     "isic2018": isic2018_official,

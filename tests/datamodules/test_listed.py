@@ -23,8 +23,12 @@ PUBLISHED = {
         "macrocyte": 599, "microcyte": 461, "teardrop": 307, "uncategorised": 184,
     },
     "oct_mx": {"no_dme": 938, "dme": 163},
+    "pocus_lung": {
+        "regular": 597, "bacterial_pneumonia": 378, "covid19": 224, "viral_pneumonia": 50,
+    },
 }  # fmt: skip
-GROUPS = {"chula_rbc12": 568, "oct_mx": 820}
+# Of 104 patients of POCUS, two are taken for one.
+GROUPS = {"chula_rbc12": 568, "oct_mx": 820, "pocus_lung": 104 - 1}
 
 
 def built(name, root):
@@ -111,11 +115,32 @@ def test_a_copy_in_the_download_is_in_one_split(tmp_path):
     assert "Excluded, as copies of images in val or test: 1." in card(again)
 
 
+def test_two_patients_of_one_recording_are_one(tmp_path):
+    TWINS["pocus_lung"](tmp_path)
+    cell(tmp_path, "pocus_lung", 0, "group", "p192")
+    cell(tmp_path, "pocus_lung", 30, "group", "p198")
+    groups = built("pocus_lung", tmp_path).load_table().group.tolist()
+    assert (groups.count("p192"), "p198" in groups) == (2, False)
+
+
 def test_an_image_without_a_patient_is_its_own(tmp_path):
     TWINS["oct_mx"](tmp_path)
     names = [cell(tmp_path, "oct_mx", line, "group", " ") for line in (0, 1)]
     groups = built("oct_mx", tmp_path).load_table().group.tolist()
     assert all(groups.count(f"image {name.removesuffix('.jpg')}") == 1 for name in names)
+
+
+def test_licences_are_counted(tmp_path):
+    TWINS["pocus_lung"](tmp_path)
+    path = tmp_path / "pocus_lung" / "labels.csv"
+    assert "by licence" not in card(read("pocus_lung", tmp_path))
+    head, *rows = path.read_text().splitlines()
+    said = ["CC BY 4.0", "CC BY-NC 4.0", ""]
+    lines = [f"{row},{said[min(n, 2)]}" for n, row in enumerate(rows)]
+    path.write_text("\n".join([f"{head},licence", *lines]))
+    text = card(read("pocus_lung", tmp_path))
+    told = f"images by licence: none {len(rows) - 2}, CC BY 4.0 1, CC BY-NC 4.0 1"
+    assert told in text
 
 
 @pytest.mark.parametrize("slug", LISTED)
