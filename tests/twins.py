@@ -19,6 +19,7 @@ from medtail.datamodules import (
     aptos2019,
     dermofit,
     hyperkvasir,
+    iq_othnccd,
     isic2018,
     isic2019,
     kvasir_capsule,
@@ -196,6 +197,19 @@ def write_listed(folder: Path, head: Sequence[str], rows: Sequence[Sequence[str]
         write_image(folder / "images" / row[0], n, classes.index(row[1]))
 
 
+def iq_othnccd_twin(root: Path) -> None:
+    """Numbers of every block, without those of copies."""
+    rows = []
+    for label in iq_othnccd.CLASSES:
+        numbers = [n for n in range(1, 600) if n not in iq_othnccd.COPIES[label]]
+        blocks = {n: iq_othnccd.block(label, n) for n in numbers}
+        for part, share in (("train", 3), ("val", 1), ("test", 1)):
+            there = [n for n in numbers if blocks[n] == part]
+            amount = PER_CLASS * share * (3 if label == iq_othnccd.CLASSES[0] else 1) // 5
+            rows += [(f"{label}_{n:03d}.jpg", label, part) for n in there[:amount]]
+    write_listed(root / "iq_othnccd", ("image", "label", "split"), rows)
+
+
 LISTED = ("pbc", "chula_rbc12", "oct_mx", "pocus_lung")
 MEDMNIST = [s for s in medmnist.MedMNIST.slugs if s not in ("chestmnist", "dermamnist")]
 TWINS: dict[str, Callable[[Path], None]] = {
@@ -207,6 +221,7 @@ TWINS: dict[str, Callable[[Path], None]] = {
     "dermamnist+leaky_official": medmnist_twin("dermamnist"),
     "dermofit": dermofit_twin,
     "image_table": image_table_twin,
+    "iq_othnccd": iq_othnccd_twin,
     **{slug: listed_twin(slug) for slug in LISTED},
     **{flag: medmnist_twin(flag) for flag in MEDMNIST},
 }
@@ -218,6 +233,7 @@ LISTS: dict[str, Sequence[str]] = {
     "hyperkvasir": (hyperkvasir.SPLIT_FILE,),
     "kvasir_capsule": kvasir_capsule.FOLDS,
     "image_table": ("images.csv",),
+    "iq_othnccd": ("labels.csv",),
     **{slug: ("labels.csv",) for slug in LISTED},
 }
 # Arguments of ``datamodules.build`` for a twin, given its root.
