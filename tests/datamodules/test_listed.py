@@ -26,6 +26,7 @@ PUBLISHED = {
     "pocus_lung": {
         "regular": 597, "bacterial_pneumonia": 378, "covid19": 224, "viral_pneumonia": 50,
     },
+    "shoulder_implants": {"depuy": 294, "zimmer": 149, "cofield": 83, "tornier": 71},
 }  # fmt: skip
 # Of 104 patients of POCUS, two are taken for one.
 GROUPS = {"chula_rbc12": 568, "oct_mx": 820, "pocus_lung": 104 - 1}
