@@ -210,7 +210,7 @@ def iq_othnccd_twin(root: Path) -> None:
     write_listed(root / "iq_othnccd", ("image", "label", "split"), rows)
 
 
-LISTED = ("pbc", "chula_rbc12", "oct_mx", "pocus_lung", "shoulder_implants")
+LISTED = ("pbc", "chula_rbc12", "oct_mx", "pocus_lung", "shoulder_implants", "covid_cxr")
 MEDMNIST = [s for s in medmnist.MedMNIST.slugs if s not in ("chestmnist", "dermamnist")]
 TWINS: dict[str, Callable[[Path], None]] = {
     "isic2018": isic2018_official,

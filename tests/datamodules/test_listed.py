@@ -27,9 +27,10 @@ PUBLISHED = {
         "regular": 597, "bacterial_pneumonia": 378, "covid19": 224, "viral_pneumonia": 50,
     },
     "shoulder_implants": {"depuy": 294, "zimmer": 149, "cofield": 83, "tornier": 71},
+    "covid_cxr": {"covid19": 198, "bacterial": 31, "fungal": 12, "no_finding": 12},
 }  # fmt: skip
 # Of 104 patients of POCUS, two are taken for one.
-GROUPS = {"chula_rbc12": 568, "oct_mx": 820, "pocus_lung": 104 - 1}
+GROUPS = {"chula_rbc12": 568, "oct_mx": 820, "pocus_lung": 104 - 1, "covid_cxr": 139}
 
 
 def built(name, root):
