@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from medtail import datamodules
 from medtail.datamodules import (
     aptos2019,
     dermofit,
     hyperkvasir,
+    iq_othnccd,
     isic2018,
     isic2019,
     kvasir_capsule,
@@ -173,6 +175,42 @@ def dermofit_twin(root: Path) -> None:
     shutil.rmtree(packed)
 
 
+def listed_twin(slug: str) -> Callable[[Path], None]:
+    """Writer of ``labels.csv`` and ``images/``, two images a group where there are groups."""
+
+    def write(root: Path) -> None:
+        family = datamodules.get(slug)
+        rows = [
+            (f"{label}.{n:04d}.jpg", label, f"g{n // 2}")
+            for n, label in enumerate(labelled(family.class_names))
+        ]
+        write_listed(root / slug, ("image", "label", *family.columns), rows)
+
+    return write
+
+
+def write_listed(folder: Path, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table whose rows begin with image and label, and its images."""
+    classes = list(dict.fromkeys(row[1] for row in rows))
+    write_csv(folder / "labels.csv", head, [row[: len(head)] for row in rows])
+    for n, row in enumerate(rows):
+        write_image(folder / "images" / row[0], n, classes.index(row[1]))
+
+
+def iq_othnccd_twin(root: Path) -> None:
+    """Numbers of every block, without those of copies."""
+    rows = []
+    for label in iq_othnccd.CLASSES:
+        numbers = [n for n in range(1, 600) if n not in iq_othnccd.COPIES[label]]
+        blocks = {n: iq_othnccd.block(label, n) for n in numbers}
+        for part, share in (("train", 3), ("val", 1), ("test", 1)):
+            there = [n for n in numbers if blocks[n] == part]
+            amount = PER_CLASS * share * (3 if label == iq_othnccd.CLASSES[0] else 1) // 5
+            rows += [(f"{label}_{n:03d}.jpg", label, part) for n in there[:amount]]
+    write_listed(root / "iq_othnccd", ("image", "label", "split"), rows)
+
+
+LISTED = ("pbc", "chula_rbc12", "oct_mx", "pocus_lung", "shoulder_implants", "covid_cxr")
 MEDMNIST = [s for s in medmnist.MedMNIST.slugs if s not in ("chestmnist", "dermamnist")]
 TWINS: dict[str, Callable[[Path], None]] = {
     "isic2018": isic2018_official,
@@ -183,6 +221,8 @@ TWINS: dict[str, Callable[[Path], None]] = {
     "dermamnist+leaky_official": medmnist_twin("dermamnist"),
     "dermofit": dermofit_twin,
     "image_table": image_table_twin,
+    "iq_othnccd": iq_othnccd_twin,
+    **{slug: listed_twin(slug) for slug in LISTED},
     **{flag: medmnist_twin(flag) for flag in MEDMNIST},
 }
 # The label files of a twin, by pattern below its root.
@@ -193,6 +233,8 @@ LISTS: dict[str, Sequence[str]] = {
     "hyperkvasir": (hyperkvasir.SPLIT_FILE,),
     "kvasir_capsule": kvasir_capsule.FOLDS,
     "image_table": ("images.csv",),
+    "iq_othnccd": ("labels.csv",),
+    **{slug: ("labels.csv",) for slug in LISTED},
 }
 # Arguments of ``datamodules.build`` for a twin, given its root.
 ARGUMENTS: dict[str, Callable[[Path], dict[str, Path]]] = {

@@ -133,9 +133,10 @@ def _layouts(known: ImageDataModule | type[ImageDataModule], *before: str) -> li
     if not rows:
         return []
     places = " or ".join(code(f"{name}/") for name in known.folders if name)
+    anywhere = ", or in the root itself" if "" in known.folders else ""
     text = (
-        f"In {places} of the data root, or in the root itself, up to {DEPTH} folders deep: labels "
-        f"of one row and images of one row, {SPELLING}."
+        f"In {places} of the data root{anywhere}, up to {DEPTH} folders deep: labels of one row "
+        f"and images of one row, {SPELLING}."
     )
     return ["## Files", *before, text, table([["", "Files or folders", "Whose"], *rows])]
 
