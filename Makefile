@@ -31,7 +31,7 @@ test: setup ## run the tests, on two processes of one thread each: of the slow o
 test-fast: setup ## run the tests without the slow ones
 	@.venv/bin/python -m pytest -n 2 --dist worksteal -m "not slow and not faults" $(ARGS)
 
-test-slow: setup ## run all slow tests, in all their cases (an hour)
+test-slow: setup ## run all slow tests, in all their cases
 	@.venv/bin/python -m pytest -n 2 --dist worksteal -m "slow or thorough" $(ARGS)
 
 test-faults: setup ## inflict each fault of docs/testing.md: boards must be those of an undisturbed run

@@ -87,6 +87,7 @@ def server() -> str:
     place = str(Path(tempfile.mkdtemp()) / "commands")
     words = [sys.executable, "-I", __file__, place]
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    atexit.register(shutil.rmtree, Path(place).parent, ignore_errors=True)
     atexit.register(process.kill)
     assert process.stdout.readline() == b"ready\n"
     return place

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the wheel into dist/, installs it beside the packages that it requires and no others, and runs medtail away from any
 # checkout, inside a repository that is not ours. FRESH=1, before a release, has pip install them all anew, and resolve them for
-# the other versions of Python: some ten minutes more. PYTHON names the interpreter; KEEP=FOLDER keeps the environment.
+# the other versions of Python. PYTHON names the interpreter; KEEP=FOLDER keeps the environment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}

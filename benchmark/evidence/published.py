@@ -82,15 +82,13 @@ def _read_cells(path: Path) -> dict[str, Predictions]:
             raise ValueError("rows of no cell")
         cells = stored["cell_id"].combine_chunks().dictionary_encode()
         number = cells.indices.to_numpy(zero_copy_only=False)
-        stored = stored.take(
-            np.argsort(number, kind="stable")
-        )  # each cell's rows together, in order
-        ends = np.cumsum(np.bincount(number, minlength=len(cells.dictionary)))
+        # Each cell's rows together, in their order.
+        stored = stored.take(np.argsort(number, kind="stable"))
+        names, lengths = cells.dictionary.to_pylist(), np.bincount(number)
+        starts = np.cumsum(lengths) - lengths
         parts = {
-            cell: stored.slice(start, end - start)
-            for cell, start, end in zip(
-                cells.dictionary.to_pylist(), [0, *ends], ends, strict=False
-            )
+            name: stored.slice(start, length)
+            for name, start, length in zip(names, starts, lengths, strict=True)
         }
         return {
             cell: Predictions.from_table(
