@@ -191,27 +191,27 @@ def tested(tests: Sequence[str], folder: Path, environment: dict[str, str], seco
 def work(mutants: "SimpleQueue[Mutant]", folder: Path) -> Iterator[tuple[Mutant, str]]:
     """Test mutants in a copy of the checkout of one's own until there is none left."""
     environment = copied(folder) | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    times: dict[tuple[str, ...], float] = {}
+    times: dict[frozenset[str], float] = {}
     while True:
         try:
             mutant = mutants.get_nowait()
         except Empty:
             return
-        path, tests = folder / mutant.file, tuple(tests_of(mutant.file, folder))
+        path, tests = folder / mutant.file, tests_of(mutant.file, folder)
         if not tests:
             yield mutant, "survived"
             continue
-        if tests not in times:
+        if (these := frozenset(tests)) not in times:
             start = time.monotonic()
             said = tested(tests, folder, environment, 1200)
             if said != "survived":
                 yield mutant, f"not tried: its tests fail without it ({said})"
                 continue
-            times[tests] = time.monotonic() - start
+            times[these] = time.monotonic() - start
         before = path.read_text()
         path.write_text(mutant.text)
         try:
-            yield mutant, tested(tests, folder, environment, 60 + 4 * times[tests])
+            yield mutant, tested(tests, folder, environment, 60 + 4 * times[these])
         finally:
             path.write_text(before)
 
