@@ -20,10 +20,12 @@ class ChulaRBC12(ListedData):
     slugs = ("chula_rbc12",)
     folders = ("chula_rbc12",)
     columns = ("group",)
+    telling = ("x", "y")
     class_names = CLASSES
     modality = "blood smear"
     title = "Chula RBC-12, cut-out red blood cells"
     licence = "MIT (the repository's, which covers the data there)"
+    permission = "own licence"
     citation = (
         "K. Naruenatthanaset et al., Red Blood Cell Segmentation with Overlapping Cell Separation "
         "and Classification on Imbalanced Dataset, arXiv:2012.01321"

@@ -5,6 +5,7 @@ gives its label away: a score says nothing of diagnosis, which the collection as
 """
 
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from .core.listed import ListedData
 
@@ -15,6 +16,7 @@ class CovidCXR(ListedData):
     slugs = ("covid_cxr",)
     folders = ("covid_cxr",)
     columns = ("group",)
+    telling = ("view", "licence", "url")
     class_names = ("covid19", "bacterial", "fungal", "no_finding")
     in_channels = 1
     modality = "X-ray"
@@ -23,6 +25,7 @@ class CovidCXR(ListedData):
         "of each image its own, 153 of 253 non-commercial and share-alike; the labels CC BY-NC-SA "
         "4.0"
     )
+    permission = "own licence"
     citation = (
         "J. P. Cohen, P. Morrison, L. Dao, COVID-19 image data collection, arXiv:2003.11597; "
         "J. P. Cohen et al., COVID-19 Image Data Collection: Prospective Predictions Are the "
@@ -39,3 +42,10 @@ class CovidCXR(ListedData):
         "ones are of radiopaedia, eurorad or Wikipedia, all 31 AP views are covid19; the two "
         "smallest classes have 12 images each; claim no diagnosis",
     }
+
+    def beside(self) -> dict[str, list[str]]:
+        """View, licence, and of the address of origin the host."""
+        known = super().beside()
+        if "url" in known:
+            known["origin"] = [urlsplit(url).netloc for url in known.pop("url")]
+        return known

@@ -95,6 +95,7 @@ class HyperKvasir(ImageDataModule):
     class_names = CLASSES
     title = "HyperKvasir, labelled images"
     licence = "CC BY 4.0"
+    permission = "own licence"
     citation = "H. Borgli et al., HyperKvasir, Scientific Data 7, 283 (2020)"
     files = (
         "get hyper-kvasir-labeled-images.zip from datasets.simula.no and "

@@ -58,6 +58,7 @@ class IQOTHNCCD(ListedData):
     modality = "CT"
     title = "IQ-OTH/NCCD, slices of chest CT"
     licence = "CC BY 4.0 (as third parties state it; the data's own page was not seen)"
+    permission = "third parties"
     citation = (
         "H. Alyasriy, M. AL-Huseiny, The IQ-OTH/NCCD lung cancer dataset, Mendeley Data, "
         "doi:10.17632/bhmdr45bh2"

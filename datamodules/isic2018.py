@@ -126,6 +126,7 @@ class ISIC2018(ImageDataModule):
     modality = "dermoscopy"
     title = "HAM10000 = ISIC 2018 task 3 (training images)"
     licence = "CC BY-NC 4.0 (non-commercial)"
+    permission = "own licence"
     citation = (
         "P. Tschandl, C. Rosendahl, H. Kittler, The HAM10000 dataset, Scientific Data 5, 180161 "
         "(2018); N. Codella et al., Skin lesion analysis toward melanoma detection 2018, "

@@ -59,6 +59,7 @@ class ISIC2019(ImageDataModule):
     modality = "dermoscopy"
     title = "ISIC 2019 (training images)"
     licence = "CC BY-NC 4.0 (non-commercial)"
+    permission = "own licence"
     citation = (
         "P. Tschandl et al., Scientific Data 5, 180161 (2018); N. Codella et al., ISBI 2018; "
         "M. Combalia et al., BCN20000: dermoscopic lesions in the wild, arXiv:1908.02288"

@@ -66,6 +66,7 @@ class KvasirCapsule(ImageDataModule):
     class_names = CLASSES
     title = "Kvasir-Capsule, labelled frames"
     licence = "CC BY 4.0"
+    permission = "own licence"
     citation = "P. H. Smedsrud et al., Kvasir-Capsule, Scientific Data 8, 142 (2021)"
     files = (
         "get the archives of labelled_images (osf.io/dv2ag), one for each class, and "

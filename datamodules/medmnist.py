@@ -2,7 +2,8 @@
 
 Files lie in ``medmnist/`` below the data root under their official names (``bloodmnist.npz``,
 ``bloodmnist_64.npz``, ...) and are checked against the official MD5. An official size needs the
-file of that size; any other is reduced from the smallest file that is at least as large.
+file of that size; any other is reduced from the smallest file that is at least as large. Pixels of
+a smaller file are enlarged only where it is asked for (``file_size``).
 
 Official val and test stay as they are; a training image that stands in them pixel for pixel is
 excluded (BreastMNIST has one such image, with the other label). DermaMNIST splits by image 10,015
@@ -52,7 +53,14 @@ VOLUMES = tuple(
 
 
 class MedMNIST(ImageDataModule):
-    """One of the 2D sets; the slug says which."""
+    """One of the 2D sets; the slug says which.
+
+    Args:
+        name, image_size: see ``ImageDataModule``.
+        file_size: pixels of the official file that is taken: 28, 64, 128 or 224; without it the one
+            that fits ``image_size``.
+        arguments: of ``ImageDataModule``.
+    """
 
     slugs = (
         "pathmnist", "chestmnist", "dermamnist", "octmnist", "pneumoniamnist", "retinamnist",
@@ -72,16 +80,23 @@ class MedMNIST(ImageDataModule):
         **dict.fromkeys(VOLUMES, "its samples are volumes, and medtail reads 2D images"),
     }
     copies = "exclude"
+    permission = "own licence"
     folders = ("medmnist", "")
 
     def __init__(
         self,
         name: str | DataName,
         image_size: int | tuple[int, int] = 28,
+        *,
+        file_size: int | None = None,
         **arguments: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(name, image_size, **arguments)
         self.flag = self.name.dataset
+        self.file_size = file_size
+        if file_size not in (None, *SIZES):
+            known = ", ".join(map(str, SIZES))
+            raise DataError(f"{self.flag}: file_size {file_size}: official files have {known}")
         info = official(self.flag)
         self.class_names = tuple(info["label"][str(c)] for c in range(len(info["label"])))
         self.in_channels = info["n_channels"]
@@ -97,6 +112,8 @@ class MedMNIST(ImageDataModule):
 
     def _names(self) -> list[str]:
         """Files that serve ``image_size``, the best one first; raises ``DataError`` above 224."""
+        if self.file_size:
+            return [self._name(self.file_size)]
         needed = max(self.image_size)
         if needed > SIZES[-1]:
             raise DataError(
@@ -107,6 +124,10 @@ class MedMNIST(ImageDataModule):
 
     def _name(self, size: int) -> str:
         return f"{self.flag}{'' if size == 28 else f'_{size}'}.npz"
+
+    def _side(self) -> int:
+        """Pixels of the file."""
+        return int(self.file.stem.removeprefix(self.flag).lstrip("_") or 28)
 
     def _find(self) -> Path:
         """The best file that is there; raises ``DataMissingError`` with those of other sizes."""
@@ -125,8 +146,10 @@ class MedMNIST(ImageDataModule):
         """Labels of the three splits; ids are ``<split>_<row>``."""
         self.file = self._find()
         self.source = f"{self.file.name}, {self._verify()}"
-        if self.file.stem != self.flag or max(self.image_size) not in SIZES:
-            self.source += f", reduced to {self.image_size[0]} x {self.image_size[1]}"
+        side, wanted = self._side(), max(self.image_size)
+        if side != 28 or wanted not in SIZES or side < wanted:
+            made = "enlarged" if side < wanted else "reduced"
+            self.source += f", {made} to {self.image_size[0]} x {self.image_size[1]}"
         arrays = load_arrays(self.file, tuple(f"{s}_labels" for s in SPLITS))
         labels = [a.reshape(-1).astype(np.int64) for a in arrays.values()]
         return SampleTable(
@@ -185,10 +208,9 @@ class MedMNIST(ImageDataModule):
         folder = self.root / self.folders[0]
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / self._names()[0]
-        size = int(self.file.stem.removeprefix(self.flag).lstrip("_") or 28)
         maker = getattr(medmnist, official(self.flag)["python_class"])
         try:
-            maker(split="val", download=True, root=str(folder), size=size, mmap_mode="r")
+            maker(split="val", download=True, root=str(folder), size=self._side(), mmap_mode="r")
         except (RuntimeError, OSError) as error:
             raise DataError(
                 f"{self.flag}: could not download {self.file.name} (no network?): get it from "

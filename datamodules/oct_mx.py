@@ -15,12 +15,14 @@ class OCTMX(ListedData):
     slugs = ("oct_mx",)
     folders = ("oct_mx",)
     columns = ("group",)
+    telling = ("eye", "dr")
     class_names = ("no_dme", "dme")
     critical = ("dme",)
     in_channels = 1
     modality = "OCT"
     title = "Macular OCT of Mexico: diabetic macular edema (DME)"
     licence = "none found, all rights reserved: do not pass it on, publish no image"
+    permission = "none"
     citation = (
         "J. A. Hughes Cano, U. Olivares Pinto, S. C. Thebault, Dataset of Eye Fundus and OCT "
         "Images for the study of Diabetic Macular Edema and Diabetic Retinopathy (year and venue "

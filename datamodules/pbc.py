@@ -37,6 +37,7 @@ class PBC(ListedData):
     modality = "blood smear"
     title = "PBC, single cells of peripheral blood"
     licence = "CC BY 4.0 (as third parties state it; the data's own page was not seen)"
+    permission = "third parties"
     citation = (
         "A. Acevedo et al., A dataset of microscopic peripheral blood cell images for development "
         "of automatic recognition systems, Data in Brief 30, 105474 (2020) (volume and number not "

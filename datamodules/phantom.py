@@ -206,7 +206,7 @@ class Phantom(ImageDataModule):
     critical = ("phantom_mel", "phantom_bcc", "phantom_akiec")
     modality = "dermoscopy"
     title = "Phantom: drawn skin lesions in HAM10000's proportions"
-    licence = "the project's own (Apache-2.0)"
+    licence, permission = "the project's own (Apache-2.0)", "own licence"
     citation = "Proportions: Tschandl et al., Scientific Data 5, 180161, 2018. Drawn by medtail."
 
     def __init__(

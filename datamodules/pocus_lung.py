@@ -18,11 +18,13 @@ class POCUSLung(ListedData):
     folders = ("pocus_lung",)
     columns = ("group",)
     same: ClassVar[dict[str, str]] = {"p198": "p192"}
+    telling = ("probe", "licence")
     class_names = CLASSES
     in_channels = 1
     modality = "ultrasound"
     title = "POCUS, frames of lung ultrasound"
     licence = "of each clip its own, 811 of 1,249 frames non-commercial, 172 share-alike"
+    permission = "own licence"
     citation = (
         "J. Born et al., Accelerating Detection of Lung Pathologies with Explainable Ultrasound "
         "Image Analysis, Applied Sciences 11(2), 672 (2021)"

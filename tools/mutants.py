@@ -15,6 +15,7 @@ import random
 import re
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -188,10 +189,32 @@ def tested(tests: Sequence[str], folder: Path, environment: dict[str, str], seco
         return "killed (time)"
 
 
-def work(mutants: "SimpleQueue[Mutant]", folder: Path) -> Iterator[tuple[Mutant, str]]:
+class Quiet:
+    """Which test files pass without a mutant, and how long they take; each is asked once."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.failing: set[str] = set()
+        self.lock = threading.Lock()
+
+    def of(self, tests: Sequence[str], folder: Path, environment: dict[str, str]) -> float | None:
+        """Seconds of tests in a copy without a mutant, or None where some fail."""
+        with self.lock:
+            new = [t for t in tests if t not in self.seconds]
+            start = time.monotonic()
+            if new and tested(new, folder, environment, 2400) != "survived":
+                self.failing |= {
+                    t for t in new if tested([t], folder, environment, 900) != "survived"
+                }
+            self.seconds |= dict.fromkeys(new, (time.monotonic() - start) / max(1, len(new)))
+        return None if self.failing & set(tests) else sum(self.seconds[t] for t in tests)
+
+
+def work(
+    mutants: "SimpleQueue[Mutant]", folder: Path, quiet: Quiet
+) -> Iterator[tuple[Mutant, str]]:
     """Test mutants in a copy of the checkout of one's own until there is none left."""
     environment = copied(folder) | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    times: dict[frozenset[str], float] = {}
     while True:
         try:
             mutant = mutants.get_nowait()
@@ -201,17 +224,14 @@ def work(mutants: "SimpleQueue[Mutant]", folder: Path) -> Iterator[tuple[Mutant,
         if not tests:
             yield mutant, "survived"
             continue
-        if (these := frozenset(tests)) not in times:
-            start = time.monotonic()
-            said = tested(tests, folder, environment, 1200)
-            if said != "survived":
-                yield mutant, f"not tried: its tests fail without it ({said})"
-                continue
-            times[these] = time.monotonic() - start
+        seconds = quiet.of(tests, folder, environment)
+        if seconds is None:
+            yield mutant, "not tried: some of its tests fail without it"
+            continue
         before = path.read_text()
         path.write_text(mutant.text)
         try:
-            yield mutant, tested(tests, folder, environment, 60 + 4 * times[these])
+            yield mutant, tested(tests, folder, environment, 60 + 4 * seconds)
         finally:
             path.write_text(before)
 
@@ -247,6 +267,7 @@ def main() -> int:
     for mutant in chosen:
         waiting.put(mutant)
     outcomes: dict[Mutant, str] = {}
+    quiet = Quiet()
     start = time.monotonic()
 
     def note(mutant: Mutant, outcome: str) -> None:
@@ -255,7 +276,7 @@ def main() -> int:
         say(f"[{len(outcomes)}/{len(chosen)}, {left / 60:.0f} min left] {outcome}: {mutant}")
 
     def every(folder: Path) -> None:
-        for found in work(waiting, folder):
+        for found in work(waiting, folder, quiet):
             note(*found)
 
     with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(asked.workers) as threads:

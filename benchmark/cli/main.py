@@ -26,6 +26,7 @@ from .data_add import add
 from .data_duplicates import duplicates
 from .data_export import export as export_data
 from .data_prepare import prepare
+from .data_sources import sources
 from .decisions import decisions
 from .networks import clean, export, predict
 from .new import new_app
@@ -66,6 +67,7 @@ data_app.command("add")(add)
 data_app.command()(duplicates)
 data_app.command("export")(export_data)
 data_app.command()(prepare)
+data_app.command()(sources)
 app.add_typer(data_app, name="data")
 app.add_typer(new_app, name="new")
 

@@ -33,10 +33,12 @@ def licences(rows: Mapping[str, Row]) -> dict[str, str]:
 class ListedData(ImageDataModule):
     """Images listed in ``labels.csv``, by the columns ``image``, ``label`` and ``columns``.
 
-    A column ``licence`` is counted for the card; others are not read.
+    A column ``licence`` is counted for the card, those of ``telling`` are read where a small model
+    is asked what they tell; others are not read.
 
     Class attributes:
         columns: which of ``group`` and ``split`` the table has, too.
+        telling: further columns, such as the device, that may tell the class.
         same: groups that are taken for another, as both are likely one.
         told: what the card says beside counts, by what it is about.
     """
@@ -44,6 +46,7 @@ class ListedData(ImageDataModule):
     copies = "exclude"
     layouts = LAYOUTS
     columns: ClassVar[tuple[str, ...]] = ()
+    telling: ClassVar[tuple[str, ...]] = ()
     same: ClassVar[dict[str, str]] = {}
     told: ClassVar[dict[str, str]] = {}
 
@@ -75,6 +78,17 @@ class ListedData(ImageDataModule):
     def unpacked(self) -> SampleTable | None:
         """The table of the download as it unpacks, where its own names tell; else None."""
         return None
+
+    def beside(self) -> dict[str, list[str]]:
+        """The columns of ``telling``; none of images that are listed nowhere."""
+        try:
+            (path,) = self.located().tables(self.layouts.labels)
+        except DataMissingError:
+            return {}
+        rows = by_id(read_rows(path, ("image",)), "image", id_of)
+        known = [rows[i] for i in self.table.id.tolist()]
+        there = [column for column in self.telling if column in known[0]]
+        return {column: [row[column].strip() for row in known] for column in there}
 
     def found(self) -> dict[str, Path]:
         """Image files in the dataset's folders, by name without suffix."""

@@ -1,10 +1,11 @@
-"""What a dataset says for ``medtail decisions`` alone: critical classes, subgroups of patients.
+"""What a dataset says for tables alone: critical classes, subgroups, who may get it, what tells.
 
 Age in bands, sex and site are subgroups. Nothing that is kept names a person: an age becomes its
 band, a sex one of two words, and a column of sites with many values is refused.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from .errors import DataError
 
@@ -15,6 +16,9 @@ UNKNOWN = ("", "unknown", "nan", "na", "n/a", "none", "null", "not specified", "
 SEXES = {"m": "male", "male": "male", "man": "male", "f": "female", "female": "female"}
 SEXES |= {"w": "female", "woman": "female"}
 MOST_SITES = 40
+# Whose word it is that everyone may have the images, under terms that are written down: the data's
+# own, third parties', nobody's as far as is known, or it is known that there are none.
+Permission = Literal["own licence", "third parties", "unknown", "none"]
 
 
 class Presented:
@@ -22,13 +26,19 @@ class Presented:
 
     Class attributes:
         critical: classes that must not be missed, such as malignant ones.
+        permission: whose word it is that everyone may have the images.
     """
 
     critical: tuple[str, ...] = ()
+    permission: Permission = "unknown"
 
     def subgroups(self) -> dict[str, list[str]]:
         """Of each row of the table, what ``kept`` leaves of its traits, as far as they are said."""
         return {}
+
+    def beside(self) -> dict[str, list[str]]:
+        """Of each row, what stands beside its image and may tell its class; no method sees it."""
+        return self.subgroups()
 
 
 def kept(where: str, trait: str, values: Sequence[str]) -> list[str]:

@@ -17,8 +17,8 @@ from medtail.datamodules.core.splitting.splits import few_groups_split
 from tests.twins import hyperkvasir_twin, isic2019_twin, kvasir_capsule_twin, medmnist_twin
 
 
-def built(name, root, size=28, cache=None):
-    module = datamodules.build(name, size, root=root, cache=cache or root / "cache")
+def built(name, root, size=28, cache=None, **given):
+    module = datamodules.build(name, size, root=root, cache=cache or root / "cache", **given)
     module.prepare()
     return module
 
@@ -131,6 +131,20 @@ def test_medmnist_sizes(tmp_path):
         built("bloodmnist", tmp_path, 100)
     with pytest.raises(DataError, match="the largest file has 224"):
         built("bloodmnist", tmp_path, 256)
+
+
+def test_medmnist_enlarges_where_it_is_asked_to(tmp_path):
+    medmnist_twin("bloodmnist")(tmp_path)
+    with pytest.raises(DataMissingError, match=r"no bloodmnist_64\.npz"):
+        built("bloodmnist", tmp_path, 64)
+    module = built("bloodmnist", tmp_path, 64, file_size=28)
+    assert module.source == "bloodmnist.npz, not the official file, enlarged to 64 x 64"
+    assert module.store.images.shape[1:] == (64, 64, 3)
+    small = built("bloodmnist", tmp_path, 28).store.images[5].astype(float)
+    large = module.store.images[5].reshape(16, 4, 16, 4, 3).astype(float).mean((1, 3))
+    assert large.mean() == pytest.approx(small.mean(), abs=1)
+    with pytest.raises(DataError, match="file_size 32: official files have 28, 64, 128, 224"):
+        built("bloodmnist", tmp_path, 64, file_size=32)
 
 
 def test_medmnist_wrong_bytes(tmp_path):

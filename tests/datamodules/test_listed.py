@@ -161,3 +161,25 @@ def test_a_common_table_in_the_data_root_is_not_taken(tmp_path):
         path.rename(tmp_path / path.name)
     with pytest.raises(DataMissingError, match="files not found"):
         read("pbc", tmp_path)
+
+
+def test_what_stands_beside_images_is_read_where_it_is_there(tmp_path):
+    TWINS["covid_cxr"](tmp_path)
+    path = tmp_path / "covid_cxr" / "labels.csv"
+    assert read("covid_cxr", tmp_path).beside() == {}
+    head, *rows = path.read_text().splitlines()
+    more = [f"{row},{'PA' if n % 2 else 'AP'},https://a.org/{n}" for n, row in enumerate(rows)]
+    path.write_text("\n".join([f"{head},view,url", *more[::-1]]))
+    module = read("covid_cxr", tmp_path)
+    found = module.beside()
+    assert set(found) == {"view", "origin"}
+    assert set(found["origin"]) == {"a.org"}, "an address names an image"
+    lines = [row.split(",")[0].removesuffix(".jpg") for row in rows]
+    views = {name: "PA" if n % 2 else "AP" for n, name in enumerate(lines)}
+    assert found["view"] == [views[name] for name in module.table.id.tolist()]
+    assert read("pbc", made_pbc(tmp_path)).beside() == {}
+
+
+def made_pbc(root):
+    TWINS["pbc"](root)
+    return pbc_as_it_unpacks(root) or root

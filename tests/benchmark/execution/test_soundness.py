@@ -132,6 +132,9 @@ def test_a_result_that_arrives_is_kept_whatever_lies_there(harm, made, outcome):
     store.write(outcome)
     assert store.done(mine)
     assert len(list((store.root / "superseded").glob("*/*"))) == 1
+    HARM[harm][0](folder)
+    store.write(outcome)
+    assert len(list((store.root / "superseded").glob("*/*"))) == 2, "each stays"
 
 
 def test_status_tells_it_among_the_others(made):

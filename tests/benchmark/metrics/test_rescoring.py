@@ -2,7 +2,10 @@
 
 import pytest
 
+from medtail.benchmark.metrics import few_shot, one_class
 from medtail.benchmark.metrics.rescoring import refuted
+from tests import boards
+from tests.benchmark.metrics import test_few_shot, test_one_class
 from tests.boards import done
 
 
@@ -55,3 +58,27 @@ def test_what_validation_decides_is_looked_at_where_it_lies_there():
     )
     assert refuted(both, test) == ""
     assert "its fitted_balanced_accuracy is 0.123" in refuted(both, test, val)
+
+
+@pytest.mark.parametrize("metric", ["auroc", "auprc", "class_auroc"])
+def test_a_one_class_record_is_held_against_its_predictions(metric):
+    test, val = test_one_class.drawn(0), test_one_class.drawn(1)
+    scored = one_class.score(test, val, test_one_class.NAMES)
+    record, _ = boards.one_class(scored_names=("mel", "bcc", "vasc"), metrics=scored)
+    assert refuted(record, test, val) == ""
+    found = scored[metric]
+    other = [None, *found[1:]] if isinstance(found, list) else 1 - found
+    changed = record.model_copy(update={"metrics": record.metrics | {metric: other}})
+    assert f"its {metric} is" in refuted(changed, test, val)
+
+
+@pytest.mark.parametrize("metric", ["episode_auc", "episode_accuracy", "class_auc"])
+def test_a_few_shot_record_is_held_against_its_predictions(metric):
+    test = test_few_shot.predictions(2)
+    scored = few_shot.score_episodes(test, test_few_shot.NAMES)
+    record, _ = boards.few_shot(scored_names=test_few_shot.NAMES, metrics=scored)
+    assert refuted(record, test) == ""
+    found = scored[metric]
+    other = [None, *found[1:]] if isinstance(found, list) else found + 0.01
+    changed = record.model_copy(update={"metrics": record.metrics | {metric: other}})
+    assert f"its {metric} is" in refuted(changed, test)

@@ -1,0 +1,1 @@
+"""Which sources count in averages, by rules that are measured; boards over sources."""
