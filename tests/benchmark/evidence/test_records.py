@@ -5,7 +5,15 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from medtail.benchmark.evidence.record import Cost, Record, parse, read_lines, write, write_lines
+from medtail.benchmark.evidence.record import (
+    Cost,
+    Record,
+    parse,
+    read,
+    read_lines,
+    write,
+    write_lines,
+)
 from medtail.benchmark.grid.cell import Budget, Cell, Terms
 from medtail.datamodules.core.errors import MedtailError
 
@@ -27,6 +35,15 @@ def record(method="erm", seed=0, **changes):
         "cost": cost,
     }
     return Record(cell_id=cell.id, cell=cell, **{**values, **changes})
+
+
+def test_what_older_records_do_not_say():
+    """One process trained, and nothing was tried again."""
+    kept = json.loads(record().model_dump_json())
+    del kept["cost"]["devices"]
+    assert "retried" not in kept["cost"], "nor do new ones, where it is so"
+    cost = Record.model_validate(kept).cost
+    assert (cost.devices, cost.retried) == (1, "")
 
 
 def test_identity_is_of_the_values():
@@ -134,3 +151,11 @@ def test_numbers_that_are_none_stay_readable(tmp_path):
     assert read_lines(tmp_path / "records.jsonl") == [made]
     old = made.model_dump_json().replace('"tau":null', '"tau":NaN')
     assert parse(old, "written by hand") == made
+
+
+def test_what_is_no_readable_record_says_why(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    for name, why in (("folder", "a folder"), ("bytes", "codec can't decode"), ("none", "No such")):
+        with pytest.raises(MedtailError, match=rf"{name}: no readable record \(.*{why}"):
+            read(tmp_path / name)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from medtail.benchmark.execution import worker
-from medtail.benchmark.tracks import checkpoints, stages
+from medtail.benchmark.tracks import checkpoints, stages, supervised
 from medtail.datamodules.core import derived
 from tests import commands, few
 from tests.benchmark.cells import cell
@@ -132,6 +132,30 @@ def test_a_damaged_checkpoint_is_told_and_the_training_begins_anew(tmp_path):
         f"{made.under_way}: {says} key.damaged, made anew",
         f"{made.done}: {says} key.done.damaged, made anew",
     ]
+
+
+def test_what_took_long_is_kept_and_what_did_not_is_not(tmp_path):
+    made = place(tmp_path, every=60.0)
+    made.keep({"state": {"w": torch.ones(2)}}, 59.9)
+    assert made.result() is None
+    made.keep({"state": {"w": torch.ones(2)}}, 60.0)
+    assert made.result()["state"]["w"].tolist() == [1, 1]
+
+
+def test_a_stage_that_ended_is_not_trained_again(store, monkeypatch, every_epoch):
+    mine = CELLS["two stages"]
+    seen, whole = epochs_trained(monkeypatch), stages.fit
+    with monkeypatch.context() as patched:
+        patched.setattr(supervised, "fit", lambda *given: killed_behind(whole(*given)))
+        with pytest.raises(KeyboardInterrupt):
+            worker.run(store.job(mine, 1, keep=False))
+    assert len(seen) == 6
+    assert worker.run(store.job(mine, 1, keep=False)).record.status == "ok"
+    assert len(seen) == 8
+
+
+def killed_behind(ended):
+    raise Killed
 
 
 def test_a_checkpoint_of_another_training_is_not_taken(tmp_path):

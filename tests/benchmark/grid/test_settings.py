@@ -223,3 +223,9 @@ def test_a_mistake_of_the_file_is_no_mistake_of_a_setting(tmp_path):
     with pytest.raises(MedtailError, match=r"mine\.yaml, line 6, data\.1\.augment: 'nothing' is"):
         load(str(path), ("budget.epochs=3",))
     load(str(path), ("augment=none",))
+
+
+def test_a_value_of_the_suite_itself_has_no_parts():
+    for setting, where in (("title.x=1", "title"), ("budget.lr.x=1", "budget.lr")):
+        with pytest.raises(MedtailError, match=rf"'{where}' is .* and has no parts"):
+            load("quick", (setting,))

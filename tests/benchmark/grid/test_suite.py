@@ -1,7 +1,10 @@
 """Suites: the grid, identities, filters, and one clear line for each mistake."""
 
+from pathlib import Path
+
 import pytest
 
+from medtail.benchmark.grid import files
 from medtail.benchmark.grid.cell import Budget, Cell, Terms
 from medtail.benchmark.grid.files import find, load, suite_names
 from medtail.benchmark.grid.filters import select
@@ -34,6 +37,12 @@ def test_every_suite_of_ours_gives_distinct_cells():
     for name in suite_names():
         cells = list(load(name).cells())
         assert len({c.id for c in cells}) == len(cells) > 0
+
+
+def test_suites_are_listed_by_name_whatever_the_disk_says(monkeypatch):
+    listed = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda *words: reversed(sorted(listed(*words))))
+    assert files.suite_names() == sorted(files.suite_names())
 
 
 def test_quick_has_at_least_eight_methods_and_two_seeds():

@@ -216,3 +216,10 @@ def test_pure():
     assert score(test, test, [5] * 5, True) == score(test, test, [5] * 5, True)
     assert test.digest == before
     assert "sklearn" not in long_tail.__dict__
+
+
+def test_classes_at_a_cut_are_of_the_middle():
+    """Of 4, 3 and 2 images the mean is 3, the cuts 4 and 2."""
+    assert long_tail.groups((4, 3, 2)) == ["medium"] * 3
+    assert long_tail.groups((5, 3, 2)) == ["head", "medium", "tail"]
+    assert long_tail.groups((9, 3, 3, 1)) == ["head", "medium", "medium", "tail"]

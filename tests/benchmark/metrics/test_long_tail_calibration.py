@@ -24,3 +24,13 @@ def test_calibration_under_the_balanced_prior():
     got = score(of_probabilities([0, 0, 0, 1], rows), None, (2, 2), False, "balanced")
     assert got["ece"] == pytest.approx(0.4, abs=1e-3)
     assert got["nll"] == pytest.approx(-(np.log(0.9) + np.log(0.1)) / 2, abs=1e-3)
+
+
+def test_bins_of_very_small_confidence_are_apart():
+    """30 classes: 40 images of 1/30 (none right), 20 of 0.1 (all right), in the first two bins."""
+    low, high = np.full(30, 1 / 30), np.full(30, 0.9 / 29)
+    low[0] += 1e-3
+    high[0] = 0.1
+    rows = np.array([low] * 40 + [high] * 20)
+    got = score(of_probabilities([1] * 40 + [0] * 20, rows), None, [2] * 30, ordinal=False)
+    assert got["ece"] == pytest.approx((40 * 0.0343 + 20 * 0.9) / 60, abs=2e-3)

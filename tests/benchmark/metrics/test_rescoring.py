@@ -22,7 +22,7 @@ def test_a_record_of_its_predictions_is_borne_out():
 
 
 @pytest.mark.parametrize("part", ["metrics", "balanced"])
-@pytest.mark.parametrize("by", [1e-3, -1e-3, 1e-8])
+@pytest.mark.parametrize("by", [1e-3, -1e-3, 1.7e-6, 1e-8])
 def test_a_number_that_predictions_do_not_give_is_named(part, by):
     record, test = done()
     numbers = getattr(record, part)

@@ -24,6 +24,14 @@ def test_p_is_uniform_where_nothing_changed():
     assert alarms / rounds == pytest.approx(0.05, abs=0.015)
 
 
+def test_the_interval_is_of_the_larger_error():
+    wide = [Noise(*errors).interval(0.1) for errors in ((0.03, 9, 0.01), (0.01, 9, 0.03))]
+    assert wide[0] == wide[1]
+    assert wide[0].mean == 0.1
+    assert wide[0].high - 0.1 == pytest.approx(2.2622 * 0.03, abs=1e-5), "Student's t of 9"
+    assert 0.1 - wide[0].low == pytest.approx(2.2622 * 0.03, abs=1e-5)
+
+
 def test_the_sample_error_is_that_of_a_paired_difference():
     """Against the closed form: variance of right minus right within each class."""
     base, new = (scored(0.7, lottery=k)[1] for k in range(2))

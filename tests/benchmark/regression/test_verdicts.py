@@ -150,6 +150,10 @@ def test_an_undefined_metric_is_a_failure():
     [
         ({"terms": TERMS.model_copy(update={"selection": "last"})}, "selection"),
         ({"params": {"weight": 2}}, "params.weight None -> 2"),
+        (
+            {"terms": TERMS.model_copy(update={"image_size": (32, 40)})},
+            "terms.image_size [28, 28] -> [32, 40]",
+        ),
         ({"lists": "two"}, "split lists"),
         ({"source": "other files"}, "source of images"),
     ],

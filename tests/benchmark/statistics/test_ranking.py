@@ -28,6 +28,8 @@ def test_ranks_and_win_rates_are_those_counted_by_hand():
     expected = np.array(duels).reshape(4, 3).mean(1)
     np.testing.assert_allclose(ranking.win_rates(scores), expected)
     assert np.isnan(ranking.win_rates(scores[:, :1])).all()
+    first = np.mean((scores[:, 0] > scores[:, 1]) + 0.5 * (scores[:, 0] == scores[:, 1]))
+    np.testing.assert_allclose(ranking.win_rates(scores[:, :2]), [first, 1 - first])
 
 
 def duels(*values, error=1.0, freedom=np.inf):

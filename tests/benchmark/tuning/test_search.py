@@ -8,6 +8,7 @@ import pytest
 
 from medtail import methods
 from medtail.benchmark.grid.cell import Budget
+from medtail.benchmark.grid.tuned import Tuned
 from medtail.benchmark.tuning.search import Search, cells_of, refusal, values_of
 from medtail.datamodules.core.errors import MedtailError
 from medtail.methods.core.ranges import Choice, Range
@@ -130,6 +131,9 @@ def test_identities_of_before_stand_and_tuned_ones_are_their_own():
     _, _, trial = next(cells_of(SEARCH, plain))
     assert trial.trained_on.budget == plain.terms.budget, "the first has the table's values"
     assert type(trial).model_validate_json(trial.model_dump_json()) == trial
+    chosen = [plain.model_copy(update={"tuned": Tuned(lr=lr, weight_decay=0)}) for lr in (0.1, 0.2)]
+    assert len({one.kind for one in (plain, *chosen)}) == 3, "what was chosen is a part of the row"
+    assert plain.kind == plain.model_copy(update={"seed": 1}).kind
     rates = {c.trained_on.budget.lr for *_, c in cells_of(SEARCH, plain)}
     assert len(rates) == SEARCH.trials
     assert {c.terms.budget.lr for *_, c in cells_of(SEARCH, plain)} == {QUICK.lr}

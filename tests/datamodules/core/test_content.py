@@ -8,7 +8,13 @@ import pytest
 from PIL import Image
 
 from medtail import datamodules
-from medtail.datamodules.core.content import data_digest, image_digest, pixels_digest
+from medtail.datamodules.core.content import (
+    data_digest,
+    image_digest,
+    pixels_digest,
+    samples_digest,
+)
+from medtail.datamodules.core.table import SampleTable
 from tests.twins import isic2018_official
 
 
@@ -58,6 +64,29 @@ def test_each_part_of_the_table_counts(twin, field):
     assert same == twin.content.data
 
 
+@pytest.mark.parametrize("field", ["target", "group", "id", "classes", "order"])
+def test_each_part_of_the_samples_counts_whatever_their_split(twin, field):
+    table, classes = twin.table, twin.class_names
+    if field == "classes":
+        classes = ("other", *classes[1:])
+    elif field == "order":
+        table = replace(table, id=table.id[::-1])
+    else:
+        column = getattr(table, field).copy()
+        column[5] = column[5] + 1 if field == "target" else "another"
+        table = replace(table, **{field: column})
+    same = samples_digest(twin.table, twin.class_names)
+    assert samples_digest(table, classes) != same
+    assert samples_digest(replace(twin.table, split=twin.split), twin.class_names) == same
+
+
+def test_without_groups_each_image_is_one():
+    table = SampleTable(np.array(["a", "b"]), np.array([0, 1]))
+    assert samples_digest(table, ("x", "y")) == samples_digest(
+        replace(table, group=table.id), ("x", "y")
+    )
+
+
 @pytest.mark.parametrize("role", ["train", "val", "test", "withheld", "query", "pool", "target"])
 def test_each_part_of_the_plan_counts(twin, role):
     rows = getattr(twin.plan, role)
@@ -80,6 +109,7 @@ def test_shape_and_order_of_images_count():
     each = np.array([image_digest(i) for i in images])
     found = {pixels_digest(each, (3, 4, 1)), pixels_digest(each[::-1], (3, 4, 1))}
     assert len(found | {pixels_digest(each, (4, 3, 1))}) == 3
+    assert {len(one) for one in (*each, *found)} == {16}
 
 
 def test_decoded_says_whether_images_will_be_read(twin, monkeypatch):
@@ -90,3 +120,16 @@ def test_decoded_says_whether_images_will_be_read(twin, monkeypatch):
     assert fresh.content == twin.content
     other = datamodules.build("isic2018@lt10", 24, root=twin.root, cache=twin.root / "cache")
     assert not other.decoded
+
+
+@pytest.mark.parametrize("lost", ["digests", "pixels"])
+def test_without_pixels_or_their_digests_images_are_read_again(twin, lost):
+    def built():
+        return datamodules.build("isic2018@lt10", 28, root=twin.root, cache=twin.root / "cache")
+
+    built().prepare()
+    assert built().decoded
+    for path in (twin.root / "cache").glob("*.npy"):
+        if path.name.endswith(".digests.npy") == (lost == "digests"):
+            path.unlink()
+    assert not built().decoded

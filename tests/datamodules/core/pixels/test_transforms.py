@@ -140,3 +140,76 @@ def test_what_draws_from_global_states_leaves_them():
         drawn = random.random(), np.random.rand()
     with seeded(3):
         assert (random.random(), np.random.rand()) == drawn
+
+
+REFLECTED = 4  # OpenCV's number of the border that is mirrored without its outermost pixel
+SMALL = {"x": (0.9, 1.1), "y": (0.9, 1.1)}
+LARGE = {"x": (1, 0.3**-0.5), "y": (1, 0.3**-0.5)}
+JITTERED = dict.fromkeys(("brightness", "contrast", "saturation"), (0.6, 1.4)) | {"hue": (0, 0)}
+CROPPED = {"scale": (0.08, 1), "ratio": (3 / 4, 4 / 3)}
+
+
+def light(amount):
+    return dict.fromkeys(("brightness_limit", "contrast_limit"), (-amount, amount))
+
+
+def moved(scale, part, turned):
+    along = dict.fromkeys("xy", (-part, part))
+    said = {"scale": scale, "translate_percent": along, "rotate": turned, "fit_output": False}
+    return said | {"border_mode": REFLECTED, "shear": dict.fromkeys("xy", (0, 0))}
+
+
+PARTS = {
+    ("symmetries", 0): [("D4", 1, {})],
+    ("standard", 0): [
+        ("D4", 1, {}),
+        ("Affine", 0.5, moved(SMALL, 0.08, (-20, 20))),
+        ("RandomBrightnessContrast", 0.5, light(0.15)),
+    ],
+    ("contrastive", 0): [
+        ("D4", 1, {}),
+        ("Affine", 1, moved(LARGE, 0.15, (0, 0))),
+        ("RandomBrightnessContrast", 0.8, light(0.4)),
+    ],
+    ("randcls_sim", 0): [
+        ("RandomResizedCrop", 1, CROPPED),
+        ("HorizontalFlip", 0.5, {}),
+        ("ColorJitter", 1, JITTERED),
+        ("RandAugment", 1, {}),
+    ],
+    ("randcls_sim", 1): [
+        ("RandomResizedCrop", 1, CROPPED),
+        ("ColorJitter", 1, JITTERED),
+        ("Grey", 0.2, {}),
+        ("GaussianBlur", 0.5, {"sigma_limit": (0.1, 2)}),
+        ("HorizontalFlip", 0.5, {}),
+    ],
+}
+
+
+@pytest.mark.parametrize(("name", "view"), PARTS)
+def test_parts_chances_and_reaches_are_those_that_are_told(name, view):
+    made = compose(name, (28, 28), view).transforms
+    assert [type(part).__name__ for part in made] == [kind for kind, *_ in PARTS[name, view]]
+    for part, (_, chance, reaches) in zip(made, PARTS[name, view], strict=True):
+        assert part.p == chance
+        for what, reach in reaches.items():
+            assert getattr(part, what) == reach, what
+
+
+def test_a_rectangle_has_the_symmetries_of_a_rectangle():
+    for name in ("symmetries", "standard", "contrastive"):
+        first = compose(name, (28, 30)).transforms[:2]
+        assert [(type(p).__name__, p.p) for p in first] == [
+            ("HorizontalFlip", 0.5),
+            ("VerticalFlip", 0.5),
+        ]
+
+
+def test_randaugment_is_two_operations_of_magnitude_10():
+    (operations,) = [p.operations for p in randcls_sim((28, 56))[0].transforms[3:]]
+    assert operations.num_layers == 2
+    assert {(op.magnitude, op.magnitude_std, op.prob) for op in operations.ops} == {(10, 0.5, 0.5)}
+    told = operations.ops[0].hparams
+    assert told["translate_const"] == 12, "of the shorter side, 45 %"
+    assert told["img_mean"] == (124, 116, 104)

@@ -1,5 +1,7 @@
 """The leak report against brute force, and the exclusion of copies."""
 
+from dataclasses import replace
+
 import imagehash
 import numpy as np
 import pytest
@@ -64,6 +66,11 @@ def test_report(tmp_path):
     assert [report.identical[p] for p in pairs] == [0, 1, 1]
     assert [report.similar[p] for p in pairs] == [1, 1, 1]
     assert report.leaks
+    assert report.known_groups
+    table, split, store = example(tmp_path)
+    alone = leak_report(replace(table, group=None), split, store)
+    assert not alone.known_groups
+    assert (alone.groups, alone.identical) == (dict.fromkeys(report.groups, 0), report.identical)
 
 
 def test_copies_leave_train_and_val_never_test(tmp_path):

@@ -1,5 +1,7 @@
 """What each regime makes of a dataset: which rows are trained, validated, tested."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from medtail import datamodules
 from medtail.datamodules.core.contract import EpisodeShape
 from medtail.datamodules.core.errors import DataError, MedtailError
 from medtail.datamodules.core.names import DataName
-from medtail.datamodules.core.splitting import regimes
+from medtail.datamodules.core.splitting import plans, regimes
 from medtail.datamodules.core.splitting.plan import Facts
 from medtail.datamodules.core.splitting.plans import plan
 
@@ -60,6 +62,12 @@ def test_the_regime_decides_the_track(regime, expected):
 def test_malformed_regimes_are_refused(regime):
     with pytest.raises(MedtailError, match=regime):
         regimes.parse("isic2018", regime)
+
+
+def test_counts_have_every_class():
+    given = facts("natural")
+    without = replace(given, split=np.where(given.target == 6, "test", given.split))
+    assert without.counts.tolist() == [*given.counts.tolist()[:-1], 0]
 
 
 def test_few_shot_trains_the_common_and_tests_the_rare():
@@ -169,6 +177,13 @@ def test_active_binary_has_one_count_for_rare_and_one_for_frequent_classes():
         assert 7 < frequent.mean() / counts[rare].mean() < 11  # 8, rounded down
     labelled, pooled = (len(rows) for rows in (made.train, made.pool))
     assert labelled * 8 - 8 <= pooled <= labelled * 8
+
+
+def test_active_seeks_a_fifth_of_each_rare_class_at_least_one_and_not_too_many():
+    assert plans._sought(np.array([1, 4, 9, 10, 14, 10_000])).tolist() == [
+        *(1, 1, 1, 2, 2),
+        plans.MOST_SOUGHT,
+    ]
 
 
 def test_active_needs_rare_images():

@@ -111,6 +111,10 @@ def test_unknown_and_impossible_regimes():
     for regime in ("tail10", "lt", "lt0", "monica7", "binary"):
         with pytest.raises(MedtailError):
             regimes.wanted_counts("x", regime, ("a", "b"), have)
+    with pytest.raises(MedtailError, match="ratio is at least 1, such as lt100"):
+        regimes.parse("x", "lt0")
+    with pytest.raises(MedtailError, match="number of shots is at least 1, such as shot5"):
+        regimes.parse("x", "shot0")
     with pytest.raises(DataError, match="without a training image"):
         regimes.wanted_counts("x", "lt100", ("a", "b"), have)
 

@@ -6,11 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtail.datamodules.core.errors import DataError
+from medtail.datamodules.core.splitting import splits
 from medtail.datamodules.core.splitting.splits import (
     FRACTIONS,
     balanced_split,
     carve_validation,
     check_split,
+    few_groups_split,
     group_split,
     split_digest,
 )
@@ -113,3 +115,32 @@ def test_a_balanced_split_holds_as_many_of_each_class():
     assert (balanced_split("fake", target, "abc", amounts, 1) != split).any()
     with pytest.raises(DataError, match="fake: class b has 9 images: 9 are held out"):
         balanced_split("fake", target, "abc", {"val": 3, "test": 6}, 0)
+
+
+def test_few_large_groups_are_parted_as_near_to_the_shares_as_can_be():
+    """10 groups of 10 images each, half of them of either class: 7, 1 and 2, and no other."""
+    target = np.tile(np.repeat([0, 1], 5), 10)
+    group = np.repeat([f"v{n}" for n in range(10)], 10)
+    for seed in range(5):
+        split = few_groups_split(target, group, seed)
+        assert {s: len(set(group[split == s])) for s in SPLITS} == {"train": 7, "val": 1, "test": 2}
+        assert (few_groups_split(target, group, seed) == split).all()
+
+
+def test_a_local_search_moves_a_group_and_exchanges_two():
+    """From all in one split, moves alone help; from a wrong pair, an exchange alone."""
+    wanted = np.array([0, 0, 1, 2])
+    weight = np.array([1, 1, 3, 5])
+
+    def by_sums(trial):
+        sums = [weight[trial == s].sum() for s in range(3)]
+        return float(((np.array(sums) - [2, 3, 5]) ** 2).sum())
+
+    assert splits._descend(np.zeros(4, np.int64), by_sums).tolist() == wanted.tolist()
+
+    def exchanged(trial):
+        if (trial == [1, 0]).all():
+            return 0.0
+        return 1.0 if (trial == [0, 1]).all() else 2.0
+
+    assert splits._descend(np.array([0, 1]), exchanged).tolist() == [1, 0]
