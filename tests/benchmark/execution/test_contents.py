@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from medtail import datamodules
 from medtail.benchmark.evidence.published import Published, publish
 from medtail.benchmark.execution import contents, renewal, worker
 from medtail.benchmark.execution.store import Store
@@ -44,6 +45,19 @@ def test_what_changed_runs_again_and_is_said(store, outcome, now, part, said):
     assert str(mine) in first
     assert bool(more) == (part == "pixels")
     assert store.finished([mine]) == []
+
+
+def test_data_that_was_decoded_is_known_and_other_data_is_not(outcome, monkeypatch, tmp_path):
+    mine = outcome.record.cell
+    terms = mine.terms
+    datamodules.build(terms.data, terms.image_size, **terms.arguments).prepare()
+    contents._here.cache_clear()
+    assert contents.now(mine) == outcome.record.content
+    contents._here.cache_clear()
+    monkeypatch.setenv("MEDTAIL_CACHE", str(tmp_path / "none"))
+    assert contents.now(mine) is None
+    assert not list((tmp_path / "none").rglob("*.npy")), "nothing was decoded for it"
+    contents._here.cache_clear()
 
 
 def test_shared_code_is_said_and_stands(store, outcome, now, monkeypatch):

@@ -1,6 +1,7 @@
 """The folder of runs: one driver at a time, room on the disk, nothing good overwritten."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +44,14 @@ def test_what_could_not_be_read_back_replaces_nothing(store, outcome):
     with pytest.raises(MedtailError, match=r"before it is written.*class_names"):
         store.write(replace(outcome, record=bad))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_what_workers_are_at_is_told_in_one_order(store, monkeypatch):
+    place = store.root / "progress"
+    place.mkdir(parents=True)
+    for name in "bca":
+        (place / name).write_text(f"{name}: epoch 1")
+    (place / "d").write_text("")
+    listed = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda *words: reversed(sorted(listed(*words))))
+    assert store.running() == ["a: epoch 1", "b: epoch 1", "c: epoch 1"]

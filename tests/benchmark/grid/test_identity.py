@@ -81,3 +81,41 @@ def test_a_normalisation_survives_json(given):
 def test_a_schedule_that_makes_no_sense_is_refused(budget, words):
     with pytest.raises(ValidationError, match=words):
         Terms(data="phantom@natural", budget=budget)
+
+
+BOUNDS = {  # of a term: what is just inside, and what is just outside
+    "epochs": ([1], [0, 1.5]),
+    "batch_size": ([1], [0]),
+    "lr": ([1e-9], [0, -1]),
+    "weight_decay": ([0], [-1e-9]),
+    "momentum": ([0, 0.99], [-0.1, 1]),
+    "warmup": ([0, 0.99], [-0.1, 1]),
+    "layer_decay": ([1e-9, 1], [0, 1.01]),
+    "clip": ([0], [-0.1]),
+    "accumulate": ([1], [0]),
+    "ema": ([0, 0.99], [-0.1, 1]),
+    "until": ([0, 1], [-0.1, 1.01]),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_budget_has_its_bounds(name):
+    inside, outside = BOUNDS[name]
+    for value in inside:
+        assert getattr(Budget(**{name: value}), name) == value
+    for value in outside:
+        with pytest.raises(ValidationError, match=name):
+            Budget(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        *(("draws", 1), ("test_episodes", 1), ("acquire", 1), ("rounds", 1)),
+        *(("draw", 0), ("fold", 0), ("inner_fold", 0), ("beside", 0)),
+    ],
+)
+def test_terms_have_theirs(name, least):
+    with pytest.raises(ValidationError, match=name):
+        Terms(data="phantom@natural", **{name: least - 1})
+    assert Terms(data="phantom@natural").model_dump().get(name, least) >= least

@@ -74,6 +74,14 @@ def test_an_absent_class_is_left_out():
     assert np.isnan(intervals.aucs(part, weights)[0]).tolist() == [False, False, True]
 
 
+def test_a_class_of_one_image_has_a_recall():
+    given = predictions(classes=3)
+    few = [*np.flatnonzero(given.target != 2).tolist(), int(np.argmax(given.target == 2))]
+    part = Predictions(given.id[few], given.group[few], given.target[few], given.logits[few])
+    found = intervals.recalls(part, np.ones((1, len(few)), np.float32))[0]
+    assert found[2] == (part.probabilities[-1].argmax() == 2)
+
+
 def error(given, draws=2000, seed=0, metric=intervals.balanced_accuracy):
     weights = intervals.group_weights(given.target, given.group, draws, seed)
     return float(metric(given, weights).std(ddof=1))
