@@ -124,6 +124,14 @@ def test_bad_overrides(suite_file, assignment):
         load(suite_file(GOOD), (assignment,))
 
 
+def test_a_mistake_elsewhere_is_of_the_setting_that_made_it_and_of_the_file_that_had_it(suite_file):
+    for settings in (("methods=[]",), ("title=x", "methods=[]"), ("methods=[]", "title=x")):
+        with pytest.raises(MedtailError, match=r"^--set methods=\[\]: data\.0: no methods for"):
+            load(suite_file(GOOD), settings)
+    with pytest.raises(MedtailError, match=r"^(?!--set).*: no methods for"):
+        load(suite_file("data: [phantom]\n"), ("title=x",))
+
+
 def test_filters(suite_file):
     cells = list(load(suite_file(GOOD)).cells())
     assert {c.method for c in select(cells, method="mix*")} == {"mixup"}
