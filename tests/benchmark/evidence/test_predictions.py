@@ -93,6 +93,11 @@ def test_a_damaged_file_is_named(tmp_path):
         Predictions.read(tmp_path / "p.parquet")
     with pytest.raises(MedtailError, match="absent"):
         Predictions.read(tmp_path / "absent.parquet")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(MedtailError, match=r"no readable predictions \(a folder\)"):
+        Predictions.read(tmp_path / "folder")
+    with pytest.raises(MedtailError, match=r"no readable predictions \((?!a folder)"):
+        Predictions.read(tmp_path / "p.parquet")
 
 
 def test_nothing_is_replaced_by_what_reads_otherwise(tmp_path, monkeypatch):

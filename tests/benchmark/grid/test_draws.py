@@ -70,3 +70,8 @@ def test_a_row_s_suite_asks_for_its_draws_and_folds_again(cells, tmp_path):
     assert {c.id for c in load(str(path)).cells()} == {c.id for c in found}
     alone = suite_text(cells("data: [phantom@lt10]\n"))
     assert not {"draws", "draw", "folds", "fold"} & yaml.safe_load(alone).keys()
+
+
+def test_seeds_are_written_in_their_order(cells):
+    found = cells("data: [phantom@lt10]\nseeds: [100, 3, 20]\n")
+    assert yaml.safe_load(suite_text(found))["seeds"] == [3, 20, 100]

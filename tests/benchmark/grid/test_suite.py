@@ -9,6 +9,7 @@ from medtail.benchmark.grid.cell import Budget, Cell, Terms
 from medtail.benchmark.grid.files import find, load, suite_names
 from medtail.benchmark.grid.filters import select
 from medtail.datamodules.core.errors import MedtailError
+from tests.twins import write_csv
 
 GOOD = """\
 title: two by two
@@ -130,6 +131,18 @@ def test_a_mistake_elsewhere_is_of_the_setting_that_made_it_and_of_the_file_that
             load(suite_file(GOOD), settings)
     with pytest.raises(MedtailError, match=r"^(?!--set).*: no methods for"):
         load(suite_file("data: [phantom]\n"), ("title=x",))
+
+
+def test_two_tables_of_one_name_in_two_folders_are_refused(suite_file, tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        write_csv(tmp_path / name / "t.csv", ("image", "label"), [("1.png", "x"), ("2.png", "y")])
+    entries = "".join(
+        f"  - {{name: image_table@{regime}, params: {{file: {tmp_path / name / 't.csv'}}}}}\n"
+        for name, regime in (("a", "natural"), ("b", "natural"))
+    )
+    with pytest.raises(MedtailError, match="two files of one name"):
+        list(load(suite_file(f"methods: [erm]\ndata:\n{entries}")).cells())
 
 
 def test_filters(suite_file):

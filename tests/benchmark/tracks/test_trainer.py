@@ -1,5 +1,7 @@
 """What Lightning is asked for: each setting that decides a number, seen on a real Trainer."""
 
+from types import SimpleNamespace
+
 import lightning.pytorch as L
 import pytest
 import torch
@@ -79,3 +81,22 @@ def test_ranks_take_our_samplers_and_networks_with_parts_that_do_not_learn():
     assert asked.strategy._process_group_backend == (
         "nccl" if torch.cuda.is_available() else "gloo"
     )
+
+
+def kept(tmp_path, selection, *scores):
+    """What a keeper has after epochs with these scores, in which a weight counts the epochs."""
+    keeper, network = stages.Keeper(tmp_path / "x", selection, print), torch.nn.Linear(1, 1)
+    for epoch, score in enumerate(scores):
+        metrics = {"val/balanced_accuracy": torch.tensor(score), "val/macro_auc": torch.tensor(0.5)}
+        now = SimpleNamespace(current_epoch=epoch, callback_metrics=metrics, is_global_zero=True)
+        network.weight.data.fill_(epoch)
+        keeper.on_validation_end(now, network)
+    network.weight.data.fill_(-1)
+    return keeper.selected, keeper.state["weight"].item()
+
+
+def test_the_first_of_equally_good_epochs_is_kept_as_it_was(tmp_path):
+    assert kept(tmp_path, "best_balanced_accuracy", 0.3, 0.5, 0.5, 0.4) == (1, 1)
+    assert kept(tmp_path, "best_balanced_accuracy", 0.3, 0.2) == (0, 0)
+    assert kept(tmp_path, "best_macro_auc", 0.3, 0.5, 0.4) == (0, 0), "all the same by that metric"
+    assert kept(tmp_path, "last", 0.3, 0.5, 0.4) == (2, 2)
