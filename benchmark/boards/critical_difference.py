@@ -78,7 +78,7 @@ def needed(rows: int) -> int:
 
 def _compare(track: Track, tables: dict[str, Section]) -> Critical:
     scores = {slug: dict(_scores(table)) for slug, table in tables.items()}
-    names = {_key(r): r.name for t in reversed(tables.values()) for r in t.rows if r.done}
+    names = {key_of(r): r.name for t in reversed(tables.values()) for r in t.rows if r.done}
     common = set.intersection(*(set(found) for found in scores.values()))
     keys = sorted(common, key=lambda k: names[k])
     sources = sorted({DataName.parse(slug).dataset for slug in tables})
@@ -113,10 +113,10 @@ def _scores(table: Section) -> Iterator[tuple[str, float]]:
     primary = column(VIEWS[table.track].primary)
     for row in table.rows:
         if row.complete and (value := row.stat(primary)):
-            yield _key(row), value.mean
+            yield key_of(row), value.mean
 
 
-def _key(row: Row) -> str:
+def key_of(row: Row) -> str:
     """A row's identity in any table; its name may tell there which parameters differ."""
     cell = (row.done + row.failed)[0].cell
     if cell.tuned:  # whose values differ from table to table

@@ -64,18 +64,21 @@ HEADS: dict[Track, tuple[str, str, str]] = {
 }
 
 
-def front(boards: Mapping[str, list[Section]]) -> str:
+def front(boards: Mapping[str, list[Section]], first: str = "") -> str:
     """The front page.
 
     Args:
         boards: sections by ``data@regime``, each with at least one.
+        first: a section before those of the tracks.
     """
     by_track: dict[Track, dict[str, list[Section]]] = defaultdict(dict)
     for slug, parts in boards.items():
         by_track[parts[0].track][slug] = parts
     there = [track for track in VIEWS if track in by_track]
     text = FRONT.format(
-        boards="\n\n".join(_track(track, by_track[track]) for track in there)
+        boards="\n\n".join(
+            filter(None, [first, *(_track(track, by_track[track]) for track in there)])
+        )
         or "No records yet: `make bench`.",
         tracks="\n".join(READING[track] for track in there or VIEWS),
         plus_minus=PLUS_MINUS,

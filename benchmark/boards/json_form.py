@@ -17,6 +17,7 @@ from .columns import COLUMNS
 from .critical_difference import critical
 from .json_rows import Beside, row_form, submitted_form, values_of
 from .outside import unmatched
+from .over_sources import OverSources
 from .papers import paper
 from .preamble import facts
 from .rounds import rounds
@@ -46,6 +47,7 @@ def document(
     curves: Mapping[str, Sequence[Mapping[str, Json]]] = {},
     notes: Mapping[str, Sequence[tuple[str, str]]] = {},
     cards: Mapping[str, str] = {},
+    overall: OverSources | None = None,
 ) -> dict[str, Json]:
     """Everything about some boards.
 
@@ -55,6 +57,7 @@ def document(
         curves: of these tables, see ``row_curves``.
         notes: titles and addresses of pages about a board.
         cards: addresses of the cards of methods, as far as there are any.
+        overall: rows over sources, where there are enough.
     """
     compared = [c.model_dump(mode="json") for c in critical(boards)]
     made = [
@@ -67,6 +70,7 @@ def document(
         "about": ABOUT,
         "boards": made,
         "critical": compared,
+        **({"over_sources": overall.model_dump(mode="json")} if overall else {}),
         "curve_places": places(),
         "methods": {name: _method(name, cards) for name in used},
     }

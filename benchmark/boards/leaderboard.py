@@ -19,10 +19,11 @@ from ..evidence.lock import locked
 from ..evidence.predictions import Predictions
 from ..evidence.published import VALIDATION, publish, read_predictions
 from ..evidence.record import Record, read_lines, write
-from . import json_form
+from . import json_form, sources_page
 from . import markdown as pages
 from .front import front
 from .outside import attach
+from .over_sources import over_sources, tiers
 from .page import document
 from .picture import picture
 from .row_curves import row_curves
@@ -85,23 +86,30 @@ def _rendered(root: Path) -> list[Path]:
         for suffix, text in files.items():
             write(root / f"{slug}.{suffix}", text)
             written.append(root / f"{slug}.{suffix}")
-        if image:
-            with writing.whole(root / f"{slug}.png") as part:
-                part.write_bytes(image)
-            written.append(root / f"{slug}.png")
-        else:
-            (root / f"{slug}.png").unlink(missing_ok=True)
+        _picture(root / f"{slug}.png", image)
+        written += [root / f"{slug}.png"] if image else []
         boards[slug] = parts
-    every = json_form.document(boards, known, curves, notes, _cards(root))
+    overall = over_sources(boards, known, tiers(root))
+    every = json_form.document(boards, known, curves, notes, _cards(root), overall)
     front_files = {
-        "README.md": front(boards),
+        "README.md": front(boards, sources_page.text(overall) if overall else ""),
         "leaderboards.json": json_form.text(every),
         "index.html": document.html(every),
     }
-    for name, text in front_files.items():
-        write(root / name, text)
+    for name, made in front_files.items():
+        write(root / name, made)
+    _picture(root / sources_page.PICTURE, sources_page.heat_map(overall) if overall else None)
     _remove_stale(root, keep={root / "README.md", *written})
     return [*(root / name for name in front_files), *written]
+
+
+def _picture(path: Path, image: bytes | None) -> None:
+    """Write it, or see that none is there."""
+    if image is None:
+        path.unlink(missing_ok=True)
+        return
+    with writing.whole(path) as part:
+        part.write_bytes(image)
 
 
 def terminal_tables(records: list[Record]) -> list[Table]:

@@ -31,6 +31,7 @@ def sources(
     """
     from medtail.datamodules.core.writing import whole
 
+    from ..boards import over_sources
     from ..boards.section import sections
     from ..evidence.published import read_predictions
     from ..evidence.record import read_lines
@@ -53,7 +54,7 @@ def sources(
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     every = [found[name] for name in sorted(found)]
     leaderboards.mkdir(parents=True, exist_ok=True)
-    written = {leaderboards / pages.FILE: pages.as_json(every)}
+    written = {leaderboards / over_sources.FILE: pages.as_json(every)}
     if page:
         written[page] = pages.page(every, TREES)
     for path, text in written.items():

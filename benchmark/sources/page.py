@@ -1,16 +1,17 @@
 """The table of sources: ``docs/sources.md``, and what boards read of it."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError, first_line
 
 from ..boards.formatting import code, markdown, plain
+from ..boards.over_sources import FILE
 from .rules import GROUPS, IMAGES, Numbers, Source
 
-FILE = "sources.json"  # in the folder of leaderboards
 MARK = "<!-- Written by `medtail data sources`; changes by hand are lost. -->"
 HEAD = """# Sources
 
@@ -57,18 +58,19 @@ def kept(folder: Path) -> list[Source]:
     if not path.exists():
         return []
     try:
-        return TypeAdapter(list[Source]).validate_json(path.read_bytes())
-    except ValidationError as error:
+        entries = json.loads(path.read_bytes())
+        return [Source.model_validate({k: v for k, v in e.items() if k != "tier"}) for e in entries]
+    except (ValidationError, ValueError, AttributeError, TypeError) as error:
         raise MedtailError(
-            f"{path}: not what medtail data sources wrote ({error.errors()[0]['msg']}): remove it "
-            "and run that command again"
+            f"{path}: not what medtail data sources wrote ({first_line(error)}): remove it and run "
+            "that command again"
         ) from None
 
 
 def as_json(sources: Sequence[Source]) -> str:
     """What ``kept`` reads."""
-    text = TypeAdapter(list[Source]).dump_json(list(sources), indent=1).decode()
-    return f"{text}\n"
+    made = [one.model_dump(mode="json") | {"tier": one.tier} for one in sources]
+    return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
 
 
 def page(sources: Sequence[Source], trees: int) -> str:
