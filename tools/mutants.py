@@ -26,7 +26,7 @@ from queue import Empty, SimpleQueue
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from tests import commands  # noqa: E402
-from tests.checkout import copied  # noqa: E402
+from tests.checkout import PARTS, copied  # noqa: E402
 
 TARGETS = (
     *("benchmark/metrics/*.py", "benchmark/statistics/*.py", "benchmark/regression/*.py"),
@@ -214,7 +214,8 @@ def work(
     mutants: "SimpleQueue[Mutant]", folder: Path, quiet: Quiet
 ) -> Iterator[tuple[Mutant, str]]:
     """Test mutants in a copy of the checkout of one's own until there is none left."""
-    environment = copied(folder) | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = copied(folder, (*PARTS, "docs", "tools"))
+    environment |= {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     while True:
         try:
             mutant = mutants.get_nowait()
