@@ -48,6 +48,8 @@ def test_a_model_is_what_the_file_says_or_its_name(tmp_path):
     assert found(str(path)).model == "a.b"
     path = written(tmp_path / "a.parquet", ["x", "x"], np.ones((2, 3)), model="UNI 2")
     assert (found(str(path)).model, found(str(path)).views) == ("UNI 2", 2)
+    path = written(tmp_path / "a.parquet", ["x"], np.ones((1, 3)), model=b"\xffUNI")
+    assert found(str(path)).model == "\N{REPLACEMENT CHARACTER}UNI", "no text, and no traceback"
 
 
 def bad(tmp_path, ids=None, vectors=None):
