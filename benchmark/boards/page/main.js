@@ -1,6 +1,7 @@
 // The page: controls, tabs, and what they show.
 
 const TRACKS = ["long_tail", "few_shot", "one_class", "active"];
+const over = h("section", { id: "over" });
 const head = h("section", { id: "head" });
 const prior = h("section", { id: "prior" });
 const tabs = h("fieldset", { class: "choices tabs" });
@@ -16,7 +17,7 @@ const VIEWS = {
   ranks: ["Ranks", ranksView, () => true],
   two: ["Two rows", twoView, () => finished().length > 1],
 };
-const PARTS = { controls: drawControls, head: drawHead, prior: drawPrior, tabs: drawTabs, status: drawStatus, view: drawView };
+const PARTS = { over: () => over.replaceChildren(...overSources().flat(Infinity).filter(Boolean)), controls: drawControls, head: drawHead, prior: drawPrior, tabs: drawTabs, status: drawStatus, view: drawView };
 
 /** Change the state, then draw what depends on it; the focus stays where it was. */
 function choose(changes, parts = Object.keys(PARTS)) {
@@ -114,10 +115,11 @@ function start() {
     return;
   }
   readAddress();
+  document.getElementById("controls").before(over);
   main.replaceChildren(head, prior, tabs, status, view);
   draw();
   addEventListener("hashchange", () => { readAddress(); draw(); });
-  dark.addEventListener("change", () => draw(["view"]));
+  dark.addEventListener("change", () => draw(["over", "view"]));
   let waiting;
   let width = innerWidth;
   addEventListener("resize", () => {

@@ -4,7 +4,7 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const DEFAULTS = {
   board: "", table: "0", view: "ranking", metric: "", sort: "", q: "", rows: "all",
   of_class: "", intervals: "", cost: "train_seconds", curve: "", prior: "test", weights: "", open: "",
-  reference: "", lines: "", one: "", two: "", kind: "roc",
+  reference: "", lines: "", one: "", two: "", kind: "roc", over: "", over_rows: "",
 };
 const BASELINE = "erm"; // the method without any remedy
 const state = { ...DEFAULTS };
