@@ -27,7 +27,6 @@ function overSources() {
   const rank = (row) => row.rank[key]?.[0] ?? Infinity;
   const every = [...one.rows].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
   const rows = every.filter((row, n) => state.over_rows || n < FIRST || row.name === one.reference);
-  const more = every.length > rows.length || state.over_rows;
   const cell = (row, source, n) => {
     const gain = row.gains[key][n];
     const made = h("td", { class: "heat", "data-key": source, "data-value": gain ?? "" }, gain === null ? "n/a" : points(gain));
@@ -38,7 +37,7 @@ function overSources() {
   const test = `Wilcoxon's signed-rank test over core sources, Holm's correction: ${sure} of ${pairs.toLocaleString("en")} pairs told apart${one.core.length < one.needed ? `; it can tell none below ${one.needed} sources` : ""}.`;
   return [
     h("h2", {}, "Over sources", h("small", {}, "long tail, frozen ImageNet features")),
-    h("p", { class: "terms" }, `Mean rank, and gain over ${one.reference} in points of %, over ${one.core.length} core sources, each weighted alike; small: 95 % intervals over sources, trainings and samples. Stress sources are never averaged (`, h("a", { href: "../docs/sources.md" }, "which, and why"), ")."),
+    h("p", { class: "terms" }, `Mean rank, and gain over ${one.reference} in points of %, over ${one.core.length} core sources, each weighted alike; small: 95 % intervals over sources, trainings, samples. Stress sources are never averaged (`, h("a", { href: "../docs/sources.md" }, "which, and why"), ")."),
     h("fieldset", { class: "choices" }, h("legend", {}, "Metric"), keys.map((k) => h("label", {},
       h("input", { type: "radio", name: "over", id: `over-${k}`, value: k, checked: k === key, change: () => choose({ over: k }, ["over"]) }), titles[k] ?? k))),
     scrolling("Rows over sources",
@@ -48,8 +47,8 @@ function overSources() {
           h("th", { scope: "row", class: "name" }, row.name),
           h("td", {}, spanned(row.rank[key], (v) => v.toFixed(1))), h("td", {}, spanned(row.gain[key], points)),
           sources.map((source, n) => cell(row, source, n))))))),
-    more && h("p", {}, h("button", { type: "button", id: "over-rows", click: () => choose({ over_rows: state.over_rows ? "" : "all" }, ["over"]) },
+    every.length > FIRST && h("p", {}, h("button", { type: "button", id: "over-rows", click: () => choose({ over_rows: state.over_rows ? "" : "all" }, ["over"]) },
       state.over_rows ? `The first ${FIRST} alone` : `All ${every.length} rows`)),
-    h("p", { class: "notes" }, test, rows.some((row) => !row.rank[key]) && " A row that a core source lacks is shown, not ranked."),
+    h("p", { class: "notes" }, test, rows.some((row) => !row.rank[key]) && " A row that a core source lacks is not ranked."),
   ];
 }
