@@ -19,6 +19,7 @@ class CovidCXR(ListedData):
     telling = ("view", "licence", "url")
     class_names = ("covid19", "bacterial", "fungal", "no_finding")
     in_channels = 1
+    faithful = "none"
     modality = "X-ray"
     title = "COVID-19 image data collection, chest X-rays"
     licence = (

@@ -55,6 +55,7 @@ class IQOTHNCCD(ListedData):
     class_names = CLASSES
     critical = ("malignant",)
     in_channels = 1
+    faithful = "none"
     modality = "CT"
     title = "IQ-OTH/NCCD, slices of chest CT"
     licence = "CC BY 4.0 (as third parties state it; the data's own page was not seen)"

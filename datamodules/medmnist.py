@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from .core.base import ImageDataModule
+from .core.contract import Augmentation
 from .core.errors import DataError
 from .core.names import DataName
 from .core.pixels.cache import Pixels
@@ -30,6 +31,12 @@ from .core.spelling import folders_of
 from .core.table import SPLITS, SampleTable
 
 SIZES = (28, 64, 128, 224)
+# Views of a body with a left and a right, and others that lie as they were taken.
+FAITHFUL: dict[str, Augmentation] = {
+    **dict.fromkeys(("breastmnist", "octmnist"), "mirror"),
+    **dict.fromkeys(("chestmnist", "pneumoniamnist"), "none"),
+    **dict.fromkeys(("organamnist", "organcmnist", "organsmnist"), "none"),
+}
 CITATION = "J. Yang et al., MedMNIST v2, Scientific Data 10, 41 (2023)"
 
 
@@ -100,6 +107,7 @@ class MedMNIST(ImageDataModule):
         info = official(self.flag)
         self.class_names = tuple(info["label"][str(c)] for c in range(len(info["label"])))
         self.in_channels = info["n_channels"]
+        self.faithful = FAITHFUL.get(self.flag, "symmetries")
         self.ordinal = "ordinal" in info["task"]
         self.title, self.licence = f"{info['python_class']} (MedMNIST v2)", info["license"]
         self.citation = f"{CITATION}, and of its source: see medmnist.com"

@@ -19,6 +19,7 @@ class OCTMX(ListedData):
     class_names = ("no_dme", "dme")
     critical = ("dme",)
     in_channels = 1
+    faithful = "mirror"
     modality = "OCT"
     title = "Macular OCT of Mexico: diabetic macular edema (DME)"
     licence = "none found, all rights reserved: do not pass it on, publish no image"

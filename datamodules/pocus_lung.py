@@ -21,6 +21,7 @@ class POCUSLung(ListedData):
     telling = ("probe", "licence")
     class_names = CLASSES
     in_channels = 1
+    faithful = "mirror"
     modality = "ultrasound"
     title = "POCUS, frames of lung ultrasound"
     licence = "of each clip its own, 811 of 1,249 frames non-commercial, 172 share-alike"

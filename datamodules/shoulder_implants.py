@@ -12,6 +12,7 @@ class ShoulderImplants(ListedData):
     folders = ("shoulder_implants",)
     class_names = ("depuy", "zimmer", "cofield", "tornier")
     in_channels = 1
+    faithful = "mirror"
     modality = "X-ray"
     title = "X-rays of shoulder implants, by maker"
     licence = "not verified (CC BY 4.0 by a third party): publish no image"

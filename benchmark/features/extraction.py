@@ -110,9 +110,7 @@ class Extracted(CachedFeatures):
         spec, size = data.spec, data.image_size
         self.data, self.network = data, extractor_of(terms, spec)
         square = size[0] == size[1]
-        self.symmetries = (
-            symmetries(square) if terms.augment == "symmetries" else symmetries(True)[:1]
-        )
+        self.symmetries = symmetries(terms.augment, square)
         weights = terms.weights.sha256 if terms.weights else f"drawn with seed {SEED}"
         what = {
             "content": data.content.pixels,

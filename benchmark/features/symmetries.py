@@ -16,6 +16,14 @@ def turned(quarters: int, mirrored: bool) -> Symmetry:
     return apply
 
 
-def symmetries(square: bool) -> list[Symmetry]:
-    """All eight of the square, or the four that a rectangle has; the first changes nothing."""
+def symmetries(augment: str, square: bool) -> list[Symmetry]:
+    """Those that an augmentation draws from, each as likely; the first changes nothing.
+
+    Args:
+        augment: ``symmetries`` for all eight of the square, or the four that a rectangle has;
+            ``mirror`` for two; any other for one.
+        square: whether images are.
+    """
+    if augment != "symmetries":
+        return [turned(0, m) for m in (False, True)][: 2 if augment == "mirror" else 1]
     return [turned(q, m) for m in (False, True) for q in ((0, 1, 2, 3) if square else (0, 2))]

@@ -43,9 +43,10 @@ class Terms(Frozen):
         local: arguments of the data module that change no number and stand in no identity, record
             or page: folders, the whole path of a file, loader workers.
         image_size: (height, width) in pixels.
-        augment: of training images: ``symmetries`` of the square, ``standard`` (these, a small
-            shift, scale and rotation, a little light), ``contrastive`` (these, a part enlarged,
-            much light), ``randcls_sim`` (PaCo's two, for a first and a second view), or ``none``.
+        augment: of training images: ``symmetries`` of the square, ``mirror`` (left and right
+            alone), ``standard`` (symmetries, a small shift, scale and rotation, a little light),
+            ``contrastive`` (symmetries, a part enlarged, much light), ``randcls_sim`` (PaCo's two,
+            for a first and a second view), or ``none``.
         normalisation: ``imagenet`` (its constants; grey images take their mean), ``half`` (0.5 and
             0.5: pixels from -1 to 1), ``dataset`` (mean and standard deviation of the training
             images, measured), or ``{mean: [...], std: [...]}``.
@@ -120,10 +121,10 @@ class Terms(Frozen):
         """What does not go with frozen features, or only with them; empty where all is well."""
         if budget.tune != "frozen":
             return "" if head == "linear" else f"head: {head} goes with tune: frozen"
-        if augment not in ("symmetries", "none"):
+        if augment not in ("symmetries", "mirror", "none"):
             return (
                 f"augment: {augment} has no end of images, of which features could be computed "
-                "once: write symmetries or none, or tune: head"
+                "once: write symmetries, mirror or none, or tune: head"
             )
         return ""
 

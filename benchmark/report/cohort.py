@@ -22,6 +22,7 @@ from .sources import Table
 
 AUGMENTED = {
     "none": "Training images were not augmented",
+    "mirror": "Training images were mirrored at random, left and right exchanged",
     "symmetries": "Training images were augmented by a random symmetry of the square",
     "standard": "Training images were augmented by a random symmetry of the square, a small shift, "
     "scale and rotation, and a small change of brightness and contrast",

@@ -25,6 +25,13 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
     return [line(cells[0]), rule, *(line(row) for row in cells[1:])]
 
 
+FAITHFUL = {
+    "none": "none: they have a left, a right and an upright",
+    "mirror": "mirror: left and right exchanged, no rotation",
+    "symmetries": "all symmetries of the square",
+}
+
+
 def _facts(module: ImageDataModule) -> list[str]:
     height, width = module.image_size
     table = module.table
@@ -38,6 +45,7 @@ def _facts(module: ImageDataModule) -> list[str]:
         "cite": module.citation,
         "source": module.source,
         "images": f"{height} x {width} pixels, {module.in_channels} channels",
+        "augmentation true to them": FAITHFUL[module.faithful],
         "classes": f"{len(module.plan.class_names)}{order}",
         "groups": groups,
         "split": f"digest {module.digest}, seed {module.split_seed}",

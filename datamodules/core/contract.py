@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # names and facts of data need no torch
 
 SamplerName = Literal["instance", "class_balanced", "square_root", "progressive", "reversed"]
 Track = Literal["long_tail", "few_shot", "one_class", "active"]
-Augmentation = Literal["none", "symmetries", "standard", "contrastive", "randcls_sim"]
+Augmentation = Literal["none", "mirror", "symmetries", "standard", "contrastive", "randcls_sim"]
 LastBatch = Literal["drop", "keep"]
 Head = Literal["linear", "cosine", "mlp"]
 Validation = Literal["whole", "like_train"]

@@ -7,6 +7,7 @@ band, a sex one of two words, and a column of sites with many values is refused.
 from collections.abc import Sequence
 from typing import Literal
 
+from .contract import Augmentation
 from .errors import DataError
 
 TRAITS = ("age", "sex", "site")
@@ -27,10 +28,13 @@ class Presented:
     Class attributes:
         critical: classes that must not be missed, such as malignant ones.
         permission: whose word it is that everyone may have the images.
+        faithful: the widest augmentation of ``none``, ``mirror`` and ``symmetries`` that gives
+            images as they might have been taken; suites say what is trained with.
     """
 
     critical: tuple[str, ...] = ()
     permission: Permission = "unknown"
+    faithful: Augmentation = "symmetries"
 
     def subgroups(self) -> dict[str, list[str]]:
         """Of each row of the table, what ``kept`` leaves of its traits, as far as they are said."""

@@ -11,7 +11,18 @@ FOLDER = Path(__file__).parent
 # In this order: each uses what stands before it.
 SCRIPTS = (
     *("dom", "prior", "state", "rows", "differences", "record", "prior_panel", "ranking"),
-    *("classes", "figures", "labels", "cost", "learning", "course", "two", "operating", "export", "over"),
+    *(
+        "classes",
+        "figures",
+        "labels",
+        "cost",
+        "learning",
+        "course",
+        "two",
+        "operating",
+        "export",
+        "over",
+    ),
     "main",
 )
 # Lines that hold nothing else: the repository has them, the page does without.

@@ -124,12 +124,12 @@ def compose(
 ) -> A.Compose | None:
     """The augmentation called ``name`` of images of a size, of one view; None for ``none``.
 
-    ``symmetries``: one of the eight symmetries of the square (of the four of the rectangle, where
-    images are not square). ``standard``: these, a small shift, scale and rotation, and a small
-    change of brightness and contrast. ``contrastive``, for views: the symmetries, a part of the
-    image enlarged, and a large change of brightness and contrast. Hue stays, and none turns grey:
-    colour is diagnostic in skin and fundus images. ``randcls_sim``: PaCo's two, of the first view
-    and of the second, see ``randcls_sim``.
+    ``mirror``: left and right exchanged, or not. ``symmetries``: one of the eight symmetries of the
+    square (of the four of the rectangle, where images are not square). ``standard``: these, a small
+    shift, scale and rotation, and a small change of brightness and contrast. ``contrastive``, for
+    views: the symmetries, a part of the image enlarged, and a large change of brightness and
+    contrast. Hue stays, and none turns grey: colour is diagnostic in skin and fundus images.
+    ``randcls_sim``: PaCo's two, of the first view and of the second, see ``randcls_sim``.
 
     Raises:
         MedtailError: there is no such augmentation.
@@ -138,6 +138,8 @@ def compose(
         return None
     if name == "randcls_sim":
         return randcls_sim(size)[view % 2]
+    if name == "mirror":
+        return A.Compose([A.HorizontalFlip(p=0.5)])
     square = size[0] == size[1]
     symmetries = [A.D4(p=1.0)] if square else [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)]
     if name == "symmetries":

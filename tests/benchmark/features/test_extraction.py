@@ -54,7 +54,7 @@ def test_they_are_what_a_pass_of_the_network_gives():
     assert kept.shape == (110, 8, data.spec.features)
     images = torch.from_numpy(np.array(data.store.images)).permute(0, 3, 1, 2)
     network = data.features.network
-    for view, turned in enumerate(symmetries(True)):
+    for view, turned in enumerate(symmetries("symmetries", True)):
         shown = data.store.images  # in other batches than they were computed in
         assert len(shown) == 110
         direct = torch.cat([network(turned(images[i : i + 7])) for i in range(0, 110, 7)])

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from medtail import datamodules
 from medtail.benchmark.grid import files
 from medtail.benchmark.grid.cell import Budget, Cell, Terms
 from medtail.benchmark.grid.files import find, load, suite_names
 from medtail.benchmark.grid.filters import select
 from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.names import DataName
 from tests.twins import write_csv
 
 GOOD = """\
@@ -44,6 +46,13 @@ def test_suites_are_listed_by_name_whatever_the_disk_says(monkeypatch):
     listed = Path.glob
     monkeypatch.setattr(Path, "glob", lambda *words: reversed(sorted(listed(*words))))
     assert files.suite_names() == sorted(files.suite_names())
+
+
+def test_sources_are_trained_with_what_is_true_to_their_images():
+    for cell in load("sources-frozen").cells():
+        name = DataName.parse(cell.terms.data)
+        data = datamodules.build(str(name), 96, **cell.terms.data_params)
+        assert cell.terms.augment == data.faithful, name
 
 
 def test_quick_has_at_least_eight_methods_and_two_seeds():

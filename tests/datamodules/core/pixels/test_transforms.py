@@ -14,7 +14,7 @@ KEYS = [(e, p, s) for e in range(2) for p in range(4) for s in range(2)]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("name", ["standard", "symmetries", "contrastive", "randcls_sim"])
+@pytest.mark.parametrize("name", ["mirror", "standard", "symmetries", "contrastive", "randcls_sim"])
 def test_depends_only_on_the_key(name, channels):
     image = IMAGE[:, :, :channels]
     there, back = Augmenter(name, 1), Augmenter(name, 1)
@@ -160,6 +160,7 @@ def moved(scale, part, turned):
 
 
 PARTS = {
+    ("mirror", 0): [("HorizontalFlip", 0.5, {})],
     ("symmetries", 0): [("D4", 1, {})],
     ("standard", 0): [
         ("D4", 1, {}),
