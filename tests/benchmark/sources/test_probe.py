@@ -1,5 +1,7 @@
 """The shortcut probe: what it is given, and what it makes of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -70,6 +72,11 @@ def test_it_learns_from_training_images_and_is_tested_on_the_others(made):
     known = facts(data)
     test = probe(data, known).predictions
     assert test.id.tolist() == data.table.id[data.rows("test")].tolist()
+    assert test.group.tolist() == data.table.group[data.rows("test")].tolist()
+    table = data.table
+    data.table = replace(table, group=None)
+    assert probe(data, known).predictions.group.tolist() == test.id.tolist(), "each its own"
+    data.table = table
     swapped = {kind: v.copy() for kind, v in known.items()}
     rows = data.rows("val")
     for values in swapped.values():
