@@ -5,15 +5,17 @@ each as much as another; ``stress`` sources stand beside them. Which is which, a
 gains are told, ``medtail data sources`` measured and kept in ``sources.json``.
 """
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel
 
-from medtail.datamodules.core.errors import MedtailError
+from medtail.datamodules.core.errors import MedtailError, first_line
 from medtail.datamodules.core.names import DataName
 
 from ..grid.cell import Frozen
@@ -27,6 +29,7 @@ from .standing import Standing
 
 FILE = "sources.json"
 DRAWS = 2000
+Kind = TypeVar("Kind", bound=BaseModel)
 NORMAL = 1.959964  # half of an interval of 95 % is as many standard errors, at least
 Numbers = tuple[float, float, float]  # estimate, and the ends of its interval of 95 %
 
@@ -78,7 +81,12 @@ class OverSources(Frozen):
 
 
 def tiers(root: Path) -> list[Tier]:
-    """What was measured of sources; none where nothing was.
+    """What boards need of what was measured; see ``kept``."""
+    return kept(root, Tier)
+
+
+def kept(root: Path, kind: type[Kind]) -> list[Kind]:
+    """What was measured of sources, from the folder of leaderboards; none where nothing was.
 
     Raises:
         MedtailError: the file is damaged.
@@ -87,11 +95,11 @@ def tiers(root: Path) -> list[Tier]:
     if not path.exists():
         return []
     try:
-        return TypeAdapter(list[Tier]).validate_json(path.read_bytes())
-    except ValidationError as error:
+        return [kind.model_validate(entry) for entry in json.loads(path.read_bytes())]
+    except (ValueError, TypeError) as error:  # pydantic's own is a ValueError
         raise MedtailError(
-            f"{path}: not what medtail data sources wrote ({error.errors()[0]['msg']}): remove it "
-            "and run that command again"
+            f"{path}: not what medtail data sources wrote ({first_line(error)}): remove it and run "
+            "that command again"
         ) from None
 
 

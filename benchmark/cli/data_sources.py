@@ -41,7 +41,7 @@ def sources(
 
     if page and page.exists() and not page.read_text().startswith(pages.MARK):
         raise MedtailError(f"{page} was not written by medtail data sources: name another --page")
-    found = {one.name: one for one in pages.kept(leaderboards)}
+    found = {one.name: one for one in over_sources.kept(leaderboards, rules.Source)}
     for number, name in enumerate(names, 1):
         module = built(f"{name}@natural", size, [])
         module.setup()

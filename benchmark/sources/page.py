@@ -2,14 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
-
-from pydantic import ValidationError
-
-from medtail.datamodules.core.errors import MedtailError, first_line
 
 from ..boards.formatting import code, markdown, plain
-from ..boards.over_sources import FILE
 from .rules import GROUPS, IMAGES, Numbers, Source
 
 MARK = "<!-- Written by `medtail data sources`; changes by hand are lost. -->"
@@ -48,27 +42,8 @@ WORDS = {
 }
 
 
-def kept(folder: Path) -> list[Source]:
-    """What was measured, from the folder of leaderboards; none where nothing was.
-
-    Raises:
-        MedtailError: the file is damaged.
-    """
-    path = folder / FILE
-    if not path.exists():
-        return []
-    try:
-        entries = json.loads(path.read_bytes())
-        return [Source.model_validate({k: v for k, v in e.items() if k != "tier"}) for e in entries]
-    except (ValidationError, ValueError, AttributeError, TypeError) as error:
-        raise MedtailError(
-            f"{path}: not what medtail data sources wrote ({first_line(error)}): remove it and run "
-            "that command again"
-        ) from None
-
-
 def as_json(sources: Sequence[Source]) -> str:
-    """What ``kept`` reads."""
+    """What ``over_sources.kept`` reads."""
     made = [one.model_dump(mode="json") | {"tier": one.tier} for one in sources]
     return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
+from pydantic import ConfigDict
 
 from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.errors import MedtailError
@@ -41,6 +42,8 @@ class Source(Frozen):
         network: the same of that row, mean over its seeds.
         lead: of the network over the probe, on the same draws of the test.
     """
+
+    model_config = ConfigDict(extra="ignore")  # the file has the tier, too, which follows
 
     name: str
     title: str

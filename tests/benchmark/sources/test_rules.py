@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from medtail import datamodules
+from medtail.benchmark.boards.over_sources import FILE, kept
 from medtail.benchmark.boards.section import sections
 from medtail.benchmark.cli.main import app
 from medtail.benchmark.sources import page, rules
@@ -127,19 +128,19 @@ def test_the_page_and_what_boards_read_of_it(tmp_path):
     assert "not known" in text
     assert "would leave 1 of these 2 sources" in " ".join(text.split())
     assert "Blood \\| cells" in text
-    assert page.kept(tmp_path) == []
-    (tmp_path / page.FILE).write_text(page.as_json([KEPT, lost]))
-    assert page.kept(tmp_path) == [KEPT, lost]
-    (tmp_path / page.FILE).write_text("[{}]")
+    assert kept(tmp_path, rules.Source) == []
+    (tmp_path / FILE).write_text(page.as_json([KEPT, lost]))
+    assert kept(tmp_path, rules.Source) == [KEPT, lost]
+    (tmp_path / FILE).write_text("[{}]")
     with pytest.raises(MedtailError, match="medtail data sources"):
-        page.kept(tmp_path)
+        kept(tmp_path, rules.Source)
 
 
 def test_the_command_keeps_what_it_was_not_asked_about(data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     boards = tmp_path / "boards"
     boards.mkdir()
-    (boards / page.FILE).write_text(page.as_json([KEPT]))
+    (boards / FILE).write_text(page.as_json([KEPT]))
     words = [
         "data",
         "sources",
@@ -153,7 +154,7 @@ def test_the_command_keeps_what_it_was_not_asked_about(data, tmp_path, monkeypat
     ]
     said = CliRunner().invoke(app, [*words, "--page", "sources.md"])
     assert said.exit_code == 0, said.output
-    assert [one.name for one in page.kept(boards)] == ["chula_rbc12", "pbc"]
+    assert [one.name for one in kept(boards, rules.Source)] == ["chula_rbc12", "pbc"]
     assert "1 of 1: chula_rbc12: stress (" in said.output
     assert "`pbc`" in (tmp_path / "sources.md").read_text()
     (tmp_path / "mine.md").write_text("mine")

@@ -74,7 +74,10 @@ def test_gains_are_painted_by_sign_and_size_and_stay_legible(browser, shown):
         browser.run("""JSON.stringify([...document.querySelectorAll('tr[data-over=m08] .heat')]
         .map(c => [c.style.backgroundColor, c.style.color]))""")
     )
-    assert colours[0][0] != colours[2][0]
+    red, _, blue = (int(n) for n in colours[0][0][4:-1].split(","))
+    loss_red, _, loss_blue = (int(n) for n in colours[2][0][4:-1].split(","))
+    assert blue > red, "a gain is violet"
+    assert loss_red > loss_blue, "a loss is brown"
     assert colours[1] == ["", ""], "what is not there has no colour"
 
 
