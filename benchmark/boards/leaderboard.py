@@ -23,7 +23,7 @@ from . import json_form, sources_page
 from . import markdown as pages
 from .front import front
 from .outside import attach
-from .over_sources import over_sources, tiers
+from .over_sources import Tier, kept, over_sources
 from .page import document
 from .picture import picture
 from .row_curves import row_curves
@@ -89,7 +89,7 @@ def _rendered(root: Path) -> list[Path]:
         _picture(root / f"{slug}.png", image)
         written += [root / f"{slug}.png"] if image else []
         boards[slug] = parts
-    overall = over_sources(boards, known, tiers(root))
+    overall = over_sources(boards, known, kept(root, Tier))
     every = json_form.document(boards, known, curves, notes, _cards(root), overall)
     front_files = {
         "README.md": front(boards, sources_page.text(overall) if overall else ""),

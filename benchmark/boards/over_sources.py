@@ -80,11 +80,6 @@ class OverSources(Frozen):
     needed: int
 
 
-def tiers(root: Path) -> list[Tier]:
-    """What boards need of what was measured; see ``kept``."""
-    return kept(root, Tier)
-
-
 def kept(root: Path, kind: type[Kind]) -> list[Kind]:
     """What was measured of sources, from the folder of leaderboards; none where nothing was.
 

@@ -145,13 +145,13 @@ def test_intervals_grow_with_what_sources_and_tables_vary_by():
 
 
 def test_tiers_are_read_of_what_was_measured(tmp_path):
-    assert over_sources.tiers(tmp_path) == []
+    assert over_sources.kept(tmp_path, Tier) == []
     entry = {"name": "a", "tier": "core", "row": "erm", "images": 30}
     (tmp_path / over_sources.FILE).write_text(json.dumps([entry]))
-    assert [one.tier for one in over_sources.tiers(tmp_path)] == ["core"]
+    assert [one.tier for one in over_sources.kept(tmp_path, Tier)] == ["core"]
     (tmp_path / over_sources.FILE).write_text("[1]")
     with pytest.raises(MedtailError, match=r"sources\.json: not what medtail data sources wrote"):
-        over_sources.tiers(tmp_path)
+        over_sources.kept(tmp_path, Tier)
 
 
 def test_boards_show_it_first_with_its_picture_and_take_it_away_again(tmp_path):
