@@ -14,8 +14,8 @@ help: ## list the targets
 setup: ## build .venv from requirements.lock; quick when nothing changed
 	@PYTHON=$(PYTHON) tools/setup.sh
 
-bench: setup ## run the default suite (SUITE=quick) and write its leaderboards
-	@$(MEDTAIL) bench $(or $(SUITE),quick) $(ARGS)
+bench: setup ## run the default suite (SUITE=four-tracks) and write its leaderboards
+	@$(MEDTAIL) bench $(or $(SUITE),four-tracks) $(ARGS)
 
 leaderboards: setup ## write the leaderboards again from their records; trains nothing
 	@$(MEDTAIL) leaderboards

@@ -242,7 +242,7 @@ def test_every_command_has_one_rule(page):
         if rule.ci:
             target = command.split()[1]
             assert re.search(rf"^{target}:.*##", text_of("Makefile"), re.M), command
-            # `make bench` is `medtail bench quick`, which runs here in small.
+            # `make bench` is `medtail bench four-tracks`, and `make regress` much the same.
             run = rf"^make .*\b{target}\b"
             assert target == "bench" or re.search(run, text_of(".ci/run"), re.M), command
 

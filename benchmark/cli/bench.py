@@ -10,7 +10,16 @@ import typer
 from medtail.datamodules.core.errors import MedtailError
 
 from . import terminal
-from .options import DataFilter, MethodFilter, Out, SeedFilter, Settings, SuiteName, published
+from .options import (
+    SUITE,
+    DataFilter,
+    MethodFilter,
+    Out,
+    SeedFilter,
+    Settings,
+    SuiteName,
+    published,
+)
 
 if TYPE_CHECKING:
     from ..execution.store import Store
@@ -21,7 +30,7 @@ EXIT_FAILED_CELLS = 1
 
 
 def bench(
-    suite: SuiteName = "quick",
+    suite: SuiteName = SUITE,
     method: MethodFilter = "",
     data: DataFilter = "",
     seed: SeedFilter = "",

@@ -18,6 +18,7 @@ def suites() -> list[str]:
     return suite_names()
 
 
+SUITE = "four-tracks"  # where none is named
 SuiteName = Annotated[
     str,
     typer.Argument(

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from . import terminal
-from .options import Out, Settings, SuiteName, published
+from .options import SUITE, Out, Settings, SuiteName, published
 
 console = terminal.console()
 
 
 def status(
-    suite: SuiteName = "quick",
+    suite: SuiteName = SUITE,
     settings: Settings = [],  # noqa: B006 (typer reads the default)
     out: Out = Path("runs"),
     cells: Annotated[bool, typer.Option("--cells", help="A line for each cell, too.")] = False,

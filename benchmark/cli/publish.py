@@ -8,13 +8,22 @@ import typer
 from medtail.datamodules.core.errors import MedtailError
 
 from . import terminal
-from .options import BOARDS, DataFilter, MethodFilter, Out, SeedFilter, Settings, SuiteName
+from .options import (
+    BOARDS,
+    SUITE,
+    DataFilter,
+    MethodFilter,
+    Out,
+    SeedFilter,
+    Settings,
+    SuiteName,
+)
 
 console = terminal.console()
 
 
 def publish(
-    suite: SuiteName = "quick",
+    suite: SuiteName = SUITE,
     method: MethodFilter = "",
     data: DataFilter = "",
     seed: SeedFilter = "",

@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 
 from medtail import datamodules
+from medtail.benchmark.cli import options
 from medtail.benchmark.grid import files
 from medtail.benchmark.grid.cell import Budget, Cell, Terms
 from medtail.benchmark.grid.files import find, load, suite_names
 from medtail.benchmark.grid.filters import select
 from medtail.datamodules.core.errors import MedtailError
 from medtail.datamodules.core.names import DataName
+from medtail.datamodules.core.splitting.regimes import track
 from tests.twins import write_csv
 
 GOOD = """\
@@ -53,6 +55,19 @@ def test_sources_are_trained_with_what_is_true_to_their_images():
         name = DataName.parse(cell.terms.data)
         data = datamodules.build(str(name), 96, **cell.terms.data_params)
         assert cell.terms.augment == data.faithful, name
+
+
+def test_the_default_suite_shows_the_project():
+    suite = load(options.SUITE)
+    rows: dict[str, set[str]] = {}
+    for cell in suite.cells():
+        rows.setdefault(track(DataName.parse(cell.terms.data).regime), set()).add(cell.method)
+    papers = {"proco", "metric_two_stage", "daml", "middle_class_occ", "clinical"}
+    assert set(rows) == {"long_tail", "few_shot", "one_class", "active"}
+    assert papers <= set.union(*rows.values())
+    assert all(methods & papers and len(methods - papers) >= 2 for methods in rows.values())
+    assert len(suite.seeds) >= 2
+    assert {cell.terms.data.partition("@")[0] for cell in suite.cells()} == {"phantom"}
 
 
 def test_quick_has_at_least_eight_methods_and_two_seeds():
