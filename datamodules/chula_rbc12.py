@@ -6,7 +6,7 @@ rest class, and no type of cell. The 1,052 elliptocytes that the source added in
 
 from typing import ClassVar
 
-from .core.listed import ListedData
+from .core.listed import BY_IMAGE, ListedData
 
 CLASSES = (
     "normal", "spherocyte", "target_cell", "ovalocyte", "stomatocyte", "hypochromia",
@@ -18,6 +18,7 @@ class ChulaRBC12(ListedData):
     """All cells, split by the image they are cut from: patients are not known."""
 
     slugs = ("chula_rbc12",)
+    variants = BY_IMAGE
     folders = ("chula_rbc12",)
     columns = ("group",)
     telling = ("x", "y")

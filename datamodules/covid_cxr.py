@@ -7,13 +7,14 @@ gives its label away: a score says nothing of diagnosis, which the collection as
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from .core.listed import ListedData
+from .core.listed import BY_IMAGE, ListedData
 
 
 class CovidCXR(ListedData):
     """All images, split by patient."""
 
     slugs = ("covid_cxr",)
+    variants = BY_IMAGE
     folders = ("covid_cxr",)
     columns = ("group",)
     telling = ("view", "licence", "url")

@@ -7,13 +7,12 @@ balanced accuracy of 0.983 so, and 0.450 by blocks.
 """
 
 import re
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
 from .core.labels import class_indices
-from .core.listed import ListedData
+from .core.listed import BY_IMAGE, ListedData
 from .core.table import SampleTable
 
 CLASSES = ("normal", "benign", "malignant")
@@ -43,13 +42,10 @@ def block(label: str, number: int) -> str:
 
 
 class IQOTHNCCD(ListedData):
-    """All slices in blocks; at random as ``leaky_image``."""
+    """All slices in blocks."""
 
     slugs = ("iq_othnccd",)
-    variants: ClassVar[dict[str, str]] = {
-        "leaky_image": "split by image, seeded, stratified by class: neighbouring slices lie on "
-        "both sides, and frozen features had a balanced accuracy of 0.983 (0.450 by blocks)",
-    }
+    variants = BY_IMAGE
     folders = ("iq_othnccd",)
     columns = ("split",)
     class_names = CLASSES
@@ -73,11 +69,6 @@ class IQOTHNCCD(ListedData):
         "groups are": "not known, as no patient is published (110 cases by the text that comes "
         "with it): the default split is by blocks of numbers, and a patient may straddle a border"
     }
-
-    def load_table(self) -> SampleTable:
-        """Rows and blocks, sorted by name; ``leaky_image`` goes without blocks."""
-        table = super().load_table()
-        return replace(table, split=None) if self.leaks_allowed else table
 
     def unpacked(self) -> SampleTable | None:
         """Images by the names of the download, sorted by class and number."""

@@ -6,13 +6,14 @@ the source gives, too, is tied to the label and is not read.
 
 from typing import ClassVar
 
-from .core.listed import ListedData
+from .core.listed import BY_IMAGE, ListedData
 
 
 class OCTMX(ListedData):
     """All B-scans, split by patient."""
 
     slugs = ("oct_mx",)
+    variants = BY_IMAGE
     folders = ("oct_mx",)
     columns = ("group",)
     telling = ("eye", "dr")

@@ -6,7 +6,7 @@ scores swing widely.
 
 from typing import ClassVar
 
-from .core.listed import ListedData
+from .core.listed import BY_IMAGE, ListedData
 
 CLASSES = ("regular", "bacterial_pneumonia", "covid19", "viral_pneumonia")
 
@@ -15,6 +15,7 @@ class POCUSLung(ListedData):
     """All frames, split by patient."""
 
     slugs = ("pocus_lung",)
+    variants = BY_IMAGE
     folders = ("pocus_lung",)
     columns = ("group",)
     same: ClassVar[dict[str, str]] = {"p198": "p192"}

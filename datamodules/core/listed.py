@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from .labels import Row, by_id, class_indices, id_of, read_rows
 from .layouts import ANYWHERE, Layouts, Part
 from .pixels.folders import images_below
 from .spelling import folders_of
+from .splitting.splits import group_split
 from .table import SampleTable
 
 LABELS = "labels.csv"
@@ -21,6 +23,13 @@ LAYOUTS = Layouts(
     labels=(Part((LABELS,), "a row an image"),),
     images=(Part(("images",), "any size", whole=True), ANYWHERE),
 )
+
+LEAKY = "leaky_image"
+# What a dataset offers whose table brings groups or a split, to show what they are there for.
+BY_IMAGE = {
+    LEAKY: "split by image, seeded, stratified by class, whatever images have in common: as much "
+    "published work does (docs/leaks.md)"
+}
 
 
 def licences(rows: Mapping[str, Row]) -> dict[str, str]:
@@ -52,6 +61,12 @@ class ListedData(ImageDataModule):
 
     def load_table(self) -> SampleTable:
         """Rows sorted by image, or what ``unpacked`` finds where there is no table."""
+        table = self._listed()
+        if self.name.variant != LEAKY:
+            return table
+        return replace(table, split=group_split(table.target, table.id, self.split_seed))
+
+    def _listed(self) -> SampleTable:
         self.remarks = self.told
         try:
             place = self.located()

@@ -56,7 +56,6 @@ def test_slices_at_random_are_had_under_a_marked_name_only(tmp_path):
     iq_othnccd_twin(tmp_path)
     blocks, mixed = read("iq_othnccd", tmp_path), read("iq_othnccd+leaky_image", tmp_path)
     assert blocks.split.tolist() == blocks.table.split.tolist()
-    assert mixed.table.split is None
     assert mixed.split.tolist() != blocks.split.tolist()
     assert "marked as leaking" in card(mixed)
     with pytest.raises(DataError, match="comes with a split of its own"):

@@ -9,6 +9,7 @@ import pytest
 from medtail import datamodules
 from medtail.datamodules.core.card import card
 from medtail.datamodules.core.errors import DataError, DataMissingError
+from medtail.datamodules.core.splitting.splits import group_split
 from tests.layouts import in_folder, move, shout
 from tests.twins import LISTED, TWINS
 
@@ -183,3 +184,16 @@ def test_what_stands_beside_images_is_read_where_it_is_there(tmp_path):
 def made_pbc(root):
     TWINS["pbc"](root)
     return pbc_as_it_unpacks(root) or root
+
+
+@pytest.mark.parametrize("name", sorted(GROUPS))
+def test_a_split_by_image_is_had_under_a_marked_name_only(name, tmp_path):
+    TWINS[name](tmp_path)
+    honest, leaky = read(name, tmp_path), read(f"{name}+leaky_image", tmp_path)
+    assert honest.table.id.tolist() == leaky.table.id.tolist()  # features serve both
+    parted = [set(m.split[m.table.group == g]) for m in (honest, leaky) for g in m.table.group]
+    whole, torn = parted[: len(honest.table)], parted[len(honest.table) :]
+    assert all(len(parts) == 1 for parts in whole)
+    assert any(len(parts) > 1 for parts in torn)
+    assert (leaky.split == group_split(leaky.table.target, leaky.table.id, 0)).all()
+    assert "THIS SPLIT LEAKS" in card(leaky)

@@ -1,5 +1,6 @@
 """Suites: the grid, identities, filters, and one clear line for each mistake."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,20 @@ def test_sources_are_trained_with_what_is_true_to_their_images():
         name = DataName.parse(cell.terms.data)
         data = datamodules.build(str(name), 96, **cell.terms.data_params)
         assert cell.terms.augment == data.faithful, name
+
+
+def test_leaks_differ_from_the_honest_tables_by_the_split_alone():
+    def terms(suite):
+        return {
+            (cell.method, str(cell.params), cell.seed, cell.terms.data): cell.terms
+            for cell in load(suite).cells()
+        }
+
+    honest, leaky = terms("sources-frozen"), terms("leaks")
+    for (method, params, seed, data), under in leaky.items():
+        source = data.replace("+leaky_image", "")
+        assert source != data
+        assert replace(under, data=source) == honest[method, params, seed, source]
 
 
 def test_the_default_suite_shows_the_project():
