@@ -1,6 +1,5 @@
 """Suites: the grid, identities, filters, and one clear line for each mistake."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,7 +68,7 @@ def test_leaks_differ_from_the_honest_tables_by_the_split_alone():
     for (method, params, seed, data), under in leaky.items():
         source = data.replace("+leaky_image", "")
         assert source != data
-        assert replace(under, data=source) == honest[method, params, seed, source]
+        assert under.model_copy(update={"data": source}) == honest[method, params, seed, source]
 
 
 def test_the_default_suite_shows_the_project():
