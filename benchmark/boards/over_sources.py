@@ -208,7 +208,7 @@ def _drawn(
     rng = np.random.default_rng(0)
     sources, amount = means.shape
     roots = [
-        np.mean([_root(part, pairs, keys, metric) for part, pairs in source], 0)
+        np.mean([spread(part, pairs, keys, metric) for part, pairs in source], 0)
         for source in tables
     ]
     noise = rng.standard_normal((DRAWS, sources, amount))
@@ -218,8 +218,8 @@ def _drawn(
     return np.concatenate([means[None], drawn])
 
 
-def _root(part: Section, pairs: Pairs, keys: list[str], metric: str) -> Floats:
-    """[M, M] a square root of the covariance of a table's rows about their mean.
+def spread(part: Section, pairs: Pairs, keys: list[str], metric: str) -> Floats:
+    """[M, M] a square root of the covariance of a table's rows ``keys`` about their mean.
 
     The variances V of all paired differences give it: - 1/2 H V H, H = I - 1/M. A difference of
     which nothing is known has the largest variance of the others.

@@ -124,7 +124,7 @@ def test_the_root_gives_the_variances_of_paired_differences():
     )
     known = Pairs(names=tuple(names), halves={"balanced_accuracy": halves})
     keys = [over_sources.key_of(row) for row in part.rows]
-    root = over_sources._root(part, known, keys, "balanced_accuracy")
+    root = over_sources.spread(part, known, keys, "balanced_accuracy")
     got = root @ root.T
     for (i, j), variance in wanted.items():
         assert got[i, i] + got[j, j] - 2 * got[i, j] == pytest.approx(variance)
