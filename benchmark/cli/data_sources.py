@@ -7,7 +7,7 @@ import typer
 
 from medtail.datamodules.core.errors import MedtailError
 
-from .data import Size, built, console
+from .data import built, console
 from .options import BOARDS, Boards
 
 
@@ -19,7 +19,7 @@ def sources(
     row: Annotated[
         str, typer.Option(help="A row of tables on frozen features, to hold the probe against.")
     ],
-    size: Size = "96",
+    size: Annotated[str, typer.Option(help="Of images of sources without such a table.")] = "96",
     leaderboards: Boards = BOARDS,
     page: Annotated[
         Path | None, typer.Option("--page", help="A Markdown page of all that was measured.")
@@ -29,6 +29,7 @@ def sources(
 
     Files must be at hand. Sources that are not named keep what was measured of them.
     """
+    from medtail import datamodules
     from medtail.datamodules.core.writing import whole
 
     from ..boards import over_sources
@@ -43,12 +44,17 @@ def sources(
         raise MedtailError(f"{page} was not written by medtail data sources: name another --page")
     found = {one.name: one for one in over_sources.kept(leaderboards, rules.Source)}
     for number, name in enumerate(names, 1):
-        module = built(f"{name}@natural", size, [])
+        slug = f"{name}@natural"
+        path = leaderboards / "records" / f"{slug}.jsonl"
+        table = rules.table_of(row, sections(read_lines(path)) if path.exists() else [])
+        if table:  # the very images of the table
+            terms = table.terms
+            module = datamodules.build(slug, terms.image_size, **terms.data_params)
+            seeds = rules.seeds_of(row, table, read_predictions(leaderboards, slug))
+        else:
+            module, seeds = built(slug, size, []), []
         module.setup()
-        path = leaderboards / "records" / f"{module.name}.jsonl"
-        tables = sections(read_lines(path)) if path.exists() else []
-        stored = read_predictions(leaderboards, str(module.name)) if tables else {}
-        one = found[name] = rules.measured(module, row, rules.seeds_of(row, tables, stored))
+        one = found[name] = rules.measured(module, row, seeds)
         why = f" ({', '.join(one.broken)})" if one.broken else ""
         line = f"{number} of {len(names)}: {name}: {one.tier}{why}, probe {one.probe[0]:.3f}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)

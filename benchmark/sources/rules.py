@@ -119,19 +119,21 @@ def measured(data: ImageDataModule, row: str = "", seeds: Sequence[Predictions] 
     )
 
 
-def seeds_of(
-    row: str, tables: Sequence[Section], stored: Mapping[str, Predictions]
-) -> list[Predictions]:
-    """Test predictions of each seed of a row, of the largest table on frozen features that has it.
+def table_of(row: str, tables: Sequence[Section]) -> Section | None:
+    """The largest table on frozen features that has a row whole; None without one.
 
     Args:
         row: its name.
         tables: of a board, the largest first.
-        stored: its predictions by cell id.
     """
     frozen = [t for t in tables if t.terms.budget.tune == "frozen" and t.terms.weights]
-    found = [r for t in frozen for r in t.rows if r.name == row and r.complete]
-    return [stored[r.cell_id] for r in found[0].done] if found else []
+    return next((t for t in frozen if any(r.name == row and r.complete for r in t.rows)), None)
+
+
+def seeds_of(row: str, table: Section, stored: Mapping[str, Predictions]) -> list[Predictions]:
+    """Test predictions of each seed of a table's row, from a board's by cell id."""
+    (found,) = [r for r in table.rows if r.name == row and r.complete]
+    return [stored[r.cell_id] for r in found.done]
 
 
 def _numbers(draws: Floats) -> Numbers:

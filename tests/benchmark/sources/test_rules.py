@@ -107,14 +107,16 @@ def test_the_row_is_one_on_frozen_features():
     board = ROOT / "leaderboards"
     tables = sections(read_lines(board / "records/isic2018@natural.jsonl"))
     stored = read_predictions(board, "isic2018@natural")
-    found = rules.seeds_of("erm", tables, stored)
+    table = rules.table_of("erm", tables)
+    found = rules.seeds_of("erm", table, stored)
     (row,) = [
         r for s in tables if s.terms.budget.tune == "frozen" for r in s.rows if r.name == "erm"
     ][:1]
     assert [p.digest for p in found] == [stored[r.cell_id].digest for r in row.done]
     others = [s for s in tables if s.terms.budget.tune != "frozen"]
     assert others
-    assert rules.seeds_of("erm", others, stored) == []
+    assert rules.table_of("erm", others) is None
+    assert rules.table_of("no_such_row", tables) is None
 
 
 def test_the_page_and_what_boards_read_of_it(tmp_path):
