@@ -1,24 +1,20 @@
 """Published evidence: the records and predictions of a folder of leaderboards.
 
-``records/<data@regime>.jsonl`` has a line per cell, ``predictions/<data@regime>.parquet`` what its
-numbers were computed from on the test split, and ``validation/`` the same of the validation split,
-where a track has one.
+``records/<data@regime>.jsonl`` has a line per cell, ``predictions/<data@regime>.parquet`` and its
+further ``parts`` what its numbers were computed from on the test split, and ``validation/`` the
+same of the validation split, where a track has one.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from medtail.datamodules.core.errors import MedtailError, first_line
-from medtail.datamodules.core.writing import whole
+from medtail.datamodules.core.errors import MedtailError
 
 from ..grid.cell import Cell
+from . import parts
 from .lock import locked
-from .predictions import EXTRA, UNREADABLE, Predictions
+from .predictions import Predictions
 from .record import Record, read_lines, text_of, write_lines
 
 TEST, VALIDATION = "predictions", "validation"
@@ -71,34 +67,7 @@ def read_predictions(root: Path, slug: str, part: str = TEST) -> dict[str, Predi
     Raises:
         MedtailError: the file is damaged.
     """
-    path = root / part / f"{slug}.parquet"
-    return _read_cells(path) if path.exists() else {}
-
-
-def _read_cells(path: Path) -> dict[str, Predictions]:
-    try:
-        stored = pq.read_table(path)
-        if stored["cell_id"].null_count:
-            raise ValueError("rows of no cell")
-        cells = stored["cell_id"].combine_chunks().dictionary_encode()
-        number = cells.indices.to_numpy(zero_copy_only=False)
-        # Each cell's rows together, in their order.
-        stored = stored.take(np.argsort(number, kind="stable"))
-        names, lengths = cells.dictionary.to_pylist(), np.bincount(number)
-        starts = np.cumsum(lengths) - lengths
-        parts = {
-            name: stored.slice(start, length)
-            for name, start, length in zip(names, starts, lengths, strict=True)
-        }
-        return {
-            cell: Predictions.from_table(
-                part.select([name for name in part.column_names if not part[name].null_count])
-            )
-            for cell, part in parts.items()
-        }
-    except (*UNREADABLE, pa.ArrowException) as error:
-        why = first_line(error)
-        raise MedtailError(f"{path}: no readable predictions ({why}); restore it") from error
+    return parts.read(root / part, slug)
 
 
 def _merge(
@@ -120,7 +89,7 @@ def _merge(
                 held[record.cell_id] = validation[record.cell_id]
     for part, known in ((TEST, scores), (VALIDATION, held)):
         kept = {i: p for i, p in known.items() if _fits(p, records.get(i), part)}
-        _write_predictions(root / part / f"{slug}.parquet", kept)
+        parts.write(root / part, slug, kept)
     write_lines(path, list(records.values()))
 
 
@@ -131,45 +100,6 @@ def _fits(predictions: Predictions, record: Record | None, part: str) -> bool:
     if part == VALIDATION:
         return record.validation == predictions.digest
     return record.predictions in ("", predictions.digest)
-
-
-def _write_predictions(path: Path, scores: dict[str, Predictions]) -> None:
-    """All cells of a board in one file, the ids they share stored once.
-
-    Cells of several numbers of classes may share it (tables of one's own under one name). The old
-    file stays where the new one does not read as what it is made from.
-    """
-    if not scores:
-        path.unlink(missing_ok=True)
-        return
-    tables = [
-        scores[cell].table().add_column(0, "cell_id", pa.array([cell] * len(scores[cell].id)))
-        for cell in sorted(scores)
-    ]
-    if len({scores[cell].logits.shape[1] for cell in scores}) > 1:
-        tables = [_of_any_width(table) for table in tables]
-    together = pa.concat_tables(tables, promote_options="default")  # not all may have episodes
-    # Splitting the bytes of a float16 puts the exponents side by side, which then compress; pages
-    # of many cells let their common ids be compressed to next to nothing.
-    with whole(path) as part:
-        pq.write_table(
-            together,
-            part,
-            compression="zstd",
-            compression_level=9,
-            use_dictionary=["cell_id", "id", "group", "target", *EXTRA],
-            max_rows_per_page=len(together),
-            column_encoding={"logits.list.element": "BYTE_STREAM_SPLIT"},
-        )
-        found = _read_cells(part)
-        for cell, mine in scores.items():
-            mine.same(found.get(cell), path)
-
-
-def _of_any_width(table: pa.Table) -> pa.Table:
-    """The table with plain lists: Arrow cannot join fixed ones of several lengths."""
-    place = table.schema.get_field_index("logits")
-    return table.set_column(place, "logits", table["logits"].cast(pa.list_(pa.float16())))
 
 
 class Published:

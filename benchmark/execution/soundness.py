@@ -15,7 +15,7 @@ from rich.console import Console
 from medtail.datamodules.core import derived
 from medtail.datamodules.core.errors import MedtailError
 
-from ..evidence import published, record
+from ..evidence import parts, published, record
 from ..evidence.predictions import Predictions
 from ..evidence.record import Record
 from ..grid.cell import Cell, digest
@@ -158,9 +158,9 @@ def _published(store: Store, cells: Sequence[Cell], memory: Memory) -> None:
     if root is None:
         return
     for data, mine in by_data.items():
-        parts = (published.TEST, published.VALIDATION)
         files = [root / "records" / f"{data}.jsonl"]
-        files += [root / part / f"{data}.parquet" for part in parts]
+        for part in (published.TEST, published.VALIDATION):
+            files += parts.files(root / part, data)
         which = digest([cell.id for cell in mine])
         if not files[0].exists() or memory.has(files, which):
             continue
@@ -170,7 +170,9 @@ def _published(store: Store, cells: Sequence[Cell], memory: Memory) -> None:
                 continue
             test = known.predictions(cell)
             if test is None:
-                raise MedtailError(f"{files[1]}: has no predictions of {cell}: restore it")
+                raise MedtailError(
+                    f"{root / published.TEST}: has no predictions of {cell}: restore them"
+                )
             if why := refuted(found, test, known.predictions(cell, published.VALIDATION)):
                 raise MedtailError(f"{files[0]}: {cell}: {why}: restore it")
         memory.add(files, which)
