@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from tests import ROOT
+from tests import ROOT, few
 from tests.boards import few_rows
 from tests.checkout import copied
 from tests.commands import programs_in
@@ -276,7 +276,9 @@ def run(folder: Path, environment: dict[str, str], script: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page", few(PAGES, "README.md", "CONTRIBUTING.md", "docs/add-a-method.md", "docs/score.md")
+)
 def test_the_commands_run(folder, page):
     place, environment = folder
     for command in commands(page):
@@ -292,6 +294,7 @@ def test_the_library_example_runs(folder):
     run(*folder, f"python -c {shlex.quote(block('README.md', 'python'))}")
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_the_example_of_networks_runs(folder):
     make_images(folder[0])

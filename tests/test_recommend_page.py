@@ -68,6 +68,7 @@ def place(tmp_path):
     return tmp_path
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_commands_run(place):

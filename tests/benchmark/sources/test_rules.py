@@ -1,6 +1,7 @@
 """By which rules a source counts in averages, and what is written of them."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -163,3 +164,21 @@ def test_the_command_keeps_what_it_was_not_asked_about(data, tmp_path, monkeypat
     with pytest.raises(MedtailError, match="was not written by medtail"):
         CliRunner().invoke(app, [*words, "--page", "mine.md"], catch_exceptions=False)
     assert (tmp_path / "mine.md").read_text() == "mine"
+
+
+@pytest.mark.real
+def test_the_images_are_those_of_the_table(real_data, cache_folder, tmp_path, monkeypatch):
+    """RetinaMNIST's files of 28 px are enlarged in its table: by its name alone there are none."""
+    monkeypatch.setenv("MEDTAIL_DATA", str(real_data))
+    monkeypatch.setenv("MEDTAIL_CACHE", str(cache_folder))
+    boards = tmp_path / "boards"
+    for part in ("records", "predictions"):
+        (boards / part).mkdir(parents=True)
+        for path in (ROOT / "leaderboards" / part).glob("retinamnist@natural*"):
+            shutil.copy(path, boards / part)
+    words = ["data", "sources", "retinamnist", "--row", "erm", "--leaderboards", str(boards)]
+    said = CliRunner().invoke(app, words)
+    assert said.exit_code == 0, said.output
+    (one,) = kept(boards, rules.Source)
+    assert one.lead is not None
+    assert one.row == "erm"

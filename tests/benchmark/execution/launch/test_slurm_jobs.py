@@ -82,6 +82,7 @@ def test_a_dead_worker_is_a_failed_cell_and_the_others_go_on(store, local):
     assert reason == "its process died (signal SIGKILL): the system may be out of memory"
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_cell_that_hangs_has_an_end_and_the_others_go_on(store, local):
     launcher = partial(slurm.launch, resources=read(["cells=3"]), queue=local)
