@@ -136,10 +136,12 @@ def side(folder: Path, slug: str, terms: set[str], keys: list[str]) -> Side:
 
 
 def measured(folder: Path) -> list[Leak]:
-    """Every source of the suite."""
+    """Every source of the suite whose leaking table is published."""
     found = []
     for source in HONEST:
         slugs = f"{source}+leaky_image@natural", f"{source}@natural"
+        if not (folder / "records" / f"{slugs[0]}.jsonl").exists():
+            continue
         terms = [
             {key(c.terms) for c in load(suite).cells() if c.terms.data == slug}
             for suite, slug in zip(("leaks", "sources-frozen"), slugs, strict=True)
@@ -179,7 +181,9 @@ def text(found: list[Leak]) -> str:
             gain, half = 100 * one.gain[at], 100 * one.half[at]
             cells.append(f"{100 * one.honest.mean[at]:.1f}, {gain:+.1f} ± {half:.1f}")
         rows.append(cells)
-    return f"{markdown(lines, left=2)}\n\n{markdown(rows, left=1)}\n"
+    missing = [code(source) for source in HONEST if source not in {one.source for one in found}]
+    told = f"\nNot run yet: {', '.join(missing)}.\n" if missing else ""
+    return f"{markdown(lines, left=0)}\n{told}\n{markdown(rows, left=0)}\n"
 
 
 def _percent(mean: float, half: float) -> str:
