@@ -2,9 +2,10 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from medtail.datamodules.core.contract import Track
+from medtail.datamodules.core.names import DataName
 
 from .columns import VIEWS, Column, column
 from .formatting import code, markdown, row_name, row_seeds, shown
@@ -64,20 +65,24 @@ HEADS: dict[Track, tuple[str, str, str]] = {
 }
 
 
-def front(boards: Mapping[str, list[Section]], first: str = "") -> str:
+def front(
+    boards: Mapping[str, list[Section]], first: str = "", stress: Collection[str] = ()
+) -> str:
     """The front page.
 
     Args:
         boards: sections by ``data@regime``, each with at least one.
         first: a section before those of the tracks.
+        stress: sources that are shown and never averaged; nor is a split that leaks.
     """
     by_track: dict[Track, dict[str, list[Section]]] = defaultdict(dict)
     for slug, parts in boards.items():
         by_track[parts[0].track][slug] = parts
+    apart = {slug for slug in boards if _apart(DataName.parse(slug), stress)}
     there = [track for track in VIEWS if track in by_track]
     text = FRONT.format(
         boards="\n\n".join(
-            filter(None, [first, *(_track(track, by_track[track]) for track in there)])
+            filter(None, [first, *(_track(track, by_track[track], apart) for track in there)])
         )
         or "No records yet: `make bench`.",
         tracks="\n".join(READING[track] for track in there or VIEWS),
@@ -86,8 +91,12 @@ def front(boards: Mapping[str, list[Section]], first: str = "") -> str:
     return f"{MARK}\n\n{text}"
 
 
-def _track(track: Track, boards: Mapping[str, list[Section]]) -> str:
-    """The boards of a track, and its methods over them."""
+def _apart(name: DataName, stress: Collection[str]) -> bool:
+    return name.dataset in stress or name.variant.startswith("leaky_")
+
+
+def _track(track: Track, boards: Mapping[str, list[Section]], apart: Collection[str]) -> str:
+    """The boards of a track, and its methods over those that are averaged."""
     view, lines = VIEWS[track], []
     for slug, parts in boards.items():
         for number, part in enumerate(parts, 1):
@@ -98,10 +107,13 @@ def _track(track: Track, boards: Mapping[str, list[Section]]) -> str:
     largest = {}
     for slug, parts in boards.items():
         finished = [part for part in parts if part.example]
-        if finished:
+        if finished and slug not in apart:
             largest[slug] = finished[0]
     found = [f"## {view.title}", markdown([head, *lines], left=0)]
-    return "\n\n".join(found + ([_overall(largest, column(view.primary))] if largest else []))
+    if largest:
+        left = [slug for slug in boards if slug in apart]
+        found.append(_overall(largest, column(view.primary), left))
+    return "\n\n".join(found)
 
 
 def mean_ranks(
@@ -128,7 +140,7 @@ def mean_ranks(
     return {n: math.fsum(r) / over for n, r in ranks.items()} if over else {}, over
 
 
-def _overall(boards: Mapping[str, Section], primary: Column) -> str:
+def _overall(boards: Mapping[str, Section], primary: Column, apart: Sequence[str]) -> str:
     rows = {slug: {row.name: row for row in part.rows} for slug, part in boards.items()}
     every = dict.fromkeys(name for part in rows.values() for name in sorted(part))
     methods = [n for n in every if any(n in part and part[n].done for part in rows.values())]
@@ -148,6 +160,8 @@ def _overall(boards: Mapping[str, Section], primary: Column) -> str:
         f"The mean rank is over {on} on which every method listed is complete. It is a plain mean "
         "of ranks, no test of significance, and boards of one dataset are not independent.",
     ]
+    if apart:
+        notes.append(f"Not averaged, as a stress source or a split that leaks: {', '.join(apart)}.")
     if lost := [code(n) for n in every if n not in methods]:
         notes.append(f"Not listed, because nothing finished: {', '.join(lost)}.")
     return f"### Overall\n\n{' '.join(notes)}\n\n{markdown(lines, left=0)}"

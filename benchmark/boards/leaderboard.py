@@ -89,10 +89,15 @@ def _rendered(root: Path) -> list[Path]:
         _picture(root / f"{slug}.png", image)
         written += [root / f"{slug}.png"] if image else []
         boards[slug] = parts
-    overall = over_sources(boards, known, kept(root, Tier))
+    tiers = kept(root, Tier)
+    overall = over_sources(boards, known, tiers)
     every = json_form.document(boards, known, curves, notes, _cards(root), overall)
     front_files = {
-        "README.md": front(boards, sources_page.text(overall) if overall else ""),
+        "README.md": front(
+            boards,
+            sources_page.text(overall) if overall else "",
+            {one.name for one in tiers if one.tier == "stress"},
+        ),
         "leaderboards.json": json_form.text(every),
         "index.html": document.html(every),
     }

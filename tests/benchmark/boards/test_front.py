@@ -1,11 +1,13 @@
 """The front page of the leaderboards, and their tables in the terminal."""
 
+import json
 import re
 
 import pytest
 from rich.console import Console
 
 from medtail.benchmark.boards import leaderboard
+from medtail.benchmark.boards.over_sources import FILE
 from medtail.benchmark.grid.cell import Terms
 from medtail.datamodules.core.errors import MedtailError
 from tests.boards import board, done, failed, rows, with_value
@@ -53,6 +55,18 @@ def test_overall_without_a_common_board(tmp_path):
     table, front = overall(tmp_path, {"one@natural": {"a": 0.5}, "two@natural": {"b": 0.6}})
     assert [line[-1] for line in table[1:]] == ["n/a", "n/a"]
     assert "over no board" in front
+
+
+def test_stress_sources_and_leaks_are_shown_and_never_averaged(tmp_path):
+    tiers = [{"name": n, "tier": t, "row": "a"} for n, t in (("one", "core"), ("two", "stress"))]
+    (tmp_path / FILE).write_text(json.dumps(tiers))
+    values = {"a": 0.5, "b": 0.6}
+    names = ("one@natural", "one+leaky_image@natural", "one+other@natural", "two@lt10")
+    table, front = overall(tmp_path, dict.fromkeys(names, values))
+    assert table[0][1:-2] == ["one+other@natural", "one@natural"]
+    assert "over the 2 boards" in front
+    assert "a split that leaks: one+leaky_image@natural, two@lt10." in front
+    assert all(f"[{name}]({name}.md)" in front for name in names)
 
 
 def test_links_lead_somewhere(tmp_path):
