@@ -185,6 +185,7 @@ def test_committed_boards_are_what_records_give(tmp_path):
     root = tmp_path / "leaderboards"
     for part in ("records", "predictions", "statistics"):
         shutil.copytree(COMMITTED / part, root / part)
+    shutil.copy(COMMITTED / "sources.json", root)
     (tmp_path / "docs").symlink_to(COMMITTED.parent / "docs")  # what the pages link to
     for path in leaderboard.render(root):
         stands = COMMITTED / path.name

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medtail.benchmark.boards import leaderboard
-from medtail.benchmark.evidence import published
+from medtail.benchmark.evidence import parts
 from medtail.benchmark.evidence.predictions import Predictions
 from medtail.benchmark.grid.cell import Terms
 from medtail.datamodules.core.errors import MedtailError
@@ -40,8 +40,8 @@ def test_tables_of_several_numbers_of_classes_share_a_board(tmp_path):
 def test_predictions_that_read_otherwise_replace_nothing(tmp_path, monkeypatch):
     leaderboard.publish(tmp_path, [done()])
     before = files(tmp_path)
-    real = published._read_cells
-    monkeypatch.setattr(published, "_read_cells", lambda path: dict(list(real(path).items())[:1]))
+    real = parts._read
+    monkeypatch.setattr(parts, "_read", lambda path: dict(list(real(path).items())[:1]))
     with pytest.raises(MedtailError, match=r"fake@natural\.parquet: what was written cannot be"):
         leaderboard.publish(tmp_path, [done("ldam")])
     assert files(tmp_path) == before
