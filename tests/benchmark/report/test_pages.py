@@ -22,7 +22,7 @@ from tests.boards import active, done, failed, few_shot, one_class, rows
 from .reading import entries, tabulars
 
 BOARDS = ROOT / "leaderboards"
-SLUGS = sorted(path.stem for path in (BOARDS / "records").glob("*.jsonl"))
+SLUGS = sorted(path.stem for path in (BOARDS / "records").glob("isic2018@*.jsonl"))
 
 
 @cache
