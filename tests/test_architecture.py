@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import medtail
 from medtail import datamodules, methods
 from tests import ROOT
 
@@ -16,6 +17,7 @@ FILES = [path for top in TOPS for path in sorted((ROOT / top).rglob("*.py"))]
 ALL = [path for top in (*TOPS, "tests", "tools") for path in sorted((ROOT / top).rglob("*.py"))]
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+EVIDENCE = tomllib.loads((ROOT / "leaderboards/pyproject.toml").read_text())
 
 # The rooms of a folder from top to bottom. A room may import those below it, never one beside it.
 FLOORS = {
@@ -152,7 +154,7 @@ def test_nothing_is_imported_without_its_prefix():
 
 
 def test_the_list_of_packages_is_what_the_folders_hold():
-    listed = PROJECT["tool"]["setuptools"]["packages"]
+    listed = PROJECT["tool"]["setuptools"]["packages"] + EVIDENCE["tool"]["setuptools"]["packages"]
     code = {module_of(path) for path in FILES if path.name == "__init__.py"}
     kinds = {".parquet", ".jsonl", ".json", ".yaml", ".csv"}
     data = set()
@@ -162,6 +164,10 @@ def test_the_list_of_packages_is_what_the_folders_hold():
                 data.add(".".join(["medtail", *path.parent.relative_to(ROOT).parts]))
     assert sorted(listed) == sorted(code | data)
     assert len(listed) == len(set(listed))
+
+
+def test_the_two_wheels_are_of_one_version():
+    assert EVIDENCE["project"]["version"] == medtail.__version__
 
 
 def test_every_file_that_is_no_code_is_package_data():

@@ -26,7 +26,7 @@ from medtail.benchmark.boards.leaderboard import read_predictions
 from medtail.benchmark.evidence.predictions import Predictions
 from medtail.benchmark.evidence.record import Record, read_lines
 from medtail.benchmark.regression.noise import training_error
-from medtail.benchmark.regression.verdicts import LEVEL, Board, compare
+from medtail.benchmark.regression.verdicts import LEVEL
 from medtail.benchmark.statistics.ranking import holm
 from medtail.benchmark.statistics.variance import moderated
 
@@ -204,33 +204,6 @@ def found_drop(table: Table, seeds: int, images: float) -> float:
     return float(student.isf(LEVEL / len(centre), known) + norm.isf(0.05)) * error
 
 
-def halves(folder: Path, slug: str) -> None:
-    """No model: the seeds of a real board in two halves, one as BASE and one as NEW."""
-    records, stored = load(folder, slug)
-    every = sorted({r.cell.seed for r in records})
-    size = len(every) // 2
-    alarms = []
-    for chosen in combinations(every, size):
-        rest = [s for s in every if s not in chosen]
-        sides = [_renumbered(records, stored, part) for part in (chosen, rest)]
-        alarms.append(any(f.fails() for f in compare(*sides)))
-    told = f"{sum(alarms)} of {len(alarms)} with an alarm"
-    write(f"\n{slug}: {size} real seeds against {size} others, every split: {told}")
-
-
-def _renumbered(
-    records: list[Record], stored: dict[str, Predictions], seeds: tuple[int, ...] | list[int]
-) -> Board:
-    """Some seeds' results as if they were seeds 0, 1, ...; the ids are of no matter here."""
-    kept, predictions = [], {}
-    for record in records:
-        if record.cell.seed in seeds:
-            cell = record.cell.model_copy(update={"seed": list(seeds).index(record.cell.seed)})
-            kept.append(record.model_copy(update={"cell": cell, "cell_id": cell.id}))
-            predictions[cell.id] = stored[record.cell_id]
-    return Board(kept, predictions)
-
-
 def main() -> None:
     """Print the study's tables."""
     boards = {
@@ -241,7 +214,6 @@ def main() -> None:
     for slug, folder in boards.items():
         if (folder / "records" / f"{slug}.jsonl").exists():
             report(fitted(slug, *load(folder, slug)))
-    halves(ROOT / "tests" / "golden", "phantom@lt100")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the wheel into dist/, installs it beside the packages that it requires and no others, and runs medtail away from any
-# checkout, inside a repository that is not ours. FRESH=1, before a release, has pip install them all anew, and resolve them for
+# Builds the wheel into dist/ and a second one of the evidence, installs the first beside the packages that it requires and no
+# others, and runs medtail away from any checkout, inside a repository that is not ours; then with the evidence. FRESH=1, before a release, has pip install them all anew, and resolve them for
 # the other versions of Python. PYTHON names the interpreter; KEEP=FOLDER keeps the environment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,11 +13,14 @@ say() { printf 'wheel: %s\n' "$1"; }
 fail() { printf 'wheel: error: %s\n' "$1" >&2; exit 1; }
 
 say "1/4 build"
-rm -rf build dist  # what an earlier build left would come along
-.venv/bin/python -m pip wheel -q . --no-deps --no-build-isolation -w dist
-rm -rf build
+left=(build leaderboards/build leaderboards/*.egg-info)
+rm -rf dist "${left[@]}"  # what an earlier build left would come along
+.venv/bin/python -m pip wheel -q . ./leaderboards --no-deps --no-build-isolation -w dist
+rm -rf "${left[@]}"
 wheel=$(echo "$root"/dist/medtail-*.whl)
-ls -l "$wheel" | awk '{printf "wheel: %.1f MB\n", $5 / 1e6}'
+evidence=$(echo "$root"/dist/medtail_evidence-*.whl)
+ls -l "$wheel" "$evidence" | awk '{sub(".*/", "", $9); printf "wheel: %s, %.1f MB\n", $9, $5 / 1e6}'
+[ "$(stat -c %s "$wheel")" -lt 20000000 ] || fail "$(basename "$wheel") is above 20 MB"
 
 install() {  # the wheel with an extra, or with none
     if [ -n "${FRESH:-}" ]; then
@@ -56,17 +59,22 @@ run() { printf 'wheel: $ medtail %s\n' "$*"; "$medtail" "$@" > out.txt 2>&1 || {
 said() { grep -q -- "$1" out.txt || { cat out.txt >&2; fail "it did not say '$1'"; }; }
 run --version; said medtail
 run list; said "logit_adjustment"
-run compare proco erm --data isic2018@lt100; said "boards that come with medtail"
-run report isic2018@shot5; said "references.bib"
-"$work/venv/bin/python" "$root/tools/some_scores.py" isic2018@natural > scores.csv
-run score scores.csv --data isic2018@natural; said "would be"
-refused() { "$medtail" "$@" > out.txt 2>&1 && fail "medtail $*: no error"; [ "$(wc -l < out.txt)" = 1 ] || fail "$(cat out.txt)"; }
+refused() {  # with one line
+    "$medtail" "$@" > /dev/null 2> out.txt && fail "medtail $*: no error"
+    [ "$(wc -l < out.txt)" = 1 ] || fail "$(cat out.txt)"
+}
 refused data card isic2018@monica100; said "did you mean isic2019@monica100"  # read from the table of MONICA's counts
 refused data card isic2019@monica100; said "isic2019: files not found"
 run data card phantom@lt20; said "Apache-2.0"
 if [ -d "$root/../shared/data/ham10000" ]; then
     MEDTAIL_DATA=$root/../shared/data run data card isic2018@lt100; said "CC BY-NC"
 fi
+refused compare proco erm --data isic2018@lt100; said "medtail-evidence"
+"$root/.venv/bin/python" -m pip --python "$work/venv/bin/python" install -q --no-deps "$evidence"
+run compare proco erm --data isic2018@lt100; said "boards that come with medtail"
+run report isic2018@shot5; said "references.bib"
+"$work/venv/bin/python" "$root/tools/some_scores.py" isic2018@natural > scores.csv
+run score scores.csv --data isic2018@natural; said "would be"
 small=(--set budget.epochs=1 --set 'seeds=[0]' --set 'data=[{name: phantom@lt20, params: {count: 700}}]')
 run bench quick --method erm "${small[@]}" --launcher inline; said "balanced accuracy"
 "$medtail" bench quick --method erm,ldam "${small[@]}" --launcher ray > out.txt 2>&1 && fail "Ray without Ray: no error"; said "pip install 'medtail\[ray\]'"

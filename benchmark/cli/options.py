@@ -57,10 +57,15 @@ KnownBoards = Annotated[
 
 
 def published() -> Path | None:
-    """The boards whose results need not run again: the project's, or those that medtail brings."""
+    """The boards whose results need not run again: the project's, or those that medtail brings.
+
+    The latter only with the predictions behind them, which are a wheel of their own.
+    """
     from ..evidence.shipped import SHIPPED
 
-    return next((folder for folder in (BOARDS, SHIPPED) if (folder / "records").is_dir()), None)
+    if (BOARDS / "records").is_dir():
+        return BOARDS
+    return SHIPPED if (SHIPPED / "predictions").is_dir() else None
 
 
 def known_boards(given: Path | None, console: Console) -> Path:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from medtail import __version__
 from medtail.datamodules.core.errors import MedtailError
 
 from ..grid.cell import Cell
@@ -16,6 +17,7 @@ from . import parts
 from .lock import locked
 from .predictions import Predictions
 from .record import Record, read_lines, text_of, write_lines
+from .shipped import SHIPPED
 
 TEST, VALIDATION = "predictions", "validation"
 
@@ -65,8 +67,15 @@ def read_predictions(root: Path, slug: str, part: str = TEST) -> dict[str, Predi
         part: ``predictions`` of the test, or those of ``validation``.
 
     Raises:
-        MedtailError: the file is damaged.
+        MedtailError: the file is damaged, or predictions of the boards that come with medtail are
+            asked for where they were not installed.
     """
+    if root.resolve() == SHIPPED.resolve() and not (root / part).is_dir():
+        raise MedtailError(
+            f"{slug}: the predictions behind the boards that come with medtail are not installed: "
+            f"install the wheel medtail-evidence, version {__version__}, which `make wheel` builds "
+            "beside medtail's own"
+        )
     return parts.read(root / part, slug)
 
 

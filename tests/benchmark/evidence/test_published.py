@@ -5,6 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from medtail.benchmark.cli import options
+from medtail.benchmark.evidence import published, shipped
 from medtail.benchmark.evidence.published import read_predictions
 from medtail.datamodules.core.errors import MedtailError
 from tests.boards import predictions
@@ -47,3 +49,18 @@ def test_rows_of_no_cell_are_one_line(tmp_path):
     with pytest.raises(MedtailError, match=r"no readable predictions .rows of no cell") as error:
         read_predictions(tmp_path, "x@y")
     assert "\n" not in str(error.value)
+
+
+def test_predictions_of_the_boards_that_come_along_may_not_be_installed(tmp_path, monkeypatch):
+    (tmp_path / "records").mkdir()
+    assert read_predictions(tmp_path, "x@y") == {}
+    for module in (published, shipped):
+        monkeypatch.setattr(module, "SHIPPED", tmp_path)
+    with pytest.raises(MedtailError, match=r"x@y: .* install the wheel medtail-evidence, version"):
+        read_predictions(tmp_path, "x@y")
+    monkeypatch.chdir(tmp_path)
+    assert options.published() is None, "nothing can be taken from records alone"
+    stored(tmp_path)
+    assert len(read_predictions(tmp_path, "x@y")) == 3
+    assert read_predictions(tmp_path, "nothing@natural") == {}
+    assert options.published() == tmp_path
