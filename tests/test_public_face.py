@@ -12,7 +12,7 @@ import pytest
 
 import medtail
 from medtail.benchmark.evidence.shipped import SHIPPED
-from tests import ROOT, few
+from tests import ROOT
 
 
 def python(*words, folder, **environment):
@@ -110,8 +110,9 @@ def test_folders_of_the_same_name_do_not_disturb_the_command(crowded):
     assert "logit_adjustment" in done.stdout
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", few(["inline", "processes", "ray"], "processes"))
+@pytest.mark.parametrize("launcher", ["inline", "processes", "ray"])
 def test_folders_of_the_same_name_do_not_disturb_workers(crowded, launcher):
     (crowded / "tiny.yaml").write_text(
         "methods: [erm, focal]\nimage_size: 16\nbudget: {epochs: 1}\n"

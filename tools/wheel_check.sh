@@ -79,13 +79,17 @@ small=(--set budget.epochs=1 --set 'seeds=[0]' --set 'data=[{name: phantom@lt20,
 run bench quick --method erm "${small[@]}" --launcher inline; said "balanced accuracy"
 "$medtail" bench quick --method erm,ldam "${small[@]}" --launcher ray > out.txt 2>&1 && fail "Ray without Ray: no error"; said "pip install 'medtail\[ray\]'"
 run bench quick --method erm,ldam "${small[@]}" --workers 2; said "2 cells, 1 done, 1 to run"
-(cd "$root" && install ray)
-run bench quick --method erm,ldam "${small[@]}" --set 'seeds=[0,1]' --launcher ray --workers 2; said "4 cells, 2 done, 2 to run"
-"$work/venv/bin/python" - <<'EOF' || fail "the records do not say what they should"
-import json, pathlib
+cells=2
+if [ -n "${FRESH:-}" ]; then  # a test runs Ray in a checkout
+    (cd "$root" && install ray)
+    run bench quick --method erm,ldam "${small[@]}" --set 'seeds=[0,1]' --launcher ray --workers 2; said "4 cells, 2 done, 2 to run"
+    cells=4
+fi
+"$work/venv/bin/python" - $cells <<'EOF' || fail "the records do not say what they should"
+import json, pathlib, sys
 records = [json.loads(p.read_text()) for p in pathlib.Path("runs").rglob("record.json")]
 places = [r["provenance"] for r in records]
-assert len(records) == 4, len(records)
+assert len(records) == int(sys.argv[1]), len(records)
 assert {p["commit"] for p in places} == {""}, places  # not the commit of the repository around
 import medtail
 assert {p["versions"]["medtail"] for p in places} == {medtail.__version__}

@@ -52,7 +52,6 @@ def test_a_run_goes_on_after_a_disk_has_refused(tmp_path, equal, fault, file):
     equal(tmp_path)
 
 
-@pytest.mark.quick
 def test_a_disk_that_fills_up(tmp_path, equal):
     """Of 1 MiB more than boards and results need to begin; made larger, the run goes on."""
     runs = tmp_path / "runs"

@@ -95,7 +95,6 @@ def test_a_signal_under_ray_and_among_ranks(tmp_path, number, words):
     assert (tmp_path / "runs/leaderboards/phantom@natural.md").exists()
 
 
-@pytest.mark.quick
 def test_a_method_that_hangs_answers_an_interrupt(tmp_path):
     found = plugin.install(tmp_path)
     (tmp_path / "faulty.yaml").write_text(plugin.suite("hang"))

@@ -47,7 +47,6 @@ def test_what_hangs_or_dies_is_a_failed_cell_and_the_rest_runs(tmp_path, launche
         assert found["exit_at_once"] == "its process died (exit status 3)"
 
 
-@pytest.mark.quick
 def test_what_hangs_or_exits_inline_is_a_failed_cell_and_the_rest_runs(tmp_path):
     suite = plugin.suite("hang", "exit", "nan", more="time_limit: 15 s")
     run = bench(tmp_path, "--launcher", "inline", suite=suite)

@@ -12,7 +12,6 @@ from medtail.benchmark.tracks import supervised
 from medtail.benchmark.tracks.batchnorm import GlooBatchNorm
 from medtail.datamodules.core.contract import Batch
 from medtail.datamodules.core.errors import MedtailError
-from tests import few
 from tests.methods.contrastive import SPEC, build, exact
 
 
@@ -91,8 +90,9 @@ def test_two_processes_do_what_one_does(tmp_path):
             assert mine["queue.target"].tolist() == order[40:] + order[8:40]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
-@pytest.mark.parametrize("name", few(["proco", "metric_two_stage"], "proco"))
+@pytest.mark.parametrize("name", ["proco", "metric_two_stage"])
 def test_two_processes_through_the_runner(name, tmp_path):
     budget = Budget(epochs=5, batch_size=64, lr=0.05, precision="64-true")
     terms = Terms(

@@ -141,6 +141,7 @@ def medtail(*words, code=0):
     return done.stdout
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_from_a_table_with_patients_to_a_board(root, tmp_path):

@@ -59,7 +59,6 @@ def test_after_an_end_by_a_signal_no_further_one_is_heard(ends):
             *((launcher, signal.SIGTERM, 143) for launcher in ("inline", "processes")),
             ("processes", signal.SIGHUP, 129),
         ],
-        ("inline", signal.SIGTERM, 143),
         ("processes", signal.SIGINT, 130),
     ),
 )

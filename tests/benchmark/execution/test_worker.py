@@ -85,6 +85,7 @@ def test_two_processes_give_the_numbers_of_one(tmp_path):
         assert one.record.metrics[name] == pytest.approx(two.record.metrics[name], abs=1e-3)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_process_without_a_validation_image_waits_for_nobody(tmp_path):
     exact = QUICK.model_copy(update={"precision": "64-true", "optimizer": "sgd", "lr": 0.1})

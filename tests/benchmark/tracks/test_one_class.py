@@ -11,7 +11,6 @@ from medtail.benchmark.execution.store import Store
 from medtail.benchmark.grid.cell import Budget, Cell, Terms
 from medtail.benchmark.metrics.one_class import log_odds, score
 from medtail.benchmark.tracks import one_class
-from tests import few
 from tests.benchmark.one_class import predictions
 
 QUICK = Budget(epochs=2, batch_size=64, optimizer="adamw", lr=0.003, weight_decay=0.05)
@@ -89,17 +88,15 @@ def test_a_few_abnormal_labels(tmp_path, method):
     assert 0 <= result.record.metrics["auroc"] <= 1
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "data", "size"),
-    few(
-        [
-            ("deep_svdd", "phantom@oneclass", 64),
-            ("mahalanobis", "phantom@oneclass", 64),
-            ("deep_svdd", "phantom@binary10", 8),  # processes have unequal numbers of given images
-        ],
-        ("deep_svdd", "phantom@binary10", 8),
-    ),
+    [
+        ("deep_svdd", "phantom@oneclass", 64),
+        ("mahalanobis", "phantom@oneclass", 64),
+        ("deep_svdd", "phantom@binary10", 8),  # processes have unequal numbers of given images
+    ],
 )
 def test_two_processes_give_the_numbers_of_one(tmp_path, method, data, size):
     exact = QUICK.model_copy(

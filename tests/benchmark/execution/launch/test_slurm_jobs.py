@@ -112,6 +112,7 @@ def goes_on(diary):
     assert diary.lines.count(f"epoch {EPOCHS}/{EPOCHS}") == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_preempted_job_goes_on_from_its_checkpoint_to_the_same_bit(store, tmp_path, local):
     mine = cell("mixup", selection="last", budget=LONG)
