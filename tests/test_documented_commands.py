@@ -133,10 +133,7 @@ def make_images(folder: Path) -> None:
 RULES = (
     Rule(r"make [a-z]+", ci=True),
     Rule(r"export MEDTAIL_DATA=/path/to/data", why_not="it stands for a folder of the reader"),
-    Rule(
-        r"pip install dist/medtail(-|_evidence-)\*\.whl",
-        why_not="make wheel installs and tries both",
-    ),
+    Rule(r"pip install dist/medtail(_evidence)?-\*\.whl", why_not="make wheel tries it"),
     Rule(r"source \.venv/bin/activate"),
     Rule(r"(\.venv/bin/)?medtail data status", told="isic2018"),
     # Real images are not there: the terms are read, and what would be trained is told.
