@@ -134,7 +134,6 @@ def test_evidence_is_told_before_training_with_what_mends_it(ran, equal, harm):
     assert len(list((ran / "runs/superseded").glob("*/erm-*"))) == 1, "nothing is lost"
 
 
-@pytest.mark.quick
 def test_altered_statistics_of_a_board_are_made_anew(ran, equal):
     (path,) = (ran / "runs/leaderboards/statistics").glob("*.json")
     before = path.read_text()
