@@ -46,15 +46,17 @@ def remembered() -> None:
         return known[id(given)][1]
 
     def weighed(given: Predictions, kind: noise.Track) -> NDArray[np.float32]:
-        return drawn.setdefault(f"{kind} {given.truth}", weights(given, kind))
+        if (key := f"{kind} {given.truth}") not in drawn:
+            drawn[key] = weights(given, kind)
+        return drawn[key]
 
     noise._metric, noise._weights = metric, weighed
 
 
-def board(tables: Sequence[Table], chosen: Sequence[Sequence[int]]) -> tuple[Board, list[str]]:
-    """Some seeds of each table as if they were seeds 0, 1, ...; and the tables of the rows."""
-    kept, predictions, slugs = [], {}, []
-    for (slug, _, records, stored), seeds in zip(tables, chosen, strict=True):
+def board(tables: Sequence[Table], chosen: Sequence[Sequence[int]]) -> Board:
+    """Some seeds of each table as if they were seeds 0, 1, ..."""
+    kept, predictions = [], {}
+    for (_, _, records, stored), seeds in zip(tables, chosen, strict=True):
         for record in records:
             if record.cell.seed in seeds:
                 cell = record.cell.model_copy(update={"seed": list(seeds).index(record.cell.seed)})
@@ -64,8 +66,7 @@ def board(tables: Sequence[Table], chosen: Sequence[Sequence[int]]) -> tuple[Boa
                     )
                 )
                 predictions[cell.id] = stored[record.cell_id]
-                slugs.append(slug)
-    return Board(kept, predictions), slugs
+    return Board(kept, predictions)
 
 
 def drawn(tables: Sequence[Table], rng: Random) -> tuple[Board, Board]:
@@ -76,7 +77,7 @@ def drawn(tables: Sequence[Table], rng: Random) -> tuple[Board, Board]:
     sizes = [size for _, size, _, _ in tables]
     first = [order[:size].tolist() for order, size in zip(orders, sizes, strict=True)]
     second = [order[size : 2 * size].tolist() for order, size in zip(orders, sizes, strict=True)]
-    return board(tables, first)[0], board(tables, second)[0]
+    return board(tables, first), board(tables, second)
 
 
 def value(given: Predictions, slug: str) -> float:

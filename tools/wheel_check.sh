@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the wheel into dist/ and a second one of the evidence, installs the first beside the packages that it requires and no
-# others, and runs medtail away from any checkout, inside a repository that is not ours; then with the evidence. FRESH=1, before a release, has pip install them all anew, and resolve them for
-# the other versions of Python. PYTHON names the interpreter; KEEP=FOLDER keeps the environment.
+# others, and runs medtail away from any checkout, inside a repository that is not ours; then with the evidence. FRESH=1,
+# before a release, has pip install them all anew, resolve them for the other versions of Python, and runs Ray, too. PYTHON
+# names the interpreter; KEEP=FOLDER keeps the environment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
