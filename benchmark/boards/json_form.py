@@ -37,7 +37,8 @@ ABOUT = (
     "the same metric seed by seed, in the order of its records. Shares are 0 to 1. pairs: how far "
     "95 % intervals of paired differences reach to either side: of each named row, to the rows "
     "after it. curves: in thousandths, means over seeds, at curve_places; confusion: sums over "
-    "seeds. rounds: as a number of a row, after each training."
+    "seeds. rounds: as a number of a row, after each training. largest: the board with the most "
+    "records."
 )
 
 
@@ -64,11 +65,13 @@ def document(
         _board(slug, boards[slug], standings[slug], curves.get(slug, ()), notes.get(slug, ()))
         for slug in sorted(boards)
     ]
+    records = {slug: sum(len(p.records) for p in boards[slug]) for slug in sorted(boards)}
     used = sorted({r.cell.method for parts in boards.values() for p in parts for r in p.records})
     whole = {
         "schema": SCHEMA,
         "about": ABOUT,
         "boards": made,
+        "largest": max(records, key=records.__getitem__, default=""),
         "critical": compared,
         **({"over_sources": overall.model_dump(mode="json")} if overall else {}),
         "curve_places": places(),

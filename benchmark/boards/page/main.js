@@ -49,7 +49,7 @@ function goTo(data) {
 }
 
 function drawControls() {
-  const { track, dataset } = board();
+  const { track, dataset, data, tables } = board();
   const known = TRACKS.filter((name) => DATA.boards.some((one) => one.track === name));
   const ofTrack = (name) => DATA.boards.filter((one) => one.track === name);
   const ofData = ofTrack(track).filter((one) => one.dataset === dataset);
@@ -61,23 +61,24 @@ function drawControls() {
   make(form, {}, [
     picker("track", "Track", known.map((name) => [name, ofTrack(name)[0].track_title]), track, (name) => goTo(ofTrack(name)[0].data)),
     picker("dataset", "Dataset", datasets.map((name) => [name, name]), dataset, (name) => goTo(ofTrack(track).find((one) => one.dataset === name).data)),
-    picker("regime", "Regime", ofData.map((one) => [one.data, one.regime]), board().data, goTo),
+    picker("regime", "Regime", ofData.map((one) => [one.data, one.regime]), data, goTo),
     picker("metric", "Metric", metrics, metric().key, (key) => choose({ metric: key === table().primary ? "" : key, sort: "" })),
     h("label", {}, h("span", {}, "Search"), search),
     picker("rows", "Rows", Object.entries(FILTERS).map(([key, [words]]) => [key, words]), state.rows, (key) => choose({ rows: key }, ["status", "view"])),
-    board().tables.length > 1 && picker("table", `Table, of ${board().tables.length} on other terms`, board().tables.map((one, n) => [String(n), one.words]), String(board().tables.indexOf(table())), (n) => choose({ ...DEFAULTS, q: state.q, board: board().data, table: n })),
+    tables.length > 1 && picker("table", `Table, of ${tables.length} on other terms`, tables.map((one, n) => [String(n), one.words]), String(tables.indexOf(table())), (n) => choose({ ...DEFAULTS, q: state.q, board: data, table: n })),
   ]);
 }
 
 function drawHead() {
   const one = table();
-  document.title = `${board().data} · medtail leaderboards`;
+  const { data, track_title, notes } = board();
+  document.title = `${data} · medtail leaderboards`;
   const smallest = Object.entries(one.smallest_difference);
   head.replaceChildren(
-    h("h2", {}, board().data, h("small", {}, board().track_title)),
+    h("h2", {}, data, h("small", {}, track_title)),
     h("p", { class: "terms" }, one.words),
     ...(smallest.length ? [h("p", {}, "This table can tell differences of about ", smallest.flatMap(([key, value], n) => [n ? " and " : "", h("strong", {}, `${shown(value, primary().unit)} points`), ` of ${within(one.metrics.find((m) => m.key === key))}`]), ", not smaller ones.")] : []),
-    ...(board().notes.length ? [h("p", {}, board().notes.map((note, n) => [n ? " · " : "", h("a", { href: note.address }, note.title)]))] : []),
+    ...(notes.length ? [h("p", {}, notes.map((note, n) => [n ? " · " : "", h("a", { href: note.address }, note.title)]))] : []),
     ...(one.facts.length ? [h("details", {}, h("summary", {}, "What these numbers stand on"), h("ul", {}, one.facts.map((fact) => h("li", {}, inline(fact)))))] : []));
 }
 
@@ -109,19 +110,19 @@ function drawView() {
 
 function start() {
   const main = document.getElementById("main");
-  document.getElementById("controls").addEventListener("submit", (event) => event.preventDefault());
+  const form = document.getElementById("controls");
+  form.addEventListener("submit", (event) => event.preventDefault());
   if (!DATA.boards.length) {
     main.replaceChildren(h("p", {}, "No records yet: run a suite, then medtail leaderboards."));
     return;
   }
   readAddress();
-  document.getElementById("controls").before(over);
+  form.before(over);
   main.replaceChildren(head, prior, tabs, status, view);
   draw();
   addEventListener("hashchange", () => { readAddress(); draw(); });
   dark.addEventListener("change", () => draw(["over", "view"]));
-  let waiting;
-  let width = innerWidth;
+  let waiting, width = innerWidth;
   addEventListener("resize", () => {
     if (innerWidth === width) return;
     width = innerWidth;

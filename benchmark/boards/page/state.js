@@ -19,7 +19,7 @@ function writeAddress() {
   history.replaceState(null, "", `#${new URLSearchParams(kept)}`);
 }
 
-const board = () => DATA.boards.find((one) => one.data === state.board) ?? DATA.boards[0];
+const board = () => DATA.boards.find((one) => one.data === (state.board || DATA.largest)) ?? DATA.boards[0];
 const table = () => board().tables[Number(state.table)] ?? board().tables[0];
 const metric = () => table().metrics.find((one) => one.key === state.metric) ?? primary();
 const primary = () => table().metrics.find((one) => one.key === table().primary) ?? table().metrics[0];

@@ -36,6 +36,21 @@ def test_every_view_of_every_track_is_drawn_and_no_record_can_run_a_script(brows
 
 
 @needs_chromium
+def test_the_board_with_the_most_records_is_open_first(browser, drawn, drawn_page):
+    sizes = {
+        board["data"]: sum(len(row["records"]) for part in board["tables"] for row in part["rows"])
+        for board in drawn["boards"]
+    }
+    largest = max(sizes, key=sizes.__getitem__)
+    assert largest != drawn["boards"][0]["data"]
+    assert sum(size == sizes[largest] for size in sizes.values()) == 1
+    browser.show(drawn_page, "")
+    assert browser.run("document.title").split()[0] == largest
+    browser.show(drawn_page, "#board=fake@shot5")
+    assert browser.run("document.title").split()[0] == "fake@shot5"
+
+
+@needs_chromium
 def test_an_opened_row_tells_its_record(browser, drawn, drawn_page):
     rows = drawn["boards"][2]["tables"][0]["rows"]
     assert drawn["boards"][2]["data"] == "fake@oneclass"
