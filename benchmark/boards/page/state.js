@@ -19,6 +19,7 @@ function writeAddress() {
   history.replaceState(null, "", `#${new URLSearchParams(kept)}`);
 }
 
+// Open first is the largest board; of an address that names none, the first.
 const board = () => DATA.boards.find((one) => one.data === (state.board || DATA.largest)) ?? DATA.boards[0];
 const table = () => board().tables[Number(state.table)] ?? board().tables[0];
 const metric = () => table().metrics.find((one) => one.key === state.metric) ?? primary();
