@@ -55,7 +55,7 @@ def test_a_training_that_others_share_is_still_theirs(monkeypatch):
 def test_committed_results_are_found_by_the_suites_that_asked_for_them():
     """No identity moved: neither by an argument that came later nor by a term."""
     suites = sorted(p.stem for p in (ROOT / "benchmark/suites").glob("isic2018*.yaml"))
-    suites += ["sources-frozen", "leaks"]
+    suites += ["sources-frozen", "leaks", "medmnist-recipe"]
     asked = {cell.id for name in suites for cell in load(name).cells()}
     records = [r for p in (ROOT / "leaderboards/records").glob("*.jsonl") for r in read_lines(p)]
     assert len(records) > 800
