@@ -14,5 +14,6 @@ def few(cases: Iterable[Any], *kept: Any) -> list[Any]:
     cases = list(cases)
     assert all(case in cases for case in kept), "a case that is kept is none"
     whole = [case if isinstance(case, tuple) else (case,) for case in cases]
-    marks = [() if case in kept else (pytest.mark.thorough,) for case in cases]
+    left = (pytest.mark.slow, pytest.mark.thorough)
+    marks = [() if case in kept else left for case in cases]
     return [pytest.param(*w, marks=m) for w, m in zip(whole, marks, strict=True)]

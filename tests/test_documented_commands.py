@@ -35,11 +35,10 @@ PAGES = (
     "docs/score.md",
     "docs/decisions.md",
 )
-SMALL = (
-    """ --set budget.epochs=1 --set 'data=[phantom@lt100]'"""
-    " --launcher inline --wandb disabled"
-)
-TWO = "medtail bench two.yaml --launcher inline --wandb disabled"
+INLINE = "--launcher inline --wandb disabled"
+FEW = "data=[{name: phantom@lt100, params: {count: 700}}]"
+SMALL = f" --set budget.epochs=1 --set '{FEW}' {INLINE}"
+TWO = f"medtail bench two.yaml {INLINE}"
 
 
 @dataclass(frozen=True)
@@ -199,9 +198,7 @@ RULES = (
     ),
     Rule(
         r"medtail regress leaderboards other/leaderboards",
-        before=lambda folder: shutil.copytree(
-            folder / "leaderboards", folder / "other/leaderboards"
-        ),
+        before=lambda at: shutil.copytree(at / "leaderboards", at / "other/leaderboards"),
     ),
     Rule(r"medtail new method \w+", told="edit what is marked EDIT"),
     Rule(r"python -m pytest tests/methods/test_contract\.py -k my_idea", told="passed"),
@@ -256,6 +253,8 @@ def test_every_rule_has_its_command():
 def folder(tmp_path):
     """A copy of the checkout, and the environment in which it is medtail."""
     environment = copied(tmp_path)
+    for path in (tmp_path / "leaderboards").glob("*/[!i]*@*"):  # no page asks for them
+        path.unlink()
     rows = ("erm", "proco", "balanced_softmax", "effective_number", "crt")
     few_rows(
         tmp_path / "leaderboards",

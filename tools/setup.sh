@@ -21,6 +21,10 @@ say "1/4 virtual environment ($("$PYTHON" --version))"
 "$PYTHON" -m venv --clear .venv
 py=.venv/bin/python
 $py -m pip install -q --no-deps -r <(grep -E '^(pip|setuptools|wheel|Cython)==' requirements.lock)
+# PyTorch and what it brings is half of the work: it is unpacked beside all else.
+large='^(torch|triton|nvidia-[a-z0-9-]+)=='
+$py -m pip install -q --no-deps -r <(grep -E "$large" requirements.lock) & pytorch=$!
+trap 'kill $pytorch 2>/dev/null || true' EXIT
 
 # learn2learn 0.2.0 is a source archive whose C files no longer compile on Python >= 3.11: Cython
 # writes them anew (shared fact of every user: learnables/learn2learn issue 413).
@@ -49,8 +53,10 @@ else
 fi
 
 say "3/4 $(grep -c == requirements.lock) pinned packages (PyTorch with CUDA: about 5 GB, some minutes)"
-$py -m pip install -q --no-deps -r requirements.lock
+$py -m pip install -q --no-deps -r <(grep -vE "$large" requirements.lock)
 $py -m pip install -q --no-deps "$WHEELS"/learn2learn-0.2.0-"$tag"-*.whl
+wait $pytorch || die "PyTorch did not install: pip's message stands above"
+trap - EXIT
 
 say "4/4 medtail, editable"
 PYTHONWARNINGS=ignore $py -m pip install -q --no-deps --no-build-isolation -e . # its warning is answered here:

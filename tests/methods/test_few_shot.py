@@ -82,7 +82,7 @@ def test_the_loss_has_gradients_for_all_and_low_precision_does_not_touch_it(name
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "epochs"),
-    few([(n, 60 if n == "relationnet" else 6) for n in EPISODIC], ("daml", 6), ("protonet", 6)),
+    few([(n, 60 if n == "relationnet" else 6) for n in EPISODIC], ("protonet", 6)),
 )
 def test_learning_shows(name, epochs):
     """Tasks of two colours are learnt: fresh ones are solved better than at the start."""

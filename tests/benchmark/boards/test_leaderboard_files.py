@@ -4,6 +4,7 @@ import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -175,13 +176,19 @@ def test_cells_with_and_without_classes_of_their_own_share_a_file(tmp_path):
 
 
 def committed():
-    if not list((COMMITTED / "records").glob("*.jsonl")):
-        pytest.skip("no committed records in leaderboards/records")
     return sorted((COMMITTED / "records").glob("*.jsonl"))
 
 
+def of_each_track():
+    """All committed boards; of a track the smallest stays in the usual suite."""
+    smallest: dict[str, Path] = {}
+    for path in sorted(committed(), key=lambda path: path.stat().st_size):
+        smallest.setdefault(track(path.stem), path)
+    assert len(smallest) == 4
+    return few([p.stem for p in committed()], *(p.stem for p in smallest.values()))
+
+
 def test_committed_boards_are_what_records_give(tmp_path):
-    committed()
     root = tmp_path / "leaderboards"
     for part in ("records", "predictions", "statistics"):
         shutil.copytree(COMMITTED / part, root / part)
@@ -210,27 +217,27 @@ def stale():
     pytest.fail("run `medtail leaderboards`")
 
 
-def test_committed_predictions_give_what_is_drawn_anew(monkeypatch):
+@pytest.mark.parametrize("slug", of_each_track())
+def test_committed_predictions_give_what_is_drawn_anew(monkeypatch, slug):
     """In every track, by other code than the records' metrics."""
     monkeypatch.setattr(replicates, "REPLICATES", 1)
-    for path in committed():
-        stored = leaderboard.read_predictions(COMMITTED, path.stem)
-        tables = sections(read_lines(path))
-        known = standings(COMMITTED, path.stem, tables, stale)
-        for table, standing in zip(tables, known, strict=True):
-            drawn = replicates.replicates(table, stored)
-            assert set(drawn) == {r.name for r in table.rows if r.done} == set(standing.rows)
-            for row in (r for r in table.rows if r.done):
-                intervals = standing.rows[row.name].intervals
-                assert table.view.primary in intervals
-                for name, values in drawn[row.name].values.items():
-                    stands = [r.metrics[name] for r in row.done]
-                    expected = np.array(stands, dtype=float)
-                    np.testing.assert_allclose(values[:, 0], expected, atol=1e-6, err_msg=name)
-                    if values.ndim == 2:
-                        mean, low, high = intervals[name]
-                        assert mean == pytest.approx(expected.mean(), abs=1e-5), name
-                        assert low <= mean <= high, name
+    stored = leaderboard.read_predictions(COMMITTED, slug)
+    tables = sections(read_lines(COMMITTED / f"records/{slug}.jsonl"))
+    known = standings(COMMITTED, slug, tables, stale)
+    for table, standing in zip(tables, known, strict=True):
+        drawn = replicates.replicates(table, stored)
+        assert set(drawn) == {r.name for r in table.rows if r.done} == set(standing.rows)
+        for row in (r for r in table.rows if r.done):
+            intervals = standing.rows[row.name].intervals
+            assert table.view.primary in intervals
+            for name, values in drawn[row.name].values.items():
+                stands = [r.metrics[name] for r in row.done]
+                expected = np.array(stands, dtype=float)
+                np.testing.assert_allclose(values[:, 0], expected, atol=1e-6, err_msg=name)
+                if values.ndim == 2:
+                    mean, low, high = intervals[name]
+                    assert mean == pytest.approx(expected.mean(), abs=1e-5), name
+                    assert low <= mean <= high, name
 
 
 def test_the_smallest_committed_board_is_drawn_anew_alike(tmp_path):
