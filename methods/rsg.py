@@ -19,7 +19,10 @@ Code: Jianf-Wang/RSG @3c50745, RSG.py: M 15; frequent are a fifth of the classes
 Deviations: frequent are the floor(K / 5) largest classes, one at least (CIFAR's code: by index).
     The maps are layer3's of a ResNet. MV has 1 - cos (theirs C - cos, a constant more). A batch of
     odd size leaves its last image out of the pairs. The base is cross-entropy on natural samples.
-    T before the switch and P after it have gradients of 0, and so their weight decay.
+    T before the switch and P after it have gradients of 0, and so their weight decay; what an
+    optimiser like Adam keeps of T is forgotten at the switch, as its first steps would be several
+    rates long. Pairs are of one process's share of a batch. The rate falls by the suite's cosine,
+    without a step at the switch. CESC is a sum over positions: SGD of a large rate diverges on it.
 Status: faithful.
 """
 
@@ -211,6 +214,15 @@ class RSG(Method):
         other = F.cross_entropy(self.judged(x[h], u), torch.zeros_like(h))
         mv = other + variation_loss(u, d[h], d[r], self.rows)
         return x[r] + u, target[r], added + self.variation * mv
+
+    def on_train_epoch_start(self) -> None:
+        """At the switch T is new to the optimiser, too, which saw only gradients of 0 before."""
+        super().on_train_epoch_start()
+        epoch, epochs = self.trainer.current_epoch, int(self.trainer.max_epochs or 1)
+        if (epoch - 1) / epochs < SWITCH <= epoch / epochs:
+            for optimizer in self.trainer.optimizers:
+                for value in self.transfer.parameters():
+                    optimizer.state.pop(value, None)
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of all maps, and the module's own terms."""

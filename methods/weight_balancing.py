@@ -9,8 +9,8 @@ Equations: stage one: cross-entropy with a weight decay of 5e-3. Stage two, the 
 Code: ShadeAlsha/LTR-weight-balancing @e89f292, utils/regularizers.py and its demo: SGD of rate 0.01
     with a half cosine in both stages. B is no softmax cross-entropy; that is ``loss: ce``.
 Deviations: both stages have their optimiser, and shares 0.8 and 0.2 of the budget (theirs: 320 and
-    10 epochs). The decay, whose tuning on validation is the paper's point, is theirs for
-    CIFAR100-LT. Biases have no decay. Rows are scaled before the epoch's validation.
+    10 epochs). The decay, whose tuning on validation is the paper's point (``medtail tune``), is
+    theirs for CIFAR100-LT. Biases have no decay. Rows are scaled before the epoch's validation.
 Status: faithful.
 """
 
@@ -27,6 +27,7 @@ from medtail.datamodules.core.errors import unknown
 from .core.base import Common, Method, Recipe, Stage
 from .core.checks import check_interval, slug
 from .core.losses import weighted_cross_entropy
+from .core.ranges import Range
 from .core.weights import effective_number_weights
 
 RECIPE = Recipe("momentum", lr=0.01, weight_decay=0.005, momentum=0.9, warmup=0)
@@ -83,6 +84,7 @@ class WeightBalancing(Method):
         Stage("representation", 0.8, recipe=RECIPE),
         Stage("classifier", 0.2, recipe=replace(RECIPE, weight_decay=0.1)),
     )
+    ranges = {"decay": Range(5e-4, 5e-2, log=True), "head_decay": Range(1e-2, 1.0, log=True)}
 
     def __init__(
         self,

@@ -94,8 +94,18 @@ def ranges_of(method: str, params: Mapping[str, Any]) -> Ranges:
 
 
 def values_of(search: Search, row: Cell) -> list[Values]:
-    """The trials of a row, in order."""
+    """The trials of a row, in order.
+
+    Raises:
+        MedtailError: nothing of its method can be drawn.
+    """
     budget, ranges = row.terms.budget, ranges_of(row.method, row.params)
+    stages = methods.get(row.method).stages
+    if not ranges and all(stage.recipe for stage in stages):
+        raise MedtailError(
+            f"{row.row}: its stages have optimisers of their own and no ranges are left: all "
+            "trials would be one: leave the row out, or give the method ranges (docs/tuning.md)"
+        )
     rate = _around(budget.lr, search.span)
     decay = _around(budget.weight_decay, search.span) if budget.weight_decay else NO_DECAY
     made = [Values(budget.lr, budget.weight_decay, row.params)]

@@ -1,6 +1,7 @@
 """RSG: its centres, pairs and rows in loops, what learns from what, before and after the switch."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -152,6 +153,30 @@ def test_before_the_switch_the_network_is_erms_and_pairs_are_learnt(size):
     for name, value in plain.named_parameters():
         key = name.replace("backbone.layer4", "last")
         torch.testing.assert_close(mine[key].grad, value.grad, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("epochs", [5, 7, 15])
+def test_the_optimiser_knows_nothing_of_t_at_the_switch(epochs):
+    """Gradients of 0 would have left Adam with a first step of three rates."""
+    method = build("rsg")
+    optimizer = torch.optim.Adam(method.parameters(), lr=1e-3)
+    method.trainer = SimpleNamespace(optimizers=[optimizer], max_epochs=epochs, current_epoch=0)
+    known = []
+    for epoch in range(epochs):
+        method.trainer.current_epoch = epoch
+        for value in method.parameters():
+            value.grad = torch.zeros_like(value)
+        optimizer.step()
+        method.on_train_epoch_start()
+        assert method.centres.centre in optimizer.state
+        known.append(method.transfer.weight in optimizer.state)
+    assert known == [epoch != math.ceil(0.8 * epochs) for epoch in range(epochs)]
+    method.trainer.current_epoch = math.ceil(0.8 * epochs)
+    method.on_train_epoch_start()
+    before = method.transfer.weight.detach().clone()
+    method.transfer.weight.grad = torch.ones_like(before)
+    optimizer.step()
+    torch.testing.assert_close(before - method.transfer.weight, torch.full_like(before, 1e-3))
 
 
 @pytest.mark.parametrize("rows", ["memory", "position"])

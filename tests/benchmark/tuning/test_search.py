@@ -48,6 +48,14 @@ def test_every_method_has_the_same_rates_and_decays_the_tables_first():
     assert rates.min() < QUICK.lr < rates.max()
 
 
+def test_a_row_of_which_nothing_is_drawn_is_refused():
+    drawn = values_of(SEARCH, row("weight_balancing"))
+    assert len({(v.params["decay"], v.params["head_decay"]) for v in drawn}) == SEARCH.trials
+    set_away = {"decay": 0.01, "head_decay": 0.2}
+    with pytest.raises(MedtailError, match=r"weight_balancing.*all trials would be one"):
+        values_of(SEARCH, row("weight_balancing", **set_away))
+
+
 def test_more_trials_go_on_where_fewer_ended_as_the_same_cells():
     few = list(cells_of(Search(trials=4, folds=2), row("erm")))
     many = list(cells_of(Search(trials=8, folds=2), row("erm")))
