@@ -8,36 +8,38 @@ Deviations: with softmax cross-entropy (the paper also has sigmoid and focal for
 Status: faithful.
 """
 
+from functools import partial
 from typing import Unpack
 
-from torch import Tensor
+from medtail.datamodules.core.contract import DataSpec
 
-from medtail.datamodules.core.contract import Batch, DataSpec
-
-from .core.base import Common, Method
+from .core.base import Common
 from .core.checks import check_interval
-from .core.losses import weighted_cross_entropy
+from .core.weighted import WeightedMethod
 from .core.weights import effective_number_weights
 
 
-class EffectiveNumber(Method):
+class EffectiveNumber(WeightedMethod):
     """Cross-entropy weighted by the inverse effective number of images.
 
     Args:
         spec: the data.
         beta: overlap of images of a class, in [0, 1); 0 is plain cross-entropy.
+        drw: weigh in the last fifth of the epochs only.
         common: see ``Method``.
     """
 
     paper = "Cui et al. 2019"
+    before = {"drw": False}
 
-    def __init__(self, spec: DataSpec, *, beta: float = 0.9999, **common: Unpack[Common]) -> None:
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        beta: float = 0.9999,
+        drw: bool = False,
+        **common: Unpack[Common],
+    ) -> None:
         check_interval(self, "[0, 1)", beta=beta)
-        super().__init__(spec, **common)
-        self.weight: Tensor
-        weight = effective_number_weights(self.counts, beta)
-        self.register_buffer("weight", weight, persistent=False)
-
-    def loss(self, batch: Batch) -> Tensor:
-        """Class-balanced cross-entropy of a batch."""
-        return weighted_cross_entropy(self(batch.image), batch.target, self.weight)
+        weigh = partial(effective_number_weights, beta=beta)
+        super().__init__(spec, weigh, drw=drw, **common)

@@ -15,10 +15,10 @@ from typing import Unpack
 
 from torch import Tensor
 
-from medtail.datamodules.core.contract import Batch, DataSpec
+from medtail.datamodules.core.contract import DataSpec
 
-from .core.base import Common, Method
-from .core.losses import weighted_cross_entropy
+from .core.base import Common
+from .core.weighted import WeightedMethod
 from .core.weights import normalised_to_classes
 
 
@@ -28,16 +28,17 @@ def log_rarity_weights(counts: Tensor) -> Tensor:
     return normalised_to_classes(1 + (n.max() / n).log()).float()
 
 
-class LogWeightedCE(Method):
-    """Cross-entropy with weights far milder than inverse frequencies."""
+class LogWeightedCE(WeightedMethod):
+    """Cross-entropy with weights far milder than inverse frequencies.
+
+    Args:
+        spec: the data.
+        drw: weigh in the last fifth of the epochs only.
+        common: see ``Method``.
+    """
 
     paper = "MONICA 2024"
+    before = {"drw": False}
 
-    def __init__(self, spec: DataSpec, **common: Unpack[Common]) -> None:
-        super().__init__(spec, **common)
-        self.weight: Tensor
-        self.register_buffer("weight", log_rarity_weights(self.counts), persistent=False)
-
-    def loss(self, batch: Batch) -> Tensor:
-        """Weighted cross-entropy of a batch."""
-        return weighted_cross_entropy(self(batch.image), batch.target, self.weight)
+    def __init__(self, spec: DataSpec, *, drw: bool = False, **common: Unpack[Common]) -> None:
+        super().__init__(spec, log_rarity_weights, drw=drw, **common)

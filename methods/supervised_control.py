@@ -14,10 +14,11 @@ from typing import ClassVar, Unpack
 from medtail.datamodules.core.contract import DataRequest, DataSpec, Track
 
 from .core.base import Common, Stage
-from .weighted_ce import WeightedCE
+from .core.weighted import WeightedMethod
+from .weighted_ce import inverse_frequency_weights
 
 
-class SupervisedControl(WeightedCE):
+class SupervisedControl(WeightedMethod):
     """Weighted cross-entropy on all training labels.
 
     Args:
@@ -31,7 +32,8 @@ class SupervisedControl(WeightedCE):
     def __init__(self, spec: DataSpec, **common: Unpack[Common]) -> None:
         more = spec.withheld or (0,) * spec.num_classes
         counts = tuple(a + b for a, b in zip(spec.class_counts, more, strict=True))
-        super().__init__(replace(spec, class_counts=counts), **common)
+        spec_of_all = replace(spec, class_counts=counts)
+        super().__init__(spec_of_all, inverse_frequency_weights, drw=False, **common)
         self.spec = spec
         self.withheld = sum(more)
 

@@ -13,10 +13,10 @@ from typing import Unpack
 
 from torch import Tensor
 
-from medtail.datamodules.core.contract import Batch, DataSpec
+from medtail.datamodules.core.contract import DataSpec
 
-from .core.base import Common, Method
-from .core.losses import weighted_cross_entropy
+from .core.base import Common
+from .core.weighted import WeightedMethod
 from .core.weights import normalised_to_classes
 
 
@@ -25,16 +25,17 @@ def inverse_frequency_weights(counts: Tensor) -> Tensor:
     return normalised_to_classes(1 / counts.double()).float()
 
 
-class WeightedCE(Method):
-    """Cross-entropy in which every class has the same total weight."""
+class WeightedCE(WeightedMethod):
+    """Cross-entropy in which every class has the same total weight.
+
+    Args:
+        spec: the data.
+        drw: weigh in the last fifth of the epochs only.
+        common: see ``Method``.
+    """
 
     paper = "inverse frequency"
+    before = {"drw": False}
 
-    def __init__(self, spec: DataSpec, **common: Unpack[Common]) -> None:
-        super().__init__(spec, **common)
-        self.weight: Tensor
-        self.register_buffer("weight", inverse_frequency_weights(self.counts), persistent=False)
-
-    def loss(self, batch: Batch) -> Tensor:
-        """Weighted cross-entropy of a batch."""
-        return weighted_cross_entropy(self(batch.image), batch.target, self.weight)
+    def __init__(self, spec: DataSpec, *, drw: bool = False, **common: Unpack[Common]) -> None:
+        super().__init__(spec, inverse_frequency_weights, drw=drw, **common)
