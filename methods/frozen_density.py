@@ -7,8 +7,10 @@ Equations: f the features of an image. ``mahalanobis``: (f - mu)^T Sigma^-1 (f -
     Sigma of the given training images; ``knn``: 1/k sum ||f / ||f|| - f_i||^2 over the k nearest
     given f_i of length 1, k = 5; ``residual``: ||f - mu - P P^T (f - mu)||^2, P the main
     components, as many as hold 97 % of the variance.
-Deviations: Sigma is shrunk after Ledoit and Wolf. Neighbours are compared by direction. Without
-    pretrained weights it is a control, and its row says so. No epoch is chosen: nothing is trained.
+Deviations: Sigma is shrunk after Ledoit and Wolf. Neighbours are compared by direction, the others
+    as the features are; ``ocsvm`` is a method of its own, isolation forests are left out. Without
+    pretrained weights it is a control, and its row says so. No epoch is chosen: nothing is trained,
+    and on tables of features the head ``mlp`` has no hidden layer here, which would stay as drawn.
 Status: faithful.
 """
 

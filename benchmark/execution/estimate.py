@@ -13,6 +13,7 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn import functional as F
 
+from medtail import methods
 from medtail.datamodules.core.base import ImageDataModule
 from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec, EpisodeShape
 from medtail.datamodules.core.errors import DataError
@@ -227,7 +228,8 @@ def show(cells: Sequence[Cell], missing: Sequence[Cell], workers: int, console: 
     waiting = {cell.id for cell in missing}
     table = Table("data", "method", "seed", "state", "estimate")
     for cell in cells:
-        time = clock(seconds[cell.id]) if cell.id in seconds else ""
+        trains = cell.id in seconds and methods.get(cell.method).stages
+        time = clock(seconds[cell.id]) if trains else ""
         state = "to run" if cell.id in waiting else "done"
         table.add_row(cell.terms.data, cell.row, str(cell.seed), state, time)
     console.print(table)
@@ -235,7 +237,8 @@ def show(cells: Sequence[Cell], missing: Sequence[Cell], workers: int, console: 
         console.print(f"features of {name} first, once: about {clock(needed)} of one core")
     places = workers or len(os.sched_getaffinity(0))
     total = sum(seconds.values())
-    console.print(
-        f"{len(missing)} cells to run: about {clock(total)} of one core's training, "
-        f"{clock(total / places)} with {places} workers"
-    )
+    said = f"{len(missing)} cells to run"
+    if seconds:
+        both = clock(total), clock(total / places)
+        said += ": about {} of one core's training, {} with {} workers".format(*both, places)
+    console.print(said)

@@ -30,6 +30,11 @@ def fit(
     method = methods.get(name)
     if reason := method.refuses(data.spec):
         raise MedtailError(f"{name} cannot run on {data.spec.name}: {reason}")
+    if method.needs_weights:
+        raise MedtailError(
+            f"{name}: it looks at a pretrained network, and medtail.fit draws its weights: run it "
+            "by `medtail bench` with weights, see docs/suites.md"
+        )
     if learner := params.get("learner", methods.defaults(name).get("learner")):
         raise MedtailError(
             f"{name} chooses what to label; what trains is its learner: "

@@ -71,7 +71,9 @@ class Method(LightningHooks):
         self.save_hyperparameters(logger=False, ignore=["weights"])
         self.spec = spec
         self.backbone, self.num_features = (
-            on_features(spec) if spec.features else build_backbone(backbone, spec, weights)
+            on_features(spec, trained=bool(self.stages))
+            if spec.features
+            else build_backbone(backbone, spec, weights)
         )
         self.classifier = classifier(spec, self.num_features)
         self.counts: Tensor

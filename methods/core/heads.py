@@ -34,14 +34,18 @@ class CosineClassifier(nn.Module):
         return self.scale * cosine(features, self.weight)
 
 
-def on_features(spec: DataSpec) -> tuple[nn.Module, int]:
+def on_features(spec: DataSpec, *, trained: bool) -> tuple[nn.Module, int]:
     """What takes the place of a backbone where frozen features stand in for the images.
+
+    Args:
+        spec: the data.
+        trained: whether the method trains anything; what it does not train is no drawn layer.
 
     Returns:
         Module mapping features [B, D] to what a method calls features, and their width: the same
         for the heads ``linear`` and ``cosine``, a hidden layer (128 units, ReLU) for ``mlp``.
     """
-    if spec.head == "mlp":
+    if spec.head == "mlp" and trained:
         return nn.Sequential(nn.Linear(spec.features, HIDDEN), nn.ReLU()), HIDDEN
     return nn.Identity(), spec.features
 

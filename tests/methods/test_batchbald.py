@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from medtail.datamodules.core.errors import MedtailError
 from medtail.methods.bald import mutual_information
 from medtail.methods.batchbald import Joint, consistent_passes, greedy_batch
 from tests.methods.active import build, generator, scene
@@ -127,7 +128,7 @@ def test_a_pass_has_one_mask_for_all_images():
 
 
 def test_beyond_eight_the_rest_is_by_bald(learner):
-    given, method = scene(learner), build("batchbald")
+    given, method = scene(learner), build("batchbald", passes=20)
     picks = method.acquire(learner, given, 20, generator(3))
     g = generator(3)
     order = torch.randperm(80, generator=g)
@@ -142,3 +143,15 @@ def test_beyond_eight_the_rest_is_by_bald(learner):
     assert picks[:8].tolist() == method.acquire(learner, given, 8, generator(3)).tolist()
     by_bald = single.topk(8).indices.tolist()
     assert {place[int(row)] for row in picks[:8]} != set(by_bald)
+
+
+def test_together_they_say_log_t_at_most_and_the_findings_say_how_near(learner):
+    given, shares = scene(learner), []
+    assert build("batchbald").findings() == {}
+    for passes in (3, 10, 100):
+        method = build("batchbald", passes=passes)
+        method.acquire(learner, given, 8, generator(3))
+        shares.append(method.findings()["information_share"])
+    assert 1.0 + 1e-6 >= shares[0] > shares[1] > shares[2] > 0
+    with pytest.raises(MedtailError, match=r"batchbald.*passes"):
+        build("batchbald", passes=1)

@@ -1,4 +1,4 @@
-"""Contrastive methods together: wrong arguments, and two processes do what one does."""
+"""Contrastive methods: wrong arguments; two processes do what one does, as some others, too."""
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from medtail.benchmark.tracks.batchnorm import GlooBatchNorm
 from medtail.datamodules.core.contract import Batch
 from medtail.datamodules.core.errors import MedtailError
 from tests.methods.contrastive import SPEC, build, exact
+from tests.methods.long_tail import at
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,11 @@ def test_bad_arguments_are_one_clear_line(name, argument, value):
         methods.build(name, SPEC, **{argument: value})
 
 
-VIEWS = {"paco": 2, "proco": 2, "bcl": 3, "supcon": 2}
+VIEWS = {
+    **{"paco": 2, "proco": 2, "bcl": 3, "supcon": 2, "ecl": 2, "probabilistic_contrastive": 3},
+    **{"lade": 1, "tde": 1, "range_loss": 1},  # no contrast, but terms of the whole batch
+}
+QUEUED = ("paco", "proco")
 
 
 def worker(rank, folder):
@@ -50,16 +55,22 @@ def worker(rank, folder):
     torch.distributed.destroy_process_group()
 
 
+def shared(views, seed, share, *, second):
+    """A process's share of a batch, and of the one beside it."""
+    given = Batch(*(part[share] for part in exact(views, seed)[:3]))
+    given = given if views > 1 else given._replace(image=given.image[:, 0])
+    return given._replace(second=shared(views, 9 + seed, share, second=False)) if second else given
+
+
 def steps(name, views, rank=0, world=1):
     """Plain gradient descent, the gradients averaged over processes as DDP does."""
-    method = build(name, **({"queue": 40} if views == 2 and name != "supcon" else {}))
+    method = at(build(name, **({"queue": 40} if name in QUEUED else {})), 0.5)
     if world > 1:
         GlooBatchNorm().apply(method)
     losses = []
     for seed in range(3):
-        whole = exact(views, seed)
         share = slice(rank * 16 // world, (rank + 1) * 16 // world)
-        loss = method.loss(Batch(*(part[share] for part in whole[:3])))
+        loss = method.loss(shared(views, seed, share, second=name == "range_loss"))
         method.zero_grad()
         loss.backward()
         with torch.no_grad():
@@ -82,9 +93,9 @@ def test_two_processes_do_what_one_does(tmp_path):
             assert torch.equal(mine[key], theirs[key]), (name, key)
             said = f"{name}, {key}"
             torch.testing.assert_close(mine[key], value, rtol=1e-9, atol=1e-12, msg=said)
-        # Of SupCon and BCL the cross-entropies are those of the halves.
+        # The queues' losses are of all processes; of others the cross-entropies are of the halves.
         assert (np.add(first, second) / 2).tolist() == pytest.approx(losses, rel=1e-9), name
-        if name in ("paco", "proco"):
+        if name in QUEUED:
             assert first == second
             order = [i % 7 for i in range(16)] * 3
             assert mine["queue.target"].tolist() == order[40:] + order[8:40]

@@ -1,9 +1,12 @@
 """Frozen densities: each detector in NumPy, and what is far."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from medtail import methods
 from medtail.datamodules.core.errors import MedtailError
 from medtail.methods.core.one_class.density import Residual, ledoit_wolf
 from tests.methods.one_class import SPEC, batch, build
@@ -83,3 +86,24 @@ def test_features_are_of_the_network_as_it_was_given():
 def test_an_unknown_detector_is_one_line():
     with pytest.raises(MedtailError, match="unknown detector 'knnn': did you mean knn"):
         build("frozen_density", detector="knnn")
+
+
+@pytest.mark.parametrize("detector", ["mahalanobis", "knn", "residual"])
+@pytest.mark.parametrize("head", ["linear", "mlp"])
+def test_features_that_are_given_are_compared_as_they_are(detector, head):
+    """No layer that nothing trains lies between: two seeds agree, and all of D counts."""
+    spec = replace(SPEC, features=6, head=head)
+    given = batch(SPEC, 0)._replace(
+        image=torch.randn(30, 6, generator=torch.Generator().manual_seed(0)),
+        target=torch.zeros(30),
+    )
+    asked = torch.tensor(RNG.normal(size=(5, 6))).float()
+    found = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        method = methods.build("frozen_density", spec, detector=detector).eval()
+        assert method.num_features == 6
+        assert torch.equal(method.features(asked), asked)
+        method.conclude([given], [])
+        found.append(method.abnormality(asked))
+    assert torch.equal(*found)

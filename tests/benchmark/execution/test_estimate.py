@@ -1,12 +1,16 @@
 """How long cells would take: made-up batches, shared stages, rounds; never a reason to stop."""
 
+import re
+
 import pytest
+from rich.console import Console
 
 from medtail import methods
 from medtail.benchmark.execution import estimate
 from medtail.benchmark.execution.worker import prepared
 from medtail.benchmark.grid.cell import Budget, Cell, Terms
 from medtail.datamodules.core.contract import PK, DataRequest, DataSpec, EpisodeShape
+from medtail.datamodules.core.errors import DataError
 
 SPEC = DataSpec("fake", ("a", "b", "c"), (90, 0, 10), (8, 8), episodes=EpisodeShape(2, 3, 4))
 QUICK = Budget(epochs=4, batch_size=32)
@@ -47,6 +51,29 @@ def test_a_cell_takes_its_steps_and_a_shared_stage_is_counted_once():
     assert seconds[first.id] == pytest.approx(steps * (estimate.OVERHEAD + estimate.LOOP))
     assert seconds[second.id] == 0
     assert seconds[other.id] == seconds[first.id]
+
+
+def test_what_is_not_known_is_not_told(monkeypatch):
+    """What trains nothing has no estimate; without the data there is none of the whole."""
+    console = Console(record=True, width=120)
+    cells = [cell(m, data="phantom@oneclass") for m in ("frozen_density", "autoencoder")]
+    estimate.show(cells, cells, 2, console)
+    first, second = (
+        line.split("to run")[1]
+        for line in console.export_text().splitlines()
+        if "frozen_density" in line or "autoencoder" in line
+    )
+    assert not re.search(r"\d", first)
+    assert re.search(r"\d", second)
+
+    def gone(_):
+        raise DataError("files not found")
+
+    monkeypatch.setattr(estimate, "estimate", gone)
+    estimate.show(cells, cells, 2, console)
+    told = console.export_text().splitlines()
+    assert told[0] == "no estimate: files not found"
+    assert told[-1] == "2 cells to run"
 
 
 def test_draws_of_a_table_are_timed_once(monkeypatch):

@@ -55,3 +55,9 @@ def test_a_mistake_is_one_line(name, arguments, words):
 def test_what_chooses_images_is_no_training():
     with pytest.raises(medtail.MedtailError, match="its learner: fit 'erm'"):
         medtail.fit("badge", data_of("phantom@active"))
+
+
+@pytest.mark.parametrize("name", ["patchcore", "rd4ad"])
+def test_what_looks_at_a_pretrained_network_is_not_fitted_to_a_drawn_one(name):
+    with pytest.raises(medtail.MedtailError, match=f"{name}: it looks at a pretrained network"):
+        medtail.fit(name, data_of("phantom@oneclass", count=400))
