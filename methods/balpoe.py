@@ -7,7 +7,8 @@ Equations: L = 1/M sum_m CE(z^m + tau_m log pi, y) on mixup's images and targets
     Beta(alpha, alpha); z^m = 30 cos. At test the mean of the logits, which is right for a uniform
     prior as the mean of the tau is 1.
 Deviations: the tau are given by their spread, evenly about 1, so that their mean cannot be another.
-    The experts share three stages of a ResNet and have the last at full width.
+    The experts share three stages of a ResNet and have the last at full width. Partners are of one
+    process's share of a batch.
 Status: faithful.
 """
 

@@ -8,10 +8,10 @@ Equations: with probability 0.5: lam ~ Beta(1, 1), r = sqrt(1 - lam), a box of h
     L = lam' L0(s, y_natural) + (1 - lam') L0(s, y_partner), lam' = 1 - box / (H W).
 Code: naver-ai/cmo @10d2d09, cifar_train.py: nothing is pasted in the first three and the last three
     of 200 epochs.
-Deviations: pasted for t in (0.02, 0.985) of the training. Partners are drawn by class with equal
-    probability, which is q = 1. One box a batch, as theirs; under several processes, for each one's
-    share. Deferred weights (``drw``), for any
-    base, are the effective number's.
+Deviations: pasted for t in (0.02, 0.985) of the training: of 30 epochs in all but the first.
+    Partners are drawn by class with equal probability, which is q = 1. One box a batch, as theirs;
+    under several processes, for each one's share. Deferred weights (``drw``), for any base, are the
+    effective number's.
 Status: faithful.
 """
 

@@ -7,8 +7,9 @@ Equations: L_h = 1/B sum_{head} CE_i, L_t = v/B sum_{tail} CE_i with v = 2; g_t 
     e = rho g_t / ||g_t||; the step of the suite's optimiser with grad L_h(w) + grad L_t(w + e).
 Deviations: tail are classes of fewer images than half of an equal share, n_c < N / (2 K), unless
     ``tail`` gives their number (the paper: 20 on CIFAR100-LT, which no class of HAM10000 is below).
-    The weight v is the code's, the text does not name it. Three passes a step, where the code keeps
-    a graph for a second gradient. Draws are repeated and running statistics move once.
+    Where no class is that small it is cross-entropy, and no finding names a tail class. The
+    weight v is the code's, the text does not name it. Three passes a step, where the code keeps a
+    graph for a second gradient. Draws are repeated and running statistics move once.
 Status: faithful.
 """
 

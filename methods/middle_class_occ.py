@@ -19,7 +19,8 @@ Deviations: all of it is our reconstruction. Every image of a batch is given, an
     were set by looking at generated images of the given class, before any score was seen. Controls
     of the claim that knowledge helps, by the same loss: ``knowledge`` is ``cutpaste``, ``rotation``
     (not augmented, as the suite's symmetries turn, too), ``noise``, or ``none``: the density of
-    features that nothing has trained.
+    features that nothing has trained. ``auxiliary`` knows abnormal labels alone: no data here has
+    images that are labelled as middle classes.
 Status: reconstruction.
 """
 

@@ -11,8 +11,8 @@ Equations: L = sum_m [ CE_w(z^m - 30 d_y onehot(y), y) + lam mean(T)^2 KL(softma
 Deviations: no router: every image sees all experts. The experts share three of a ResNet's stages
     and have the last at full width, where the authors shrink it and the one before. The switch is
     after 0.8 of the epochs (theirs: 160 of 200), and the weighted loss is divided by the batch
-    size, see ``weighted_cross_entropy``. Without diversity each expert has a loss of its own; the
-    authors' code then trains the mean of the logits.
+    size, see ``weighted_cross_entropy``; the rate has no step there. Without diversity each expert
+    has a loss of its own; the authors' code then trains the mean of the logits.
 Status: faithful.
 """
 

@@ -103,7 +103,7 @@ def test_two_processes_do_what_one_does(tmp_path):
 
 @pytest.mark.thorough
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["proco", "metric_two_stage"])
+@pytest.mark.parametrize("name", ["proco", "metric_two_stage", "sam", "imbsam"])
 def test_two_processes_through_the_runner(name, tmp_path):
     budget = Budget(epochs=5, batch_size=64, lr=0.05, precision="64-true")
     terms = Terms(
