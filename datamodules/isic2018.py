@@ -114,8 +114,8 @@ class ISIC2018(ImageDataModule):
         "leaky_bpaco_balanced": "BPaCo's: training and official validation images in one, of each "
         "class 20 to validate and 40 to test, drawn by image (its own lists are not known)",
         "bmn_official_val": "BMN's: tested on the challenge's 193 validation images (of DF one), "
-        "whose lesions are not published, so that nobody can tell whether training has them, too; a "
-        "tenth of the training images, by lesion, validates",
+        "whose lesions are not published: whether training has them, too, nobody can tell; a tenth "
+        "of the training images, by lesion, validates",
         "leaky_image": "split by image, as DermaMNIST does; seeded, stratified by class",
         "leaky_ecl": "the lists of ECL (MICCAI 2023), by image: splits_ecl/ISIC2018_*.csv",
     }
