@@ -56,6 +56,7 @@ class IQOTHNCCD(ListedData):
     title = "IQ-OTH/NCCD, slices of chest CT"
     licence = "CC BY 4.0 (as third parties state it; the data's own page was not seen)"
     permission = "third parties"
+    split_by = "by blocks of file numbers: no patients are published"
     citation = (
         "H. Alyasriy, M. AL-Huseiny, The IQ-OTH/NCCD lung cancer dataset, Mendeley Data, "
         "doi:10.17632/bhmdr45bh2"

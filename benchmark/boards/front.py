@@ -158,7 +158,8 @@ def _overall(boards: Mapping[str, Section], primary: Column, apart: Sequence[str
         f"Mean {primary.words} in %, of each board's largest table; the best of a board is "
         "**bold**, n/a was not run; a mean without all seeds says so, neither bold nor ranked.",
         f"The mean rank is over {on} on which every method listed is complete. It is a plain mean "
-        "of ranks, no test of significance, and boards of one dataset are not independent.",
+        "of ranks, no test of significance; boards of one dataset are not independent and count "
+        "one by one, where a table over sources weighs each source once.",
     ]
     if apart:
         notes.append(f"Not averaged, as a stress source or a split that leaks: {', '.join(apart)}.")

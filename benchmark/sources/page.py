@@ -74,7 +74,9 @@ def page(sources: Sequence[Source], trees: int) -> str:
                 "AUC in %, with intervals of 95 %; behind a tier stands which rule is not kept.",
                 markdown(lines, left=0),
                 "## What the probe goes by",
-                "AUC in % of the probe by each kind of fact alone, on the test split.",
+                "AUC in % of the probe by each kind of fact alone, on the test split. Behind "
+                "`border` the columns are those of the data's own tables (`probe` is the "
+                "transducer there, `dr` the grade of retinopathy).",
                 markdown(each, left=0),
             ]
         )
@@ -87,18 +89,12 @@ def _row(one: Source) -> list[str]:
         f"`{one.name}`, {plain(one.title)}",
         one.tier + (f": {', '.join(one.broken)}" if one.broken else ""),
         WORDS[one.permission],
-        _split(one),
+        one.split,
         plain(one.rarest),
         str(one.images),
         "not known" if one.groups is None else str(one.groups),
         *map(_range, (one.probe, one.network, one.lead)),
     ]
-
-
-def _split(one: Source) -> str:
-    if one.official:
-        return "the data's own"
-    return "by groups" if one.grouped else "by image: no groups are published"
 
 
 def _place(kind: str) -> tuple[int, str]:

@@ -31,8 +31,7 @@ class Source(Frozen):
         name: of the dataset.
         title: in words.
         permission: whose word it is that everyone may have the images.
-        official: whether the split is the data's own.
-        grouped: whether it is split by groups that are known.
+        split: by what it is split, in words.
         rarest: the class with the fewest test images.
         images: test images of it.
         groups: groups that these are of; None where groups are unknown.
@@ -48,8 +47,7 @@ class Source(Frozen):
     name: str
     title: str
     permission: Permission
-    official: bool
-    grouped: bool
+    split: str
     rarest: str
     images: int
     groups: int | None
@@ -79,6 +77,12 @@ class Source(Frozen):
         return "stress" if self.broken else "core"
 
 
+def _split(data: ImageDataModule) -> str:
+    if data.table.split is not None:
+        return data.split_by
+    return "by groups" if data.table.group is not None else "by image: no groups are published"
+
+
 def measured(data: ImageDataModule, row: str = "", seeds: Sequence[Predictions] = ()) -> Source:
     """What the rules say of a source.
 
@@ -106,8 +110,7 @@ def measured(data: ImageDataModule, row: str = "", seeds: Sequence[Predictions] 
         name=data.name.source,
         title=data.title,
         permission=data.permission,
-        official=data.table.split is not None,
-        grouped=group is not None,
+        split=_split(data),
         rarest=data.class_names[rarest],
         images=int(counts[rarest]),
         groups=None if own is None else len(own),

@@ -30,11 +30,13 @@ class Presented:
         permission: whose word it is that everyone may have the images.
         faithful: the widest augmentation of ``none``, ``mirror`` and ``symmetries`` that gives
             images as they might have been taken; suites say what is trained with.
+        split_by: how a split came about that the table gives.
     """
 
     critical: tuple[str, ...] = ()
     permission: Permission = "unknown"
     faithful: Augmentation = "symmetries"
+    split_by: str = "the data's own"
 
     def subgroups(self) -> dict[str, list[str]]:
         """Of each row of the table, what ``kept`` leaves of its traits, as far as they are said."""

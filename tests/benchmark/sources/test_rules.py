@@ -20,8 +20,7 @@ KEPT = rules.Source(
     name="pbc",
     title="Blood | cells",
     permission="own licence",
-    official=False,
-    grouped=True,
+    split="by groups",
     rarest="basophil",
     images=20,
     groups=10,
@@ -75,7 +74,7 @@ def test_what_is_measured_of_a_source(data):
     mine = test[data.table.target[test] == counts.argmin()]
     assert found.groups == len(set(data.table.group[mine].tolist()))
     assert found.rarest == data.class_names[counts.argmin()]
-    assert (found.official, found.grouped, found.permission) == (False, True, "own licence")
+    assert (found.split, found.permission) == ("by groups", "own licence")
     assert set(found.parts) == {"file", "shape", "border"}
     assert found.network is found.lead is None
     assert "no board yet" in found.broken
