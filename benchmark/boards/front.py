@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from medtail.datamodules.core.contract import Track
 from medtail.datamodules.core.names import DataName
@@ -17,7 +17,7 @@ from .section import Section
 FRONT = """# Leaderboards
 
 Each page is one dataset with one regime; a table on it holds methods trained on equal terms. The \
-tracks are different problems: their numbers cannot be compared.
+tracks are different problems: their numbers cannot be compared.{behind}
 
 {boards}
 
@@ -81,6 +81,7 @@ def front(
     apart = {slug for slug in boards if _apart(DataName.parse(slug), stress)}
     there = [track for track in VIEWS if track in by_track]
     text = FRONT.format(
+        behind=_behind(part for parts in boards.values() for part in parts),
         boards="\n\n".join(
             filter(None, [first, *(_track(track, by_track[track], apart) for track in there)])
         )
@@ -89,6 +90,15 @@ def front(
         plus_minus=PLUS_MINUS,
     )
     return f"{MARK}\n\n{text}"
+
+
+def _behind(sections: Iterable[Section]) -> str:
+    """How many trainings, and how long they took."""
+    every = [r for section in sections for row in section.rows for r in row.done]
+    hours = sum(r.cost.seconds for r in every if r.cost) / 3600
+    if hours < 1:
+        return ""
+    return f" {len(every):,} trainings stand behind them, {hours:,.1f} hours one after the other."
 
 
 def _apart(name: DataName, stress: Collection[str]) -> bool:

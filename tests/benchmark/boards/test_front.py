@@ -8,6 +8,7 @@ from rich.console import Console
 
 from medtail.benchmark.boards import leaderboard
 from medtail.benchmark.boards.over_sources import FILE
+from medtail.benchmark.evidence.record import Cost
 from medtail.benchmark.grid.cell import Terms
 from medtail.datamodules.core.errors import MedtailError
 from tests.boards import board, done, failed, rows, with_value
@@ -49,6 +50,16 @@ def test_overall_ranks_by_hand(tmp_path):
     assert "no test of significance" in front
     assert "because nothing finished: `broken`" in front
     assert "use thresholds from validation predictions" in front
+
+
+def test_what_stands_behind_the_boards_is_added_up(tmp_path):
+    cost = Cost(seconds=5400, train_seconds=1, parameters=1, images=1, peak_mib=1, device="cpu")
+    each = [with_value(0.5, name).model_copy(update={"cost": cost}) for name in ("erm", "ldam")]
+    finished = [(record, None) for record in each]
+    leaderboard.publish(tmp_path, [*finished, failed("crt")])
+    leaderboard.render(tmp_path)
+    said = "compared. 2 trainings stand behind them, 3.0 hours one after the other.\n"
+    assert said in (tmp_path / "README.md").read_text()
 
 
 def test_overall_without_a_common_board(tmp_path):
