@@ -128,3 +128,11 @@ def test_the_shell_completes(words, expected, tmp_path):
         check=False,
     )
     assert expected <= set(done.stdout.split()), done.stderr
+
+
+def test_a_notebooks_own_backend_does_not_matter(tmp_path):
+    """Jupyter hands it on to commands, whose environment need not have it."""
+    backend = "module://matplotlib_inline.backend_inline"
+    said, code, _ = probed(["data", "card", "phantom"], tmp_path, MPLBACKEND=backend)
+    assert code == 0
+    assert "phantom" in said

@@ -4,6 +4,7 @@ A command imports what it needs when it runs, so that help and lists come at onc
 """
 
 import gc
+import os
 import sys
 from typing import Annotated
 
@@ -92,6 +93,8 @@ def _options(
 
 def main() -> None:
     """Entry point: a user's mistake is one line on standard error and exit status 2."""
+    # A notebook hands its own on, which an environment without its packages cannot load.
+    os.environ["MPLBACKEND"] = "agg"
     show_what_can_be_shown()
     if any(sys.argv[1 : 1 + len(words)] == words for words in READ_ONLY):
         only_reads()

@@ -1,6 +1,7 @@
 """What can be removed of a folder of results and of the cache, without losing a result."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from .store import DEPTH, Store
 
 Kind = Literal["networks", "stages", "features", "superseded", "logs", "leftovers"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+STAGE = re.compile(r"[\w-]+-[0-9a-f]{16}\.pt")  # all else in stages/ is not ours
 ORPHAN = " (nothing will use it)"
 
 
@@ -124,13 +126,13 @@ def _networks(store: Store, keep: str) -> Iterator[Part]:
         paths = [folder / name for name in (DESCRIPTION, WEIGHTS)]
         name = str(every.get(folder, folder.name))
         yield Part("networks", name, tuple(p for p in paths if p.exists()), folder in lost)
-    for folder in sorted((store.root / "handed").glob("*")):  # no driver is there to take it
+    for folder in store.of_cells("handed"):  # no driver is there to take it
         yield Part("networks", f"handed over, {folder.name}", (folder,), True)
 
 
 def _stages(store: Store) -> Iterator[Part]:
     root = store.root / "stages"
-    for path in sorted(root.glob("*.pt")):
+    for path in filter(lambda path: STAGE.fullmatch(path.name), sorted(root.glob("*.pt"))):
         paths = tuple(p for p in (path, derived.note_of(path)) if p.exists())
         yield Part("stages", path.name, paths, _of_other_code(path))
     for path in sorted(root.glob("under_way/*")):

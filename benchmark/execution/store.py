@@ -1,8 +1,9 @@
 """The folder of a checkout's results: one folder per cell, its record renamed into place last."""
 
+import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from .job import Job, Outcome
 NEEDED_MIB = 200
 RECORD = "record.json"
 DEPTH = 4  # of folders below that of results: cells/DATA/ROW/FILE
+IDENTITY = re.compile(r"[0-9a-f]{16}")  # of a cell
 LONGEST = 150  # bytes of a row in the name of a folder
 
 
@@ -165,9 +167,13 @@ class Store:
         ):
             keeping.remove(folder)
 
+    def of_cells(self, name: str) -> list[Path]:
+        """What lies in a folder of notes under the identity of a cell; all else is not ours."""
+        return [p for p in sorted((self.root / name).glob("*")) if IDENTITY.fullmatch(p.name)]
+
     def running(self) -> list[str]:
         """What the workers say of the cells they are at."""
-        notes = sorted((self.root / "progress").glob("*"))
+        notes = self.of_cells("progress")
         return [text for path in notes if (text := _text(path))]
 
     def at_work(self) -> dict[str, str]:
@@ -178,7 +184,7 @@ class Store:
             with self.locked():
                 return {}
         except MedtailError:
-            notes = sorted((self.root / "progress").glob("*"))
+            notes = self.of_cells("progress")
             return {p.name: text for p in notes if (text := _text(p))}
 
     @contextmanager
@@ -204,8 +210,11 @@ class Store:
                 "make space (medtail clean lists what can go) or use --out"
             )
         with self.locked():
-            for left in ("progress", "handed", "over"):
-                shutil.rmtree(self.root / left, ignore_errors=True)
+            for name in ("progress", "handed", "over"):
+                for path in self.of_cells(name):
+                    writing.remove(path)
+                with suppress(OSError):  # of a user who keeps files there, too
+                    (self.root / name).rmdir()
             for path in (*writing.left_in(self.root, DEPTH), *writing.left_in(cache_root(), 0)):
                 writing.remove(path)
             yield

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, PositiveInt, field_validator
 
 from medtail.datamodules.core.contract import LastBatch
 from medtail.methods.core.stages import Schedule
@@ -54,8 +54,8 @@ class Budget(Frozen):
     batch_size: PositiveInt = 128
     last_batch: LastBatch = "drop"
     optimizer: str = "sgd"
-    lr: PositiveFloat = 0.1
-    weight_decay: float = Field(5e-4, ge=0)
+    lr: float = Field(0.1, gt=0, allow_inf_nan=False)
+    weight_decay: float = Field(5e-4, ge=0, allow_inf_nan=False)
     momentum: float = Field(0.9, ge=0, lt=1)
     warmup: float = Field(0.05, ge=0, lt=1)
     schedule: Schedule = "cosine"
@@ -64,7 +64,7 @@ class Budget(Frozen):
     precision: Precision = "bf16-mixed"
     tune: Tune = "all"
     layer_decay: float = Field(1, gt=0, le=1)
-    clip: float = Field(0, ge=0)
+    clip: float = Field(0, ge=0, allow_inf_nan=False)
     accumulate: PositiveInt = 1
     ema: float = Field(0, ge=0, lt=1)
     until: float = Field(0, ge=0, le=1)

@@ -23,6 +23,8 @@ def select(cells: list[Cell], method: str = "", data: str = "", seed: str = "") 
         if not text:
             continue
         globs = [part.strip() for part in text.split(",") if part.strip()]
+        if not globs:
+            raise MedtailError(f"--{kind} {text!r} names nothing; it has {', '.join(known)}")
         for glob in globs:
             # A dataset's name alone stands for all its regimes.
             if not any(fnmatchcase(k, glob) or k.partition("@")[0] == glob for k in known):

@@ -159,3 +159,19 @@ def test_what_is_no_readable_record_says_why(tmp_path):
     for name, why in (("folder", "a folder"), ("bytes", "codec can't decode"), ("none", "No such")):
         with pytest.raises(MedtailError, match=rf"{name}: no readable record \(.*{why}"):
             read(tmp_path / name)
+
+
+def test_a_cell_that_stands_twice_is_refused_and_both_lines_are_named(tmp_path):
+    """As git's union merge makes it: it would be two seeds of one spread 0."""
+    path = tmp_path / "one.jsonl"
+    write_lines(path, [record(), record(seed=1)])
+    path.write_text(path.read_text() * 2)
+    with pytest.raises(MedtailError, match=r"one\.jsonl, line 3: the cell of line 1 again.*erm"):
+        read_lines(path)
+
+
+@pytest.mark.parametrize("key", ["lr", "weight_decay", "clip"])
+@pytest.mark.parametrize("value", [NAN, float("inf")])
+def test_no_budget_has_a_number_that_no_record_can_keep(key, value):
+    with pytest.raises(ValidationError, match=key):
+        Budget(**{key: value})

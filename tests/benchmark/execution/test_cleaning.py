@@ -70,16 +70,24 @@ def test_the_next_boards_remove_it(tmp_path):
 
 def test_stages_of_other_code_are_orphans(store, cache):
     now = [code.shared_digest(), code.digest_of(("erm",))]
-    for number, digests in enumerate((now, ["other", now[1]], [now[0], "other"])):
-        path = put(store.root / "stages" / f"erm-{number}.pt")
+    stage = [f"erm-{number:016x}.pt" for number in range(4)]
+    for name, digests in zip(stage, (now, ["other", now[1]], [now[0], "other"]), strict=False):
+        path = put(store.root / "stages" / name)
         put(derived.note_of(path), json.dumps({"what": {"code": digests}}))
-    put(store.root / "stages" / "erm-3.pt")  # of an older medtail, without a note
-    start = put(store.root / "stages" / "start-badge-1.pt")
+    put(store.root / "stages" / stage[3])  # of an older medtail, without a note
+    start = put(store.root / "stages" / f"start-badge-{1:016x}.pt")
     put(derived.note_of(start), json.dumps({"what": {"code": [now[0], "any"]}}))
     put(store.root / "stages/under_way/key/key.ckpt")
     orphans = {name for name in names(store, "stages", orphans=True) if name.endswith(".pt")}
-    assert orphans == {"erm-1.pt", "erm-2.pt", "erm-3.pt"}
-    assert {"erm-0.pt", "start-badge-1.pt", "key"} < set(names(store, "stages"))
+    assert orphans == set(stage[1:])
+    assert {stage[0], start.name, "key"} < set(names(store, "stages"))
+
+
+def test_networks_of_a_user_in_a_folder_called_stages_are_not_ours(store, cache):
+    put(store.root / "stages/mymodel.pt")
+    put(store.root / "handed/mine/network.pt")
+    ours = put(store.root / f"stages/erm-{'0' * 16}.pt")
+    assert names(store, "stages", "networks") == [ours.name]
 
 
 def test_features_of_another_version_are_orphans(store, cache):
@@ -101,11 +109,11 @@ def test_superseded_results_and_logs(store, cache):
     put(store.root / "superseded/phantom@natural/erm-s0-1-0/record.json")
     put(store.root / "slurm/logs/1_0.out")
     put(store.root / "stages/erm-0.damaged")
-    put(store.root / "handed/abc/network.json")
+    put(store.root / f"handed/{cell().id}/network.json")
     assert names(store, "superseded") == ["erm-s0-1-0"]
     assert names(store, "logs") == ["1_0.out"]
     assert names(store, "leftovers") == ["erm-0.damaged"]
-    assert names(store, "networks", orphans=True) == ["abc"]
+    assert names(store, "networks", orphans=True) == [cell().id]
     put(store.root / "slurm/wanted/cell")
     assert names(store, "logs") == [], "a job may still write"
     cleaning.remove(cleaning.removable(store, cleaning.KINDS, "best"))

@@ -50,8 +50,30 @@ def test_what_workers_are_at_is_told_in_one_order(store, monkeypatch):
     place = store.root / "progress"
     place.mkdir(parents=True)
     for name in "bca":
-        (place / name).write_text(f"{name}: epoch 1")
-    (place / "d").write_text("")
+        (place / (16 * name)).write_text(f"{name}: epoch 1")
+    (place / (16 * "d")).write_text("")
     listed = Path.glob
     monkeypatch.setattr(Path, "glob", lambda *words: reversed(sorted(listed(*words))))
     assert store.running() == ["a: epoch 1", "b: epoch 1", "c: epoch 1"]
+
+
+def test_files_of_a_user_stay_where_ours_are_removed(store, outcome):
+    """A folder may be named progress, over or stages without being ours."""
+    kept, gone = [], []
+    for name in ("progress", "handed", "over"):
+        for child, files in (("notes.txt", kept), ("mine/data.csv", kept), (cell().id, gone)):
+            path = store.root / name / child
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("x")
+            files.append(path)
+    assert store.running() == ["x"]
+    with store.owned():
+        pass
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in gone)
+    for path in kept:
+        path.unlink()
+    (store.root / "progress/mine").rmdir()
+    with store.owned():
+        pass
+    assert not (store.root / "progress").exists()

@@ -198,6 +198,9 @@ def test_a_filter_that_matches_nothing_says_what_there_is(suite_file):
         select(cells, method="focal")
     with pytest.raises(MedtailError, match=r"--seed 7.*0, 1"):
         select(cells, seed="7")
+    for nothing in (",", " ", " , "):  # as of variables of a shell that are not set
+        with pytest.raises(MedtailError, match=r"--data .* names nothing; it has phantom"):
+            select(cells, data=nothing)
 
 
 def test_parameters_are_resolved(suite_file):
