@@ -18,6 +18,8 @@ def leaderboards(folder: Boards = BOARDS) -> None:
     """Write the leaderboards from their records. Trains nothing."""
     from ..boards import leaderboard
 
+    if not (folder / "records").is_dir():
+        raise MedtailError(f"{folder}: no boards there: it has no folder records/")
     for path in leaderboard.render(folder):
         console.print(str(path), highlight=False)
 

@@ -66,6 +66,8 @@ def compare(
     """
     if new in bases:
         raise MedtailError(f"{new}: a row is not compared with itself")
+    if len(set(bases)) < len(bases):
+        raise MedtailError(f"compared with {', '.join(bases)}: a row stands there twice")
     found: list[Comparison] = []
     known: dict[str, list[Section]] = {}
     for name in data:

@@ -128,7 +128,18 @@ def opened(path: Path, about: "Description") -> Pixels:
 
 
 def of_files(ids: Sequence[str], paths: Sequence[Path], about: "Description") -> Images:
-    """Files, some at a time."""
+    """Files, some at a time.
+
+    Raises:
+        MedtailError: a name that no table can hold.
+    """
+    for name in ids:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise MedtailError(
+                f"{name!a}: the name of a file is no UTF-8, which no table can hold: rename it"
+            ) from None
 
     def batches() -> Iterator[tuple[list[int], Tensor]]:
         step = max(8, min(256, 2**20 // math.prod(about.spec.image_size)))

@@ -80,6 +80,11 @@ def stream_images(path: Path, members: tuple[str, ...]) -> Iterator[Pixels]:
                     amount, *shape = _header(member)
                     if len(shape) not in (2, 3):
                         raise ValueError(f"{name} of shape {(amount, *shape)} is no list of images")
+                    if len(shape) == 3 and not {shape[0], shape[2]} & {1, 3, 4}:
+                        raise ValueError(
+                            f"{name} of shape {(amount, *shape)}: an image has 1, 3 or 4 channels, "
+                            "volumes are not read"
+                        )
                     check_size(shape[1], shape[0])
                     size = int(np.prod(shape))
                     for _ in range(amount):

@@ -47,6 +47,12 @@ def natural(new, *bases):
     return differences.compare(boards(), ["isic2018@natural"], new, bases)
 
 
+def test_a_row_that_is_named_twice_is_refused():
+    """It would be corrected for as two comparisons."""
+    with pytest.raises(MedtailError, match="a row stands there twice"):
+        natural("balanced_softmax", "erm", "erm")
+
+
 def test_means_are_those_of_the_records():
     (found,) = natural("balanced_softmax", "erm")
     records = read_lines(boards() / "records" / "isic2018@natural.jsonl")

@@ -1,6 +1,7 @@
 """medtail predict, medtail export, medtail clean: as a user runs them."""
 
 import csv
+import os
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -158,6 +159,17 @@ def test_images_that_are_none_are_one_line(images, said, runs, tmp_path):
     with pytest.raises(MedtailError, match=said) as caught:
         run("predict", ERM, images, "--out", tmp_path / "o.csv")
     assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_no_table_can_hold_is_told_before_anything_is_predicted(runs, tmp_path):
+    """As of an archive that was packed under Latin-1."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    Image.new("RGB", (30, 30)).save(folder / "a.png")
+    (folder / "a.png").rename(os.fsdecode(os.fsencode(folder) + b"/bad\xff.png"))
+    with pytest.raises(MedtailError, match=r"bad.udcff\.png': the name of a file is no UTF-8"):
+        run("predict", ERM, folder, "--out", tmp_path / "o.csv")
+    assert not (tmp_path / "o.csv").exists()
 
 
 def test_nothing_is_overwritten(runs, pictures, tmp_path):

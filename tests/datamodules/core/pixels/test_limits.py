@@ -92,3 +92,17 @@ def test_images_of_an_archive(tmp_path, monkeypatch):
 def test_a_reading_error_it_is():
     with pytest.raises(ReadingError, match="20000 x 10001 pixels, more than the 200 million"):
         limits.check_size(*LARGE)
+
+
+@pytest.mark.parametrize("shape", [(4, 6, 3), (3, 4, 6), (4, 6, 1), (4, 6, 4), (4, 6)])
+def test_channels_of_an_archive(tmp_path, shape):
+    np.savez(tmp_path / "a.npz", images=np.zeros((2, *shape), np.uint8))
+    found = npz.stream_images(tmp_path / "a.npz", ("images",))
+    assert [image.shape for image in found] == [shape, shape]
+
+
+@pytest.mark.parametrize("shape", [(6, 6, 6), (7, 6, 5), (7, 6, 2)])
+def test_volumes_of_an_archive_are_refused(tmp_path, shape):
+    np.savez(tmp_path / "a.npz", images=np.zeros((2, *shape), np.uint8))
+    with pytest.raises(OSError, match=r"images of shape .* 1, 3 or 4 channels, volumes"):
+        list(npz.stream_images(tmp_path / "a.npz", ("images",)))
