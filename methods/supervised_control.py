@@ -11,14 +11,16 @@ Status: faithful.
 from dataclasses import replace
 from typing import ClassVar, Unpack
 
-from medtail.datamodules.core.contract import DataRequest, DataSpec, Track
+from torch import Tensor
 
-from .core.base import Common, Stage
-from .core.weighted import WeightedMethod
+from medtail.datamodules.core.contract import Batch, DataRequest, DataSpec, Track
+
+from .core.base import Common, Method, Stage
+from .core.losses import weighted_cross_entropy
 from .weighted_ce import inverse_frequency_weights
 
 
-class SupervisedControl(WeightedMethod):
+class SupervisedControl(Method):
     """Weighted cross-entropy on all training labels.
 
     Args:
@@ -32,10 +34,15 @@ class SupervisedControl(WeightedMethod):
     def __init__(self, spec: DataSpec, **common: Unpack[Common]) -> None:
         more = spec.withheld or (0,) * spec.num_classes
         counts = tuple(a + b for a, b in zip(spec.class_counts, more, strict=True))
-        spec_of_all = replace(spec, class_counts=counts)
-        super().__init__(spec_of_all, inverse_frequency_weights, drw=False, **common)
+        super().__init__(replace(spec, class_counts=counts), **common)
+        self.weight: Tensor
+        self.register_buffer("weight", inverse_frequency_weights(self.counts), persistent=False)
         self.spec = spec
         self.withheld = sum(more)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Weighted cross-entropy of a batch."""
+        return weighted_cross_entropy(self(batch.image), batch.target, self.weight)
 
     def request(self, stage: Stage) -> DataRequest:
         """The withheld images, too."""

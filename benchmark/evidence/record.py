@@ -230,16 +230,15 @@ def read_lines(path: Path) -> list[Record]:
     text = _text(path)
     # Not ``splitlines``: a reason may hold what else ends a line, such as U+2028.
     lines = text.removesuffix("\n").split("\n") if text else []
-    found: dict[str, tuple[int, Record]] = {}
-    for number, line in enumerate(lines, 1):
-        record = parse(line, f"{path}, line {number}")
-        if record.cell_id in found:
+    found = [parse(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
+    seen: dict[str, int] = {}
+    for number, r in enumerate(found, 1):
+        if (first := seen.setdefault(r.cell_id, number)) < number:
             raise MedtailError(
-                f"{path}, line {number}: the cell of line {found[record.cell_id][0]} again "
-                f"({record.cell}), which would count twice: remove one of them"
+                f"{path}, line {number}: {r.cell} stands in line {first}, too, and would count "
+                "twice: remove one of them"
             )
-        found[record.cell_id] = number, record
-    return [record for _, record in found.values()]
+    return found
 
 
 def write_lines(path: Path, records: list[Record]) -> None:

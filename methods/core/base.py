@@ -67,8 +67,8 @@ class Method(LightningHooks):
         self, spec: DataSpec, *, backbone: str = "test_resnet", weights: str | Source = "none"
     ) -> None:
         super().__init__()
-        # With them load_from_checkpoint builds it again.
-        self.save_hyperparameters(logger=False, ignore=["weights"])
+        # With them load_from_checkpoint builds it again (``weigh``: of a class for its base alone).
+        self.save_hyperparameters(logger=False, ignore=["weights", "weigh"])
         self.spec = spec
         self.backbone, self.num_features = (
             on_features(spec, trained=bool(self.stages))

@@ -166,7 +166,7 @@ def test_a_cell_that_stands_twice_is_refused_and_both_lines_are_named(tmp_path):
     path = tmp_path / "one.jsonl"
     write_lines(path, [record(), record(seed=1)])
     path.write_text(path.read_text() * 2)
-    with pytest.raises(MedtailError, match=r"one\.jsonl, line 3: the cell of line 1 again.*erm"):
+    with pytest.raises(MedtailError, match=r"one\.jsonl, line 3: erm.* stands in line 1, too"):
         read_lines(path)
 
 

@@ -19,7 +19,7 @@ WEIGHTS = {
 
 def test_who_has_the_base():
     having = {n for n in methods.names() if issubclass(methods.get(n), WeightedMethod)}
-    assert having == {*WEIGHTS, "supervised_control"}  # whose weights are as they were
+    assert having == set(WEIGHTS)
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
