@@ -173,7 +173,7 @@ class MedMNIST(ImageDataModule):
         found = md5(self.file, self.cache)
         own = self.file.with_suffix(".npz.md5")
         if own.exists():
-            expected, kind = own.read_text().strip(), "not the official file"
+            expected, kind = own.read_text(encoding="utf-8").strip(), "not the official file"
         else:
             key = "MD5" + self.file.stem.removeprefix(self.flag)
             expected, kind = official(self.flag)[key], "official file"

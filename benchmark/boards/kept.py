@@ -26,7 +26,7 @@ def read(path: Path, kind: type[Entry]) -> list[Entry]:
     beside = _beside(path)
     try:
         content = path.read_bytes()
-        if beside.read_text() != _sum(path, content):
+        if beside.read_text(encoding="utf-8") != _sum(path, content):
             raise ValueError("not as it was written")
         return [kind.model_validate(entry) for entry in json.loads(content)]
     except (OSError, ValueError, TypeError, ValidationError):

@@ -136,7 +136,7 @@ def _notes(root: Path, slug: str) -> list[tuple[str, str]]:
     dataset = re.split(r"[+@]", slug)[0]
     found: list[tuple[str, str]] = []
     for path in sorted((root / "../docs").glob("*.md")):
-        with path.open() as lines:
+        with path.open(encoding="utf-8") as lines:
             named = BOARDS.fullmatch(lines.readline().strip())
         if path.stem == dataset:
             found.insert(0, ("Notes on these results", f"../docs/{path.name}"))
@@ -153,6 +153,6 @@ def _cards(root: Path) -> dict[str, str]:
 
 def _remove_stale(root: Path, keep: set[Path]) -> None:
     for board in root.glob("*@*.md"):
-        if board not in keep and board.read_text().startswith(pages.MARK):
+        if board not in keep and board.read_text(encoding="utf-8").startswith(pages.MARK):
             for path in (board, board.with_suffix(".csv"), board.with_suffix(".png")):
                 path.unlink(missing_ok=True)

@@ -103,4 +103,4 @@ def _limit(limit: Any) -> str:  # noqa: ANN401
 
 if __name__ == "__main__":
     path = Path(sys.argv[1])
-    path.write_text(filled(path.read_text()))
+    path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")

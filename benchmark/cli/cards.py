@@ -35,7 +35,7 @@ class Pages:
         from ..cards.method_pages import MARK
 
         path = self.out / name
-        if path.exists() and not path.read_text().startswith(MARK):
+        if path.exists() and not path.read_text(encoding="utf-8").startswith(MARK):
             raise MedtailError(
                 f"{path} was not written by medtail cards: move it, or name another --out"
             )
@@ -120,7 +120,7 @@ def _dataset(
         above = _seen_from(pages.out / "data", leaderboards)
         text = data_pages.full(module, mine, above, f"{slug}.png" if shown else "")
         pages.write(name, text, card_pictures.picture(module) if shown else b"")
-    elif path.exists() and data_pages.is_full(text := path.read_text()):
+    elif path.exists() and data_pages.is_full(text := path.read_text(encoding="utf-8")):
         pages.step(name, ": its files cannot be read here, the fuller page of before stays")
     else:
         text = data_pages.short(slug)
@@ -171,5 +171,5 @@ def _remove_stale(folder: Path, known: set[str]) -> None:
     from ..cards.method_pages import MARK
 
     for path in folder.glob("*.md"):
-        if path.stem not in known and path.read_text().startswith(MARK):
+        if path.stem not in known and path.read_text(encoding="utf-8").startswith(MARK):
             path.unlink()

@@ -40,7 +40,7 @@ def sources(
     from ..sources import rules
     from ..sources.probe import TREES
 
-    if page and page.exists() and not page.read_text().startswith(pages.MARK):
+    if page and page.exists() and not page.read_text(encoding="utf-8").startswith(pages.MARK):
         raise MedtailError(f"{page} was not written by medtail data sources: name another --page")
     found = {one.name: one for one in over_sources.kept(leaderboards, rules.Source)}
     for number, name in enumerate(names, 1):
@@ -65,5 +65,5 @@ def sources(
         written[page] = pages.page(every, TREES)
     for path, text in written.items():
         with whole(path) as part:
-            part.write_text(text)
+            part.write_text(text, encoding="utf-8")
         console.print(f"{path}: written", markup=False, highlight=False, soft_wrap=True)

@@ -80,7 +80,7 @@ def method(
         raise MedtailError(f"there is a method '{name}' already: take another name")
     path = folder / f"{name}.py"
     try:
-        with path.open("x") as file:
+        with path.open("x", encoding="utf-8") as file:
             file.write(render(name))
     except FileExistsError as error:
         raise MedtailError(f"{path} exists already: take another name") from error

@@ -204,7 +204,7 @@ def _told(results: "list[Found]", boards: Path) -> list[str]:
 def _compare(boards: Path, cells: "list[Cell]") -> None:
     """Print what boards say of tuned against default."""
     names = {cell.terms.data for cell in cells}
-    whole = json.loads((boards / "leaderboards.json").read_text())
+    whole = json.loads((boards / "leaderboards.json").read_text(encoding="utf-8"))
     for board in whole["boards"]:
         for table in board["tables"] if board["data"] in names else []:
             for study in table.get("tuned", []):

@@ -204,7 +204,7 @@ def read(path: Path) -> Record:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = "a folder" if path.is_dir() else first_line(error)
         raise MedtailError(f"{path}: no readable record ({why}); remove or restore it") from error
@@ -220,7 +220,7 @@ def text_of(record: Record, indent: int | None = None) -> str:
 def write(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with whole(path) as part:
-        part.write_text(text)
+        part.write_text(text, encoding="utf-8")
 
 
 def read_lines(path: Path) -> list[Record]:

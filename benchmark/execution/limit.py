@@ -102,7 +102,7 @@ class Watch(threading.Thread):
         text = reason(self.limit)
         try:
             self.job.over.parent.mkdir(parents=True, exist_ok=True)
-            with self.job.over.open("w") as file:
+            with self.job.over.open("w", encoding="utf-8") as file:
                 file.write(f"{text}\n")
                 file.flush()
                 faulthandler.dump_traceback(file)
@@ -143,7 +143,7 @@ def limited(job: Job) -> Iterator[None]:
 def ended(job: Job) -> tuple[TimeLimitError, str] | None:
     """Why a process is gone that was ended at its limit, and where it hung; None of others."""
     try:
-        text, _, trace = job.over.read_text().partition("\n")
+        text, _, trace = job.over.read_text(encoding="utf-8").partition("\n")
     except FileNotFoundError:
         return None
     job.over.unlink()

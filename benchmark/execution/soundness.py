@@ -92,7 +92,7 @@ class Memory:
     def __init__(self, path: Path) -> None:
         self.path, self.news = path, False
         try:
-            self.known: dict[str, Stamps] = dict(json.loads(path.read_text()))
+            self.known: dict[str, Stamps] = dict(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             self.known = {}
 

@@ -223,6 +223,6 @@ class Store:
 def _text(path: Path) -> str:
     """Of a note; empty where its cell has just ended."""
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""

@@ -57,7 +57,7 @@ class Note:
     def __call__(self, line: str) -> None:
         """Replace the note."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(f"{self.cell}: {line}")
+        self.path.write_text(f"{self.cell}: {line}", encoding="utf-8")
 
 
 @noting

@@ -101,7 +101,7 @@ class CachedFeatures(FeatureStore):
         """Rows that a run left which was stopped; 0 where none can be gone on from."""
         try:
             whole = np.load(part, mmap_mode="r")
-            rows = int(progress.read_text())
+            rows = int(progress.read_text(encoding="utf-8"))
         except (OSError, ValueError, EOFError):
             return 0
         fits = whole.shape == self.shape and whole.dtype == self.kind

@@ -41,9 +41,11 @@ def html(document: dict[str, Any]) -> str:
     Args:
         document: of ``benchmark.board_json.document``.
     """
-    parts = [COMMENT.sub("", (FOLDER / f"{name}.js").read_text()) for name in SCRIPTS]
+    parts = [
+        COMMENT.sub("", (FOLDER / f"{name}.js").read_text(encoding="utf-8")) for name in SCRIPTS
+    ]
     script = '\n(() => {\n"use strict";\n' + "\n".join(parts) + "})();\n"
-    style = "\n" + (FOLDER / "style.css").read_text()
+    style = "\n" + (FOLDER / "style.css").read_text(encoding="utf-8")
     data = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     filled = {
         "POLICY": f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}",
@@ -51,7 +53,7 @@ def html(document: dict[str, Any]) -> str:
         "DATA": TURNS.sub(r"\1\\ufffd", data).replace("<", "\\u003c"),
         "SCRIPT": script,
     }
-    page, rest = "", (FOLDER / "index.html").read_text()
+    page, rest = "", (FOLDER / "index.html").read_text(encoding="utf-8")
     for name, text in filled.items():  # in the template's order
         before, _, rest = rest.partition(f"%{name}%")
         page += before + text

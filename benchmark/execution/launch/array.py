@@ -50,7 +50,9 @@ class Exchange:
 
     def wanted(self) -> dict[str, str]:
         """Cells that are awaited, by id, and the jobs that they went into, ``mark/number``."""
-        return {path.name: path.read_text() for path in _whole(self.root / "wanted")}
+        return {
+            path.name: path.read_text(encoding="utf-8") for path in _whole(self.root / "wanted")
+        }
 
     def put(self, outcome: Outcome) -> None:
         """Hand a result over."""

@@ -167,7 +167,9 @@ def _failure(job: Job, waiting: Waiting, exchange: Exchange) -> Outcome:
     """Of a cell whose Slurm job ended without a result: cancelled, killed, never started."""
     number = waiting.ids.get(waiting.places[job.cell.id], "")
     logs = [exchange.logs / f"{number}_0_log.{end}" for end in ("err", "out")] if number else []
-    text = "\n".join(path.read_text(errors="replace") for path in logs if path.exists())
+    text = "\n".join(
+        path.read_text(encoding="utf-8", errors="replace") for path in logs if path.exists()
+    )
     lines = [line for line in text.splitlines() if line.strip()]
     why = lines[-1] if lines else "it left no log: do its nodes see this folder?"
     outcome = failed(job.cell, MedtailError(f"Slurm job {number or '?'} gave no result: {why}"))

@@ -107,8 +107,8 @@ def md5(path: Path, memory: Path) -> str:
                 digest = hashlib.file_digest(file, "md5").hexdigest()
         except OSError as error:
             raise DataError(f"{path}: {error}") from error
-        part.write_text(digest)
+        part.write_text(digest, encoding="utf-8")
 
     with cache_errors(memory):
         derived.ensure(kept, {"md5 of": kept.stem}, make)
-    return kept.read_text()
+    return kept.read_text(encoding="utf-8")

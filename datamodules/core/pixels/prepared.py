@@ -39,7 +39,7 @@ def write(path: Path, ids: Sequence[str], store: ImageStore, recipe: str, source
     with cache_errors(path.parent), whole(told) as words, whole(path) as part:
         with part.open("wb") as file:
             np.save(file, store.images)
-        words.write_text(json.dumps(facts, ensure_ascii=False))
+        words.write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
     return digest
 
 
@@ -60,7 +60,9 @@ class Prepared:
 
     def __init__(self, path: Path) -> None:
         try:
-            facts: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
+            facts: dict[str, Any] = json.loads(
+                path.with_suffix(".json").read_text(encoding="utf-8")
+            )
             self.images = np.load(path, mmap_mode="r")
             self.source, self.recipe = str(facts["source"]), str(facts["recipe"])
             self.digest, ids = str(facts["digest"]), list(facts["ids"])

@@ -96,7 +96,7 @@ def binary_counts(available: Counts, ratio: int) -> Counts:
 @cache
 def _monica() -> dict[tuple[str, str], dict[str, int]]:
     tables: dict[tuple[str, str], dict[str, int]] = {}
-    with (Path(__file__).parent / "monica.csv").open() as lines:
+    with (Path(__file__).parent / "monica.csv").open(encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
             counts = tables.setdefault((row["dataset"], row["regime"]), {})
             counts[row["class"]] = int(row["count"])

@@ -116,7 +116,14 @@ def test_a_bench_in_odd_surroundings(launcher, tmp_path):
     long = tmp_path / ("y" * 110)
     long.mkdir()
     gone = {"HOME", "USER", "LOGNAME", "WANDB_MODE"}
-    odd = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "COLUMNS": "40", "TERM": "dumb"}
+    odd = {
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONIOENCODING": "ascii",
+        "COLUMNS": "40",
+        "TERM": "dumb",
+    }
     odd |= {"TMPDIR": str(long), "WANDB_RUN_ID": "fixed", "WANDB_MODE": "", "NO_COLOR": "1"}
     env = {k: v for k, v in os.environ.items() if k not in gone} | odd
     words = [sys.executable, "-m", "medtail", "bench", "quick", *SMALL, "--launcher", launcher]
