@@ -104,13 +104,19 @@ class DescribedData(ImageDataModule):
             rows = list(zip(*(sheet[column] for column in choice.label), strict=True))
             return values.one_of_columns(where, rows, choice.label)
         found = sheet[choice.label[0]]
-        empty = [k for k, text in enumerate(found) if text.casefold() in ("", "nan")]
+        empty = [k for k, text in enumerate(found) if self._is_missing(text)]
         if empty:
+            written = found[empty[0]]
+            hint = f", '{written}'; to a class of that name: {self.spelling('classes', 'A,B,...')}"
             raise DataError(
                 f"{where}: {len(empty)} rows have an empty label (the first is image "
-                f"'{sheet[choice.image][empty[0]]}')"
+                f"'{sheet[choice.image][empty[0]]}'{hint if written else ''})"
             )
         return found
+
+    def _is_missing(self, label: str) -> bool:
+        known = label in self.facts.classes
+        return label.strip().casefold() in values.MISSING and not known
 
     def _groups(
         self, sheet: Sheet, choice: Choice, ids: list[str], paths: list[Path] | None
@@ -121,9 +127,11 @@ class DescribedData(ImageDataModule):
             found = [patient_of(path) if path.is_file() else "" for path in paths]
             if any(found):
                 self.remarks = {**self.remarks, "group": "PatientID of the DICOM files"}
-        if not any(found):
-            return None
         hidden = values.without_names(self.name.dataset, found)
+        if not any(hidden):
+            return None
+        if alone := hidden.count(""):
+            self.remarks = {**self.remarks, "no group is known of": f"{alone} images, each by itself"}
         return [group or f"image {name}" for name, group in zip(ids, hidden, strict=True)]
 
     def _subgroups(self, sheet: Sheet, order: list[int]) -> dict[str, list[str]]:

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from ..errors import DataError
+from ..subgroups import UNKNOWN
 
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")  # no leading zeros: 01 is a code, not a number
 STRONG = "|;"  # between findings; in a class's name only where the owner lists it
 WEAK = (",", "/", "+", "&", " and ", " ")  # in many a class's name, too
 SHOWN = 5
+MISSING = ("", "nan", "na", "n/a", "<na>", "null")  # as R, pandas and data bases write them
 
 
 def plain(label: str) -> str:
@@ -158,9 +160,10 @@ def without_names(owner: str, groups: Sequence[str]) -> list[str]:
     """A short digest of each group, so that no record or page has the identifier of a person.
 
     Salted with the dataset's name. It hides identifiers, and protects them against nobody who can
-    list all that there may be. Empty ones stay empty.
+    list all that there may be. What says that nobody knows it (``UNKNOWN``) becomes empty.
     """
-    known: dict[str, str] = {"": ""}
+    nobody = {"", *(group for group in groups if group.strip().casefold() in UNKNOWN)}
+    known = dict.fromkeys(nobody, "")
     for group in groups:
         if group not in known:
             text = f"{owner}\n{group}".encode()

@@ -170,6 +170,28 @@ def test_labels_of_pandas(tmp_path):
     fails(dataset(tmp_path, TABLE), "1 rows have an empty label", "003.png")
 
 
+@pytest.mark.parametrize("written", ["NA", "n/a", "NULL", "<NA>"])
+def test_a_label_that_says_there_is_none_is_no_class_unless_it_is_one(written, tmp_path):
+    rows = [(name, written if n % 3 == 0 else said) for n, (name, said, *_) in enumerate(many())]
+    table(tmp_path / "skin", rows)
+    fails(dataset(tmp_path, TABLE), "empty label", f"'{written}'; to a class of that name: ")
+    names = sorted({said for _, said in rows})
+    module = dataset(tmp_path, {**TABLE, "classes": names})
+    module.prepare()
+    assert module.class_names == tuple(names)
+
+
+def test_patients_of_whom_nothing_is_known_are_not_one_patient(tmp_path):
+    rows = [(*row[:2], "NA" if n % 2 else f"p{n // 4}") for n, row in enumerate(many())]
+    table(tmp_path / "skin", rows, ("image", "label", "patient"))
+    module = dataset(tmp_path, {**TABLE, "group": "patient"})
+    module.prepare()
+    groups = module.table.group
+    alone = [group for group in groups if group.startswith("image ")]
+    assert len(alone) == len(set(alone)) == len(rows) // 2
+    assert f"- no group is known of: {len(alone)} images, each by itself" in card(module)
+
+
 def test_a_column_twice_and_a_byte_order_mark(tmp_path):
     path = table(tmp_path / "skin", many(label), ("image", "label", "label "))
     fails(dataset(tmp_path, TABLE), "t.csv: column 'label' stands twice")
