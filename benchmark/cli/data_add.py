@@ -109,7 +109,11 @@ def option(key: str, value: str) -> str:
 
 def _list(text: str) -> list[str]:
     """Names between commas; one that has a comma itself stands in double quotes."""
-    return [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+    try:
+        names = next(csv.reader([text], skipinitialspace=True), [])
+    except csv.Error:  # a line break
+        raise MedtailError(f"{text!r}: names stand in one line, between commas") from None
+    return [name.strip() for name in names]
 
 
 def _plain(path: Path) -> Path:

@@ -73,6 +73,10 @@ def golden(
     from ..evidence.record import write
     from ..regression import verdicts
 
+    if Path.cwd().is_relative_to(reference.resolve()):
+        raise MedtailError(
+            f"{reference}: is replaced as a whole, and you are in it: name it from another folder"
+        )
     after = _selected(_read(new), method, data, "")
     failed = [r for r in after.records if r.status == "failed"]
     if failed:

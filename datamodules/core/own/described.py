@@ -131,7 +131,10 @@ class DescribedData(ImageDataModule):
         if not any(hidden):
             return None
         if alone := hidden.count(""):
-            self.remarks = {**self.remarks, "no group is known of": f"{alone} images, each by itself"}
+            self.remarks = {
+                **self.remarks,
+                "no group is known of": f"{alone} images, each by itself",
+            }
         return [group or f"image {name}" for name, group in zip(ids, hidden, strict=True)]
 
     def _subgroups(self, sheet: Sheet, order: list[int]) -> dict[str, list[str]]:
@@ -148,10 +151,16 @@ class DescribedData(ImageDataModule):
         return self._traits
 
     def _splits(self, sheet: Sheet, choice: Choice) -> list[str] | None:
+        stated = (self.facts.test_fold, self.facts.val_fold)
         if not choice.split:
+            if any(stated):
+                key = "test_fold" if stated[0] else "val_fold"
+                raise DataError(
+                    f"{self.file}: {self.spelling(key, ','.join(stated[0] or stated[1]))} is of a "
+                    f"column of splits, and none is used: name it by {self.spelling('split', 'A')}"
+                )
             return None
-        facts, found = self.facts, sheet[choice.split]
-        stated = (facts.test_fold, facts.val_fold)
+        found = sheet[choice.split]
         return split_names(str(self.file), choice.split, found, *stated, self.spelling)
 
     def read_image(self, row: int) -> Pixels:

@@ -127,12 +127,16 @@ def test_folds(root):
     told = add(*said, "--test-fold", "0,1", "--val-fold", "2")
     assert "| all       |    16 |   8 |   16 |" in told
     assert "split fold (test: 0, 1) (val: 2)" in told
+    bare = table(root / "bare", rows, ("image", "label", "pid", "which"))
+    said = (bare, "--name", "other", "--group", "pid")
+    fails(*said, "--test-fold", "0,1", match="--test-fold 0,1 is of a column of splits")
 
 
 def test_names_with_commas_stand_in_quotes(root):
     path = table(root / "raw", [(f"{n}.png", ["a, b", "c"][n % 2]) for n in range(40)])
     add(path, "--name", "skin", "--classes", '"a, b",c')
     assert read(root / "skin/dataset.yaml").classes == ("a, b", "c")
+    fails(path, "--name", "other", "--classes", "a\nb", match="names stand in one line")
 
 
 def medtail(*words, code=0):

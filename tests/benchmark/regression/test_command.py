@@ -66,6 +66,13 @@ def test_a_golden_is_replaced_with_a_review(folders):
     assert run("regress", folders / "base", folders / "worse").exit_code == 0
 
 
+def test_a_golden_that_one_stands_in_is_not_pulled_away(folders, monkeypatch):
+    monkeypatch.chdir(folders / "base")
+    result = run("golden", ".", folders / "worse", "--reason", "x")
+    assert "you are in it" in str(result.exception)
+    assert (folders / "base" / "records").is_dir()
+
+
 def test_a_golden_is_replaced_in_part(folders):
     run("golden", folders / "base", folders / "worse", "--reason", "x", "--method", "ldam")
     found = run("regress", folders / "base", folders / "worse")
