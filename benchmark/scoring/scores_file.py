@@ -83,6 +83,7 @@ def read(paths: Sequence[Path], test: Wanted, form: Form | None = None) -> Score
         named = {seed or str(number): one for seed, one in seeds.items()}
         if twice := [seed for seed in named if seed in parts]:
             raise MedtailError(f"{path}: seed {twice[0]} stands in {origin[twice[0]]}, too")
+        _check_other(path, named, parts, origin)
         parts |= named
         origin |= dict.fromkeys(named, path)
         forms.setdefault(found, path)
@@ -94,6 +95,21 @@ def read(paths: Sequence[Path], test: Wanted, form: Form | None = None) -> Score
     return Scores(
         np.stack([*parts.values()]), tuple(parts), next(iter(forms)), tuple(notes.values())
     )
+
+
+def _check_other(
+    path: Path, new: dict[str, Floats], before: dict[str, Floats], origin: dict[str, Path]
+) -> None:
+    """Refuse a training that is counted twice: it would look as if trainings never differed."""
+    known = dict(before)
+    for seed, scores in new.items():
+        if same := [other for other, theirs in known.items() if np.array_equal(scores, theirs)]:
+            place = origin.get(same[0], path)
+            raise MedtailError(
+                f"{path}: the very scores of seed {same[0]} in {place}; each seed is a training of "
+                "its own, and what has no chance in it is given once"
+            )
+        known[seed] = scores
 
 
 def _read(

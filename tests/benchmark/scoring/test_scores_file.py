@@ -219,3 +219,18 @@ def test_no_probabilities_are_refused_as_such(tmp_path):
     off[9] = SHARES[9] + [-0.5, 0.25, 0.25]
     with pytest.raises(MedtailError, match="1 rows are none"):
         read(write(path, off), form="probabilities")
+
+
+def test_one_training_is_not_counted_as_two(tmp_path):
+    first = write(tmp_path / "a.csv", LOGITS)
+    other = write(tmp_path / "b.csv", LOGITS + 1e-3 * RNG.normal(size=LOGITS.shape))
+    assert read([first, other]).seeds == ("0", "1")
+    for again in (first, write(tmp_path / "copy.csv", LOGITS)):
+        with pytest.raises(MedtailError, match=r"the very scores of seed 0 in .*a\.csv"):
+            read([first, other, again])
+    both = tmp_path / "seeds.csv"
+    lines = [[s, i, *row] for s in (3, 4) for i, row in zip(IDS, LOGITS.tolist(), strict=True)]
+    with both.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["seed", "id", *NAMES], *lines])
+    with pytest.raises(MedtailError, match=r"the very scores of seed 3 in .*seeds\.csv"):
+        read(both)
