@@ -12,6 +12,7 @@ from . import terminal
 from .options import BOARDS, Boards, KnownBoards, known_boards
 
 console = terminal.console()
+PNG = b"\x89PNG"  # what such a file begins with
 
 
 def leaderboards(folder: Boards = BOARDS) -> None:
@@ -48,6 +49,8 @@ def compare(
     from ..comparison import differences, pages
     from ..grid.files import load
 
+    if png and png.exists() and not (png.is_file() and png.read_bytes().startswith(PNG)):
+        raise MedtailError(f"--png {png} exists, and is no picture of this kind: name another file")
     folder = known_boards(folder, console)
     names = differences.boards(folder, data)
     tables = None

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import os
 import sys
 from collections.abc import Iterable
 
@@ -27,6 +28,8 @@ class _Inert(Console):
 
 def console(stderr: bool = False) -> Console:
     """A console that prints text as it is: ``[nv]`` is no style and ``:x:`` no picture."""
+    if os.environ.get("COLUMNS") == "0":  # the width is not known: rich would print nothing
+        del os.environ["COLUMNS"]
     return _Inert(markup=False, emoji=False, highlight=False, stderr=stderr)
 
 

@@ -33,6 +33,11 @@ def test_names_are_printed_as_they_are(monkeypatch):
     assert "é ✓ ± 中" in shown
 
 
+def test_a_terminal_of_unknown_width_is_not_empty(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "0")
+    assert "[nv]" in printed("utf-8", monkeypatch)
+
+
 def test_what_a_terminal_lacks_has_a_stand_in(monkeypatch):
     shown = printed("ascii", monkeypatch)
     assert "? v ~ ?" in shown

@@ -25,6 +25,7 @@ from medtail.benchmark.grid.files import load
 from medtail.benchmark.metrics.few_shot import episode_aucs
 from medtail.benchmark.statistics import intervals
 from medtail.datamodules.core.errors import MedtailError
+from tests import commands
 from tests.boards import few_rows
 
 FEW = ("erm", "balanced_softmax", "crt", "tau_norm", "focal", "weighted_ce", "proco", "deep_svdd")
@@ -136,6 +137,15 @@ def test_what_is_shown_says_it(tmp_path):
     height, width, _ = images.imread(path).shape
     assert (width, height) > (500, 300)
     assert pages.picture(found) == path.read_bytes()
+
+
+def test_a_picture_takes_the_place_of_a_picture_alone(tmp_path):
+    other = tmp_path / "notes.txt"
+    other.write_text("mine")
+    done = commands.run("compare", "focal", "erm", "--data", "isic2018@lt100", "--png", other)
+    assert done.returncode == 2
+    assert "is no picture of this kind: name another file" in done.stderr
+    assert other.read_text() == "mine"
 
 
 @pytest.mark.parametrize(
