@@ -38,6 +38,8 @@ def export(
     for option, path in (("--out", out), ("--episodes", episodes)):
         if path and path.exists():
             raise MedtailError(f"{option} {path} exists already: name a new file")
+    if out and episodes and out.absolute() == episodes.absolute():
+        raise MedtailError(f"--out and --episodes are both {out}: a file for each")
     module = built(name, size, settings)
     made = {out: listing.listing(module)}
     if episodes:

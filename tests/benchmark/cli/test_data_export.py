@@ -30,6 +30,10 @@ def test_the_table_goes_to_standard_output_or_to_a_file(tmp_path):
     before = out.read_bytes()
     again = call("phantom@lt20", *SMALL, "--set", "split_seed=1", "--out", out)
     assert "exists already: name a new file" in str(again.exception)
+    one = tmp_path / "both.csv"
+    both = call("phantom@shot5", *SMALL, "--out", one, "--episodes", one)
+    assert "a file for each" in str(both.exception)
+    assert not one.exists()
     assert out.read_bytes() == before
 
 
