@@ -118,7 +118,7 @@ def test_a_write_that_fails_leaves_the_old_text(tmp_path, monkeypatch):
     path = tmp_path / "r.jsonl"
     write(path, "old")
     monkeypatch.setattr(
-        "pathlib.Path.write_text", lambda *_: (_ for _ in ()).throw(OSError("full"))
+        "pathlib.Path.write_text", lambda *_, **__: (_ for _ in ()).throw(OSError("full"))
     )
     with pytest.raises(OSError, match="full"):
         write(path, "new")
