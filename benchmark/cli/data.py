@@ -1,11 +1,13 @@
 """The commands on datasets: ``medtail data ...``."""
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from medtail.datamodules.core.disk import words
 from medtail.datamodules.core.errors import DataError, MedtailError
 
 from . import terminal
@@ -85,6 +87,9 @@ def status() -> None:
         except DataError as error:
             why = getattr(error, "why", "") or str(error)
             table.add_row(f"{name}{variant}", "", Text(why))
+        except OSError as error:  # the others are there all the same
+            where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+            table.add_row(f"{name}{variant}", "", Text(f"{where}{words(error)}"))
     for name, problem in datamodules.own().items():
         if problem:
             table.add_row(Text(name), "", Text(problem))

@@ -1,11 +1,13 @@
 """The commands on datasets: what ``--set`` reads, and one line for each mistake in it."""
 
+import errno
 import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from medtail import datamodules
 from medtail.benchmark.cli import data
 from medtail.datamodules.core.errors import MedtailError
 
@@ -52,3 +54,15 @@ def test_a_mistake_in_a_setting_is_one_line(setting, words):
         data.card("image_table", "8", [setting])
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_dataset_whose_folder_is_closed_does_not_hide_the_others(monkeypatch, capsys):
+    def closed(_):
+        raise PermissionError(errno.EACCES, "Permission denied", "/data/pbc/labels.csv")
+
+    monkeypatch.setattr(datamodules.registry()["pbc"], "load_table", closed)
+    monkeypatch.setenv("COLUMNS", "200")
+    data.status()
+    told = capsys.readouterr().out
+    assert re.search(r"pbc .*/data/pbc/labels\.csv: ", told)
+    assert re.search(r"phantom +│ 3000 +│ ready", told)
