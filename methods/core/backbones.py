@@ -100,12 +100,32 @@ class Pooled(nn.Module):
         return found.flatten(2).mean(2) if found.ndim == 4 else found.mean(1)
 
 
+def _stand_still(layer: nn.Module, given: tuple[Tensor, ...], _: Tensor) -> None:
+    """Let a convolution on a map of one place take steps of 1, which gives the same.
+
+    With longer steps PyTorch 2.15 has wrong gradients for the weights, or NaN, in bfloat16 on
+    processors with AMX: oneDNN reads memory that nobody has written.
+    """
+    if type(layer) is not nn.Conv2d or given[0].shape[-2:] != (1, 1):
+        return
+    if isinstance(layer.padding, tuple):
+        sides = zip(layer.padding, layer.kernel_size, layer.dilation, strict=True)
+        if all(2 * around == far * (side - 1) for around, side, far in sides):
+            layer.stride = (1, 1)
+
+
 @torch.no_grad()
 def width_of(backbone: nn.Module, spec: DataSpec) -> tuple[int, ...]:
-    """Shape of the features of one image of zeros, without the batch; draws no random number."""
+    """Shape of the features of one image of zeros, without the batch; draws no random number.
+
+    Where a map is down to one place, the strides on it become 1.
+    """
     image = torch.zeros(1, spec.in_channels, *spec.image_size)
+    hooks = [layer.register_forward_hook(_stand_still) for layer in backbone.modules()]
     with unmoved_random_numbers():
         found: Tensor = backbone.eval()(image)
+    for hook in hooks:
+        hook.remove()
     backbone.train()
     return tuple(found.shape[1:])
 

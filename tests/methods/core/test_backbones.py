@@ -107,3 +107,46 @@ def test_maps_and_tokens_are_averaged(shape, monkeypatch):
     assert width == 5
     mean = torch.arange(30.0).view(shape).mean((1, 2) if len(shape) == 3 else 0)
     assert torch.equal(network(torch.rand(2, 3, 28, 28)), mean.expand(2, 5))
+
+
+def gradients(network, image, direction):
+    network.zero_grad()
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):  # of one place and few images it is all rounding
+            layer.eval()
+    (network(image) * direction).sum().backward()
+    return [p.grad for p in network.parameters()]
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "tf_efficientnet_lite0"])
+def test_a_map_of_one_place_is_gone_over_in_steps_of_one_which_changes_nothing(name):
+    own, width = build_backbone(name, images(16))
+    plain = timm.create_model(name, num_classes=0)
+    plain.load_state_dict(own.state_dict())
+    strides = [m.stride for m in plain.modules() if isinstance(m, nn.Conv2d)]
+    ours = [m.stride for m in own.modules() if isinstance(m, nn.Conv2d)]
+    assert sum(strides, ()) != sum(ours, ()) if name == "test_resnet" else strides == ours
+    image, direction = torch.randn(8, 3, 16, 16).double(), torch.randn(8, width).double()
+    torch.testing.assert_close(own.double().eval()(image), plain.double().eval()(image))
+    pairs = zip(gradients(own, image, direction), gradients(plain, image, direction), strict=True)
+    for mine, theirs in pairs:
+        torch.testing.assert_close(mine, theirs)
+    at_28, _ = build_backbone(name, images(28))
+    assert [m.stride for m in at_28.modules() if isinstance(m, nn.Conv2d)] == strides
+
+
+def test_gradients_in_bfloat16_are_the_same_each_time_on_maps_of_one_place():
+    """They were NaN or anything on processors with AMX: memory that nobody had written."""
+    network, width = build_backbone("test_resnet", images(16))
+    image, direction = torch.randn(64, 3, 16, 16), torch.randn(64, width)
+    wanted = [g.clone() for g in gradients(network, image, direction)]
+    first = None
+    for _ in range(5):
+        dirty = [torch.full((1000 * 4**k,), float("nan")) for k in range(6)]
+        del dirty
+        with torch.autocast("cpu", torch.bfloat16):
+            found = gradients(network, image, direction)
+        first = first or [g.clone() for g in found]
+        for mine, before, exact in zip(found, first, wanted, strict=True):
+            assert torch.equal(mine, before)
+            assert (mine - exact).norm() <= 0.3 * exact.norm()  # eight bits, twenty layers

@@ -65,7 +65,7 @@ class Diary(type(Path())):
     def __reduce__(self):
         return open_diary, (str(self),)
 
-    def write_text(self, text):
+    def write_text(self, text, encoding):
         with self.open("a") as file:
             file.write(f"{text}\n")
         time.sleep(1)

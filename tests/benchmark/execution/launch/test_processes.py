@@ -58,7 +58,7 @@ class Struck(type(Path())):
     def __reduce__(self):
         return Struck, ()
 
-    def write_text(self, text):
+    def write_text(self, text, encoding):
         os.kill(os.getpid(), signal.SIGUSR2)
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -72,7 +72,7 @@ class Loud(type(Path())):
     def __reduce__(self):
         return Loud, ()
 
-    def write_text(self, text):
+    def write_text(self, text, encoding):
         print(text)  # noqa: T201
         os.write(2, b"to the terminal")
 
