@@ -1,5 +1,7 @@
 """Random damage to the content of a file, as hypothesis draws it."""
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 TOKENS = [
@@ -31,3 +33,13 @@ def damaged(draw, content, times=4):
         elif start < len(made):
             made[start] ^= 1 << draw(st.integers(0, 7))
     return bytes(made)
+
+
+def no_utf_8(path, **columns):
+    """A Parquet file of texts, the first column's first of which has a byte that is in no UTF-8."""
+    made = {name: pa.array(values) for name, values in columns.items()}
+    first, *_ = made
+    spoilt = [b"\xff" + columns[first][0].encode(), *map(str.encode, columns[first][1:])]
+    made[first] = pa.array(spoilt, pa.binary()).view(pa.string())
+    pq.write_table(pa.table(made), path)
+    return path

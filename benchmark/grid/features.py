@@ -64,6 +64,7 @@ def found(text: str) -> Features:
         if lacking:
             raise MedtailError(f"features {text}: no column '{lacking[0]}': {HOW}")
         ids = pq.read_table(path, columns=["id"]).column("id")
+        ids.validate(full=True)  # text that is no UTF-8 is found here
     except (OSError, pa.ArrowException) as error:
         raise MedtailError(
             f"features {text}: cannot be read ({first_line(error)}): {HOW}"

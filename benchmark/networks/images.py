@@ -108,6 +108,7 @@ def rows_of(path: Path, column: str) -> list[Row]:
 
     try:
         table = pq.read_table(path)
+        table.validate(full=True)  # text that is no UTF-8 is found here
     except (OSError, ArrowException) as error:
         raise DataError(f"{path}: {reason(error)}") from error
     if column not in table.column_names or not len(table):

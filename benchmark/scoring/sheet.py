@@ -49,6 +49,7 @@ def read(path: Path, known: Callable[[str], bool] = lambda _: False) -> Sheet:
 def _parquet(path: Path) -> Sheet:
     try:
         table = pq.read_table(path)
+        table.validate(full=True)  # text that is no UTF-8 is found here
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, "Parquet", error) from error
     columns = [_texts(column) for column in table.columns]

@@ -65,6 +65,7 @@ def read_parquet(path: Path) -> Sheet:
 
     try:
         table = pq.read_table(path)
+        table.validate(full=True)  # text that is no UTF-8 is found here
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: {first_line(error)}") from error
     if not len(table):

@@ -9,8 +9,10 @@ from medtail.benchmark.boards.terms import describe
 from medtail.benchmark.grid.again import suite_text
 from medtail.benchmark.grid.cell import Cell
 from medtail.benchmark.grid.files import load
+from medtail.benchmark.networks.images import rows_of
 from medtail.datamodules.core.errors import MedtailError
 from tests.benchmark.features.own import written
+from tests.damage import no_utf_8
 
 SUITE = "methods: [erm]\ndata:\n  - phantom@natural\nimage_size: 32\n"
 FROZEN = "budget: {tune: frozen}\n"
@@ -62,6 +64,14 @@ def test_head_tune_and_views_are_in_the_identity(cells, tmp_path):
     )
     ids = [cells(text)[0].id for text in texts]
     assert len(set(ids)) == len(ids)
+
+
+def test_features_and_tables_whose_text_is_no_utf_8_are_one_line(cells, tmp_path):
+    path = no_utf_8(tmp_path / "uni.parquet", id=["a", "b"], vector=["x", "y"], image=["0", "1"])
+    with pytest.raises(MedtailError, match="UTF8"):
+        cells(f"features: {path}\n")
+    with pytest.raises(MedtailError, match="UTF8"):
+        rows_of(path, "image")
 
 
 def test_of_one_view_augmentation_is_none(cells, file):

@@ -20,6 +20,7 @@ from tests.benchmark.scoring.tables import (
     write,
 )
 from tests.boards import NAMES
+from tests.damage import no_utf_8
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,12 @@ def test_parquet_is_read_as_csv_is(tmp_path):
     pq.write_table(pa.table(columns | {"nv": [None, *LOGITS[1:, 1]]}), path)
     with pytest.raises(MedtailError, match=r"1 samples have a score that is no .* 's000': ''"):
         read(path)
+
+
+def test_parquet_whose_text_is_no_utf_8_is_one_line(tmp_path):
+    columns = {n: LOGITS[:, k].tolist() for k, n in enumerate(NAMES)}
+    with pytest.raises(MedtailError, match=r"a\.parquet: .*UTF8"):
+        read(no_utf_8(tmp_path / "a.parquet", id=list(IDS), **columns))
 
 
 def test_probabilities_are_told_from_logits(tmp_path):

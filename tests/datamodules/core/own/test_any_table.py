@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 
 from medtail.datamodules.core.errors import MedtailError
-from tests.damage import damaged
+from tests.damage import damaged, no_utf_8
 from tests.datamodules.core.own.files import CLASSES, dataset, many, pixels, table
 
 HEAD = ("image", "label", "patient", "age")
@@ -76,6 +76,11 @@ def test_csv(place, content):
 @example(WHOLE["t.parquet"][:-4])
 def test_parquet(place, content):
     look(place, "t.parquet", content)
+
+
+def test_parquet_whose_text_is_no_utf_8_is_one_line(place, tmp_path):
+    path = no_utf_8(tmp_path / "t.parquet", image=["0.png", "1.png"], label=["a", "b"])
+    assert "UTF8" in look(place, "t.parquet", path.read_bytes())
 
 
 @settings(max_examples=100, deadline=None)
