@@ -23,6 +23,7 @@ console = terminal.console()
 EXIT_WORSE = 1
 REVIEW = "review.md"
 HEADS = ("data", "row", "metric", "base", "new", "difference", "95 % interval", "p", "verdict")
+METRIC, NUMBERS = HEADS.index("metric"), HEADS[3:8]
 
 Base = Annotated[Path, typer.Argument(help="Folder of leaderboards that is the reference.")]
 New = Annotated[Path, typer.Argument(help="Folder of leaderboards that is held against it.")]
@@ -142,13 +143,17 @@ def _replace(folder: Path, board: "Board") -> None:
 def _show(found: "Sequence[Finding]") -> None:
     """Print what moved, then how many rows did not."""
     moved = sorted((f for f in found if f.verdict != "equal"), key=lambda f: f.data)
-    for data, part in groupby(moved, key=lambda f: f.data):
-        table = Table(title=f"{data}, in %", title_justify="left", box=box.SIMPLE_HEAD)
-        for head in HEADS[1:]:
-            table.add_column(head, overflow="fold")
-        for finding in part:
-            style = "red" if finding.fails() else ""
-            table.add_row(*_line(finding)[1:], style=style)
+    for data, group in groupby(moved, key=lambda f: f.data):
+        part = list(group)
+        rows = [_line(finding) for finding in part]
+        metrics = {row[METRIC] for row in rows}
+        one = f", {metrics.pop()}" if len(metrics) == 1 else ""
+        shown = [k for k in range(1, len(HEADS)) if k != METRIC or not one]
+        table = Table(title=f"{data}{one}, in %", title_justify="left", box=box.SIMPLE_HEAD)
+        for k in shown:
+            table.add_column(HEADS[k], overflow="fold", no_wrap=HEADS[k] in NUMBERS)
+        for row, finding in zip(rows, part, strict=True):
+            table.add_row(*(row[k] for k in shown), style="red" if finding.fails() else "")
         console.print(table)
     for platform in sorted({f.platform for f in moved if f.platform}):
         console.print(f"another platform: {platform}", markup=False, highlight=False)

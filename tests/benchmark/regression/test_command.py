@@ -33,6 +33,8 @@ def test_the_command_exits_by_the_verdict(folders):
     assert worse.exit_code == 1
     assert re.search(r"ldam .* drop", worse.output)
     assert re.search(r"crt .* moved", worse.output)
+    assert "fake@natural, balanced accuracy, in %" in worse.output
+    assert "metric" not in worse.output.splitlines()[2]
     others = run("regress", folders / "base", folders / "worse", "--method", "crt,erm")
     assert others.exit_code == 0
     assert (
