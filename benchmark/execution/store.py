@@ -1,5 +1,6 @@
 """The folder of a checkout's results: one folder per cell, its record renamed into place last."""
 
+import fcntl
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -178,14 +179,15 @@ class Store:
 
     def at_work(self) -> dict[str, str]:
         """What the workers say of the cells they are at, by cell id; nothing where no driver is."""
-        if not (self.root / ".lock").exists():  # who only looks makes no folder
-            return {}
         try:
-            with self.locked():
-                return {}
-        except MedtailError:
+            with (self.root / ".lock").open("rb") as file:  # who only looks writes nothing
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return {}
+        except OSError:  # held, or a disk without locks
             notes = self.of_cells("progress")
             return {p.name: text for p in notes if (text := _text(p))}
+        return {}
 
     @contextmanager
     def locked(self) -> Iterator[None]:

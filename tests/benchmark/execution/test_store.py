@@ -77,3 +77,15 @@ def test_files_of_a_user_stay_where_ours_are_removed(store, outcome):
     with store.owned():
         pass
     assert not (store.root / "progress").exists()
+
+
+def test_who_looks_writes_nothing_and_knows_whether_a_driver_is_at_it(store, monkeypatch):
+    note = store.root / "progress" / cell().id
+    assert store.at_work() == {}
+    assert not (store.root / ".lock").exists()
+    with store.locked():
+        note.parent.mkdir(exist_ok=True)
+        note.write_text("erm: epoch 1/2")
+        assert store.at_work() == {note.name: "erm: epoch 1/2"}
+    monkeypatch.delattr("medtail.benchmark.execution.store.FileLock")  # which writes
+    assert store.at_work() == {}
