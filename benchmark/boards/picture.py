@@ -1,6 +1,7 @@
 """The picture of a leaderboard: recall of every class, means with intervals, or learning curves."""
 
 import io
+import textwrap
 import warnings
 
 import matplotlib.style
@@ -16,7 +17,8 @@ from .columns import column
 from .formatting import short_name, shortened
 from .section import Section
 
-ROW, LEFT, TITLE = 0.30, 3.3, 0.95  # inches
+ROW, LEFT, TITLE, LINE = 0.30, 3.3, 0.65, 0.15  # inches; of a title without the lines of its terms
+SMALL = 14  # letters of the terms in an inch
 DOTS = 3.6  # inches of the axes with dots, a margin to its right included
 STYLE = {
     "font.family": "DejaVu Sans",
@@ -76,11 +78,13 @@ def png(figure: Figure) -> bytes:
 def _curves(data: str, shown: list[tuple[Section, list[str]]]) -> Figure:
     """Learning curves below each other, a block per section."""
     blocks = [curve_plot.height(section) for section, _ in shown]
-    across, tall = curve_plot.WIDTH, 0.55 + sum(blocks) + TITLE * len(shown)
+    across = curve_plot.WIDTH
+    titles = [_wrapped(lines, across) for _, lines in shown]
+    tall = 0.55 + sum(blocks) + sum(map(_height, titles))
     figure, top = Figure((across, tall), dpi=130), tall
-    for (section, lines), block in zip(shown, blocks, strict=True):
-        _title(figure, data, section, lines, top - TITLE)
-        top -= TITLE + block
+    for (section, _), lines, block in zip(shown, titles, blocks, strict=True):
+        _title(figure, data, section, lines, top - _height(lines))
+        top -= _height(lines) + block
         curve_plot.draw(figure, section, top)
     _foot(figure, shown[0][0])
     return figure
@@ -95,12 +99,14 @@ def _tables(data: str, shown: list[tuple[Section, list[str]]]) -> Figure:
         for (s, _), (_, cell, _) in zip(shown, heads, strict=True)
     ]
     across = max(8.5, left + max(width for width, _ in sizes) + 0.5)
-    tall = 0.55 + sum(
-        rows + head + TITLE for (_, rows), (*_, head) in zip(sizes, heads, strict=True)
-    )
+    titles = [_wrapped(lines, across) for _, lines in shown]
+    tall = 0.55 + sum(map(_height, titles))
+    tall += sum(rows + head for (_, rows), (*_, head) in zip(sizes, heads, strict=True))
     figure, top = Figure((across, tall), dpi=130), tall
-    for (section, lines), (names, _, head), (width, rows) in zip(shown, heads, sizes, strict=True):
-        top -= TITLE + head + rows
+    for (section, _), lines, (names, _, head), (width, rows) in zip(
+        shown, titles, heads, sizes, strict=True
+    ):
+        top -= _height(lines) + head + rows
         axes = figure.add_axes((left / across, top / tall, width / across, rows / tall))
         _cells(axes, section)
         _label(axes, section, names)
@@ -115,6 +121,17 @@ def _tables(data: str, shown: list[tuple[Section, list[str]]]) -> Figure:
     return figure
 
 
+def _wrapped(lines: list[str], across: float) -> list[str]:
+    """The terms of a section in lines that fit a figure so many inches wide."""
+    most = int(SMALL * (across - 0.3))
+    return [part for line in lines for part in textwrap.wrap(line, most)]
+
+
+def _height(lines: list[str]) -> float:
+    """Inches of a section's title above these lines, and of them."""
+    return TITLE + LINE * len(lines)
+
+
 def _title(figure: Figure, data: str, section: Section, lines: list[str], edge: float) -> None:
     """The head of a section above ``edge`` (inches from below)."""
     across, tall = figure.get_size_inches()
@@ -122,7 +139,8 @@ def _title(figure: Figure, data: str, section: Section, lines: list[str], edge: 
     subject = SUBJECTS[section.track]
     title = f"{subject}: {data}, {seeds} seed{'s' if seeds != 1 else ''}"
     edge, x = edge / tall, 0.15 / across
-    figure.text(x, edge + 0.5 / tall, title, fontsize=13, weight="bold")
+    above = edge + (0.2 + LINE * len(lines)) / tall
+    figure.text(x, above, title, fontsize=13, weight="bold")
     figure.text(x, edge + 0.1 / tall, "\n".join(lines), fontsize=8.5, color="0.35")
 
 
