@@ -107,7 +107,8 @@ class DescribedData(ImageDataModule):
         empty = [k for k, text in enumerate(found) if self._is_missing(text)]
         if empty:
             written = found[empty[0]]
-            hint = f", '{written}'; to a class of that name: {self.spelling('classes', 'A,B,...')}"
+            named = self.spelling("classes", "A,B,...")
+            hint = f", written '{written}'; where that is a class: {named}"
             raise DataError(
                 f"{where}: {len(empty)} rows have an empty label (the first is image "
                 f"'{sheet[choice.image][empty[0]]}'{hint if written else ''})"

@@ -174,7 +174,7 @@ def test_labels_of_pandas(tmp_path):
 def test_a_label_that_says_there_is_none_is_no_class_unless_it_is_one(written, tmp_path):
     rows = [(name, written if n % 3 == 0 else said) for n, (name, said, *_) in enumerate(many())]
     table(tmp_path / "skin", rows)
-    fails(dataset(tmp_path, TABLE), "empty label", f"'{written}'; to a class of that name: ")
+    fails(dataset(tmp_path, TABLE), "empty label", f"written '{written}'; where that is a class: ")
     names = sorted({said for _, said in rows})
     module = dataset(tmp_path, {**TABLE, "classes": names})
     module.prepare()
